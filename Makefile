@@ -1,0 +1,51 @@
+# The verbs. `make up` and `make test` need only python3 (3.11+) and make; CONTRIBUTING.md explains them all.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: up test check style types floors bench docs lock clean deep
+
+up: $(VENV)/.installed
+	$(BIN)/tincans up
+
+test: $(VENV)/.dev
+	$(PYTHON) tests/debian.py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 4 --dist worksteal
+
+style: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(PYTHON) tests/debian.py --bench
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip install -q uv
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	for f in build dev bench; do $(LOCK) requirements/$$f.in -c requirements/run.txt -o requirements/$$f.txt; done
+
+LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check
+
+$(VENV)/.installed: requirements/run.txt requirements/build.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r requirements/run.txt -r requirements/build.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
+	$(INSTALL) --require-hashes -r requirements/bench.txt
+	touch $@

@@ -1,0 +1,212 @@
+"""Every error that tincans raises on purpose.
+
+An error carries fields; its ``str`` is one lower-case sentence that says what was wrong; the docstring of its
+class is the advice that the command line prints underneath: the command or setting that would work. So a new
+error is a class with a docstring, a sentence and nothing else, and the CLI needs no table of messages.
+
+Three families: `AddressError` and `ConfigError` are about what was asked for, `ConnectError` and `ListenError`
+about getting a channel, `ChannelError` about one that exists.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class TincansError(Exception):
+    """Run the command again with --debug to see where it happened."""
+
+    #: The name of a command's exit status: 2 where the command itself was wrong, 1 where it failed.
+    exit_code = 1
+
+    @property
+    def advice(self) -> str:
+        """One paragraph on what would work, from the docstring of the class."""
+        return " ".join((inspect.getdoc(type(self)) or "").split())
+
+
+# ── what was asked for ────────────────────────────────────────────────────────────────────────────────────
+
+
+class AddressError(TincansError):
+    """An address names a place, as in tcp://127.0.0.1:9000, tls://host:443, unix:///run/x.sock, :9000 or exec:cat."""
+
+    exit_code = 2
+
+    def __init__(self, text: str, reason: str, example: str = "") -> None:
+        #: What was given, the part that is wrong and why, and an address that would work.
+        self.text, self.reason, self.example = text, reason, example
+        hint = f"; write for example {example}" if example else ""
+        super().__init__(f"{text!r} is not an address: {reason}{hint}")
+
+
+class ConfigError(TincansError):
+    """Run tincans up --check to have the whole file checked without starting anything."""
+
+    exit_code = 2
+
+    def __init__(self, file: str, line: int | None, reason: str) -> None:
+        self.file, self.line, self.reason = file, line, reason
+        where = f"{file}, line {line}" if line else file
+        super().__init__(f"{where}: {reason}")
+
+
+class UsageError(TincansError):
+    """Add --help to the command to see what it takes."""
+
+    exit_code = 2
+
+
+# ── getting a channel ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class ConnectError(TincansError):
+    """Check that the address is the one the server printed, and that the server runs."""
+
+    def __init__(self, address: object, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(f"cannot connect to {address}: {reason}")
+
+
+class ConnectionRefused(ConnectError):
+    """Nobody listens there: start the server first, or add --retry to keep calling until it does."""
+
+    def __init__(self, address: object, reason: str = "the connection was refused") -> None:
+        super().__init__(address, reason)
+
+
+class ConnectTimedOut(ConnectError):
+    """No answer came: a firewall may drop the packets, or the address is wrong; --timeout SECONDS waits longer."""
+
+    def __init__(self, address: object, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(address, f"no answer within {seconds:g} s")
+
+
+class NameNotFound(ConnectError):
+    """No name server knows that host: check the spelling, or give the numeric address."""
+
+    def __init__(self, address: object, host: str) -> None:
+        self.host = host
+        super().__init__(address, f"there is no host named {host!r}")
+
+
+class CertificateNotTrusted(ConnectError):
+    """Add ?ca=FILE with the authority that signed it (tincans cert makes one), or ?verify=off to trust anyone."""
+
+    def __init__(self, address: object, reason: str) -> None:
+        super().__init__(address, f"its certificate is not trusted: {reason}")
+
+
+class HandshakeFailed(ConnectError):
+    """The two ends did not agree on a protocol: check that both speak TLS (or both do not), and the same versions."""
+
+
+class ProxyRefused(ConnectError):
+    """The proxy answered, and would not connect: check what it allows, and its user and password."""
+
+
+class ListenError(TincansError):
+    """Choose another address, or port 0 to be given a free one."""
+
+    def __init__(self, address: object, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(f"cannot listen on {address}: {reason}")
+
+
+class AddressInUse(ListenError):
+    """Another program listens there (ss -ltnp shows which): stop it, or choose another port; 0 gives a free one."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(address, "the address is already in use")
+
+
+class ListenForbidden(ListenError):
+    """Ports below 1024 belong to the administrator: choose a higher one, or run with the privilege to bind it."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(address, "permission denied")
+
+
+# ── a channel that exists ─────────────────────────────────────────────────────────────────────────────────
+
+
+class ChannelError(TincansError):
+    """The channel cannot do what was asked of it."""
+
+
+class EndOfStream(ChannelError):
+    """The other side has said all it had to say; what you say may still reach it."""
+
+    def __init__(self) -> None:
+        super().__init__("the other side has ended what it says")
+
+
+class ChannelClosed(ChannelError):
+    """This end closed the channel already; open a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("the channel is closed at this end")
+
+
+class ChannelBroken(ChannelError):
+    """The other side went away without a word: its program ended, or the network between was lost."""
+
+    def __init__(self, reason: str = "the other side went away") -> None:
+        self.reason = reason
+        super().__init__(f"the channel is broken: {reason}")
+
+
+class ChannelBusy(ChannelError):
+    """Only one task may receive from a channel at a time, and only one may send."""
+
+    def __init__(self, doing: str) -> None:
+        self.doing = doing
+        super().__init__(f"another task is already {doing} on this channel")
+
+
+class CannotHalfClose(ChannelError):
+    """This kind of channel ends in both directions at once; close it when both sides are done."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"a {kind} channel cannot end one direction alone")
+
+
+class LimitExceeded(ChannelError):
+    """Raise the limit if the other side is right to say so much at once."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.what, self.limit = what, limit
+        super().__init__(f"{what} is longer than {limit} bytes")
+
+
+class RemoteProtocolError(ChannelError):
+    """The other side broke the rules of the protocol; what it sent is in the recording."""
+
+
+class LocalProtocolError(ChannelError):
+    """This is a mistake in the calling program: the protocol does not allow that here."""
+
+
+# ── what was kept ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class JournalError(TincansError):
+    """Name another folder with --journal, or leave recording out with --no-record."""
+
+
+class JournalTooNew(JournalError):
+    """It was written by a newer tincans: update, or name another folder with --journal."""
+
+    def __init__(self, path: object, format_number: int, known: int) -> None:
+        self.path, self.format_number, self.known = path, format_number, known
+        super().__init__(f"the journal {path} has format {format_number}, and this tincans reads up to {known}")
+
+
+class NoSuchConversation(JournalError):
+    """tincans conversations lists the ones that there are."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"there is no conversation {number} in the journal")

@@ -1,0 +1,80 @@
+"""Every bound in tincans, by name, with where it comes from; each is crossed by one in a test.
+
+Sizes are bytes and times are seconds unless the name says otherwise. What a user may reasonably want to change
+is a field of a `Limits` value (`tincans.serve(..., limits=Limits(clients=100))`); the rest are constants.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: One `receive()` returns at most this much of a stream: Linux gives a pipe, and HAProxy a buffer, of the same order.
+RECEIVE_BYTES = 64 * 1024
+
+#: A datagram's payload: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791 §3.1).
+DATAGRAM_BYTES = 65_507
+
+#: Datagrams kept for one peer that is slow to receive; the next is lost, as the kernel's own queue would lose it.
+DATAGRAMS_QUEUED = 256
+
+#: Chunks that a memory channel holds before `send` waits.
+MEMORY_BYTES = 64 * 1024
+
+#: A line without an end: as nginx's large_client_header_buffers and asyncio's StreamReader (64 KiB).
+LINE_BYTES = 64 * 1024
+
+#: One WebSocket message that is received whole: 16 MiB, sixteen times the default of the websockets library,
+#: because a relay must carry what others allow.
+WEBSOCKET_MESSAGE_BYTES = 16 * 1024 * 1024
+
+#: A host name has at most 253 characters (RFC 1035 §2.3.4), a Unix socket's path 107 (unix(7), sun_path).
+HOST_CHARACTERS = 253
+UNIX_PATH_BYTES = 107
+
+#: A proxy's answer to CONNECT, headers included: as curl's limit of 100 KiB, rounded down.
+PROXY_ANSWER_BYTES = 64 * 1024
+
+#: Happy eyeballs: the next address is tried after 250 ms (RFC 8305 §5, connection attempt delay).
+ATTEMPT_DELAY = 0.25
+
+#: `connect` gives up on one attempt after this; between attempts it waits RETRY_FIRST, doubling up to RETRY_MOST.
+CONNECT_SECONDS = 10.0
+RETRY_FIRST = 0.05
+RETRY_MOST = 2.0
+
+#: The kernel caps it at net.core.somaxconn, 4096 since Linux 5.4.
+BACKLOG = 4096
+
+#: Callers taken in one turn of the loop before others have theirs.
+ACCEPTS_A_TURN = 64
+
+#: After EMFILE or ENFILE a listener rests this long: accept(2) would fail again at once.
+ACCEPT_REST = 0.05
+
+#: Bulk: a relay changes to splice(2) after this many full receives in a row, and gives the pipe back after a
+#: receive that finds less than this many bytes.
+BULK_AFTER = 4
+PIPE_BYTES = 1024 * 1024
+
+#: Where the far side cannot half-close: how long the other direction may still drain before both are closed.
+DRAIN_SECONDS = 2.0
+
+#: A journal folder's bound, and its pieces: bytes kept, bytes in one segment file, bytes waiting for the disk
+#: before records are dropped, and how long a record may wait in memory (at most 100 ms are lost to kill -9).
+JOURNAL_BYTES = 1024 * 1024 * 1024
+SEGMENT_BYTES = 64 * 1024 * 1024
+UNWRITTEN_BYTES = 64 * 1024 * 1024
+FLUSH_SECONDS = 0.04
+
+
+class Limits(NamedTuple):
+    """What one server allows. `None` means no bound."""
+
+    #: Callers served at once; further ones wait in the kernel's queue until a place is free.
+    clients: int | None = None
+    #: From accept to the end of all handshakes (TLS, WebSocket): as nginx's client_header_timeout and HAProxy's advice.
+    handshake: float = 10.0
+    #: A channel on which nothing was said by either side for this long is closed.
+    idle: float | None = None
+    #: After a graceful stop began: how long open channels may go on before they are aborted.
+    drain: float = 5.0

@@ -1,0 +1,50 @@
+"""Tasks and loops: the one place that starts either.
+
+`asyncio` keeps only a weak reference to a task and prints a crash when it is collected, or never. `spawn` keeps
+the task until it is done and hands its crash to the loop's exception handler at once. `run` gives a coroutine
+its loop: uvloop where there is one, plain asyncio when TINCANS_LOOP=asyncio asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_running: set[asyncio.Task[Any]] = set()
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+    """Run `coroutine` beside the caller; the task lives until it is done, though nobody keeps it.
+
+    A crash that nobody awaited goes to the loop's exception handler with the task's name. Cancel the task to end it.
+    """
+    task = asyncio.get_running_loop().create_task(coroutine, name=name)
+    _running.add(task)
+    task.add_done_callback(_finished)
+    return task
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop: uvloop's, or asyncio's where uvloop is missing or TINCANS_LOOP=asyncio is set."""
+    if os.environ.get("TINCANS_LOOP") != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            pass
+        else:
+            return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
+    """Run `main` to its end on a fresh loop and return what it returned; as `asyncio.run` otherwise."""
+    with asyncio.Runner(loop_factory=loop_factory(), debug=debug) as runner:
+        return runner.run(main)
