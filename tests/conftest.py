@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 import uvloop
 
+# libuv opens a pipe for signals with its first loop and keeps it: have it open before any test counts.
+uvloop.new_event_loop().close()
+
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every async test runs twice: on uvloop and on plain asyncio."""

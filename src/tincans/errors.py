@@ -86,9 +86,9 @@ class ConnectTimedOut(ConnectError):
 class NameNotFound(ConnectError):
     """No name server knows that host: check the spelling, or give the numeric address."""
 
-    def __init__(self, address: object, host: str) -> None:
+    def __init__(self, address: object, host: str, reason: str = "") -> None:
         self.host = host
-        super().__init__(address, f"there is no host named {host!r}")
+        super().__init__(address, reason or f"there is no host named {host!r}")
 
 
 class CertificateNotTrusted(ConnectError):
