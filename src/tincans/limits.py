@@ -56,6 +56,9 @@ ACCEPT_REST = 0.05
 BULK_AFTER = 4
 PIPE_BYTES = 1024 * 1024
 
+#: What the other side said and nobody received is drained this long before a close: as nginx's lingering_close, shorter.
+LINGER_SECONDS = 1.0
+
 #: Where the far side cannot half-close: how long the other direction may still drain before both are closed.
 DRAIN_SECONDS = 2.0
 
