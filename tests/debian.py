@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""The Debian packages that the tests need, and with --bench the benchmark: `python3 tests/debian.py [--bench]`.
+
+When all of them are there it says nothing and costs a few milliseconds. When some are missing and we are root, apt
+installs them; when we are not, one sentence names the command to run. It needs nothing but Python itself, because it
+runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Package(NamedTuple):
+    """A package, the program (or file) that shows it is there, and what we need it for."""
+
+    name: str
+    gives: str
+    reason: str
+
+
+#: One a line, so that two people can add theirs without meeting.
+TESTS = (
+    Package("chromium", "chromium", "a browser that talks wss:// through the relay"),
+    Package("curl", "curl", "the HTTP client that everybody has"),
+    Package("default-jdk-headless", "javac", "Java at either end"),
+    Package("gcc", "gcc", "C at either end"),
+    Package("iproute2", "ss", "the kernel's own table of sockets"),
+    Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
+    Package("ncat", "ncat", "netcat with TLS, Unix sockets and UDP"),
+    Package("nginx", "nginx", "a stock HTTP server"),
+    Package("nodejs", "node", "Node at either end"),
+    Package("openssl", "openssl", "s_client and s_server: another TLS"),
+    Package("php-cli", "php", "PHP at either end"),
+    Package("redis-server", "redis-server", "a server of short messages, many at once"),
+    Package("redis-tools", "redis-cli", "its client and its benchmark"),
+    Package("socat", "socat", "any socket to any socket"),
+)
+
+BENCH = (
+    Package("haproxy", "haproxy", "the relay to be measured against"),
+    Package("nginx", "nginx", "ends TLS, for comparison"),
+)
+
+#: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+POLICY = Path("/usr/sbin/policy-rc.d")
+FORBIDDEN_BY_POLICY = "#!/bin/sh\nexit 101\n"
+
+
+def find(program: str) -> str | None:
+    """Where a program is; servers are in /usr/sbin, which an ordinary user's PATH leaves out."""
+    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def is_there(package: Package) -> bool:
+    return os.path.exists(package.gives) if package.gives.startswith("/") else find(package.gives) is not None
+
+
+def missing(packages: tuple[Package, ...]) -> list[Package]:
+    return [package for package in packages if not is_there(package)]
+
+
+def install(packages: list[Package]) -> None:
+    """Install with apt, as root. Raises `CalledProcessError` when apt fails."""
+    print("installing", *(f"\n  {package.name}: {package.reason}" for package in packages), flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with no_server_starts():
+        subprocess.run(["apt-get", "-q", "update"], env=environment, check=True)
+        subprocess.run([*_command(packages), "-q", "--yes"], env=environment, check=True)
+
+
+def _command(packages: list[Package]) -> list[str]:
+    return ["apt-get", "install", "--no-install-recommends", *sorted({package.name for package in packages})]
+
+
+@contextlib.contextmanager
+def no_server_starts() -> Iterator[None]:
+    """While apt runs, a policy forbids to start what it installs, unless the machine has a policy of its own."""
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text(FORBIDDEN_BY_POLICY)
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink()
+
+
+def advice(packages: list[Package]) -> str:
+    """The sentence for who is not root, or whose machine has no apt."""
+    if find("apt-get") is None:
+        programs = ", ".join(sorted({package.gives for package in packages}))
+        return f"the tests need these programs, which are missing here: {programs}"
+    return "the tests need programs that are missing here; run: sudo " + shlex.join(_command(packages))
+
+
+def main(arguments: list[str]) -> int:
+    wanted = TESTS + BENCH if "--bench" in arguments else TESTS
+    absent = missing(wanted)
+    if not absent:
+        return 0
+    if os.geteuid() != 0 or find("apt-get") is None:
+        print(advice(absent), file=sys.stderr)
+        return 1
+    install(absent)
+    still = missing(wanted)
+    if still:
+        print(advice(still), file=sys.stderr)
+    return 1 if still else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
