@@ -15,9 +15,9 @@ whoever makes an entry says when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -167,6 +167,18 @@ class Tap(Protocol):
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         """It is over."""
+
+
+@runtime_checkable
+class BulkTap(Tap, Protocol):
+    """A tap that can take bulk without its bytes ever coming into this process: a journal's."""
+
+    def said_pipe(self, side: Side, reader: int, count: int, done: Callable[[], None]) -> bool:
+        """`side` said the `count` bytes that are in the kernel pipe whose read end is `reader`.
+
+        They are taken out later, in another thread, which then calls `done`. False, and nothing taken, when too much
+        waits for the disk already.
+        """
 
 
 class Recorder(Protocol):
