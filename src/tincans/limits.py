@@ -11,14 +11,36 @@ from typing import NamedTuple
 #: One `receive()` returns at most this much of a stream: Linux gives a pipe, and HAProxy a buffer, of the same order.
 RECEIVE_BYTES = 64 * 1024
 
-#: A datagram's payload: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791 §3.1).
+#: A datagram's payload: 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791 §3.1). IPv6 does not count its own
+#: header (RFC 8200 §3), so 20 bytes more fit there.
 DATAGRAM_BYTES = 65_507
+DATAGRAM6_BYTES = 65_527
 
-#: Datagrams kept for one peer that is slow to receive; the next is lost, as the kernel's own queue would lose it.
+#: Datagrams kept for one peer that is slow to receive, and bytes of them for all peers of a listener together; the next
+#: is lost, as the kernel's own queue would lose it.
 DATAGRAMS_QUEUED = 256
+DATAGRAM_BYTES_QUEUED = 64 * 1024 * 1024
 
-#: Chunks that a memory channel holds before `send` waits.
+#: Datagrams taken from one socket in one turn of the loop before others have theirs: as ACCEPTS_A_TURN.
+DATAGRAMS_A_TURN = 64
+
+#: Nothing says that a UDP peer has left: its channel ends after this long without a datagram, as nginx's
+#: proxy_timeout for UDP is often set and half the 120 s that NATs must keep a mapping (RFC 4787 §4.3).
+UDP_IDLE_SECONDS = 60.0
+
+#: What one direction of a memory channel holds before `send` waits: bytes, as a Linux pipe; and messages, where it
+#: keeps boundaries.
 MEMORY_BYTES = 64 * 1024
+MEMORY_MESSAGES = 256
+
+#: A pipe's reader or writer gives way to others after this many chunks without a wait, a file's after each.
+CHUNKS_A_TURN = 16
+
+#: A child process whose channel is closed: how long it may take to see the end and leave, how long to heed SIGTERM,
+#: and how long the kernel may take over SIGKILL.
+PROCESS_POLITE_SECONDS = 2.0
+PROCESS_TERM_SECONDS = 2.0
+PROCESS_KILL_SECONDS = 1.0
 
 #: A line without an end: as nginx's large_client_header_buffers and asyncio's StreamReader (64 KiB).
 LINE_BYTES = 64 * 1024
@@ -51,10 +73,15 @@ ACCEPTS_A_TURN = 64
 #: After EMFILE or ENFILE a listener rests this long: accept(2) would fail again at once.
 ACCEPT_REST = 0.05
 
-#: Bulk: a relay changes to splice(2) after this many full receives in a row, and gives the pipe back after a
-#: receive that finds less than this many bytes.
+#: Bulk: a relay changes to splice(2) after this many full receives in a row, through kernel pipes of this size.
 BULK_AFTER = 4
 PIPE_BYTES = 1024 * 1024
+
+#: What one receive of a relay takes in at once; kernel pipes that one relay lends at most (the kernel gives a user who is
+#: not root 64 MiB of them, pipe(7)) and those it keeps for the next borrower.
+ROOM_BYTES = 64 * 1024
+PIPES_LENT = 48
+PIPES_KEPT = 16
 
 #: What the other side said and nobody received is drained this long before a close: as nginx's lingering_close, shorter.
 LINGER_SECONDS = 1.0
