@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 
 public class Client {
     static final String[] REQUESTS = {
-        "Hello", "Grüße, 世界 🥫", "", "12345", "999999999", "tin can ".repeat(12_500), "Still there?"
+        "Hello from Java", "Grüße, 世界 🥫", "", "12345", "999999999", "tin can ".repeat(12_500), "Still there?"
     };
 
     public static void main(String[] args) throws IOException {

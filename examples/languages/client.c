@@ -26,7 +26,7 @@ int main(int argc, char **argv)
 {
     static char tins[100001], answer[100100];
     for (int i = 0; i < 12500; i++) memcpy(tins + 8 * i, "tin can ", 8);
-    const char *requests[] = {"Hello", "Grüße, 世界 🥫", "", "12345", "999999999", tins, "Still there?"};
+    const char *requests[] = {"Hello from C", "Grüße, 世界 🥫", "", "12345", "999999999", tins, "Still there?"};
 
     int server = argc == 3 ? call(argv[1], argv[2]) : -1;
     if (server < 0) return 1;

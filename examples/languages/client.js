@@ -3,7 +3,7 @@
 const net = require('node:net');
 const readline = require('node:readline');
 
-const requests = ['Hello', 'Grüße, 世界 🥫', '', '12345', '999999999', 'tin can '.repeat(12_500), 'Still there?'];
+const requests = ['Hello from Node', 'Grüße, 世界 🥫', '', '12345', '999999999', 'tin can '.repeat(12_500), 'Still there?'];
 
 const [host, port] = process.argv.slice(2);
 const server = net.connect(Number(port), host, ask);

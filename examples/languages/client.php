@@ -1,7 +1,7 @@
 <?php
 // A client in PHP: `php client.php HOST PORT`. What the two sides say is in README.md.
 
-$requests = ['Hello', 'Grüße, 世界 🥫', '', '12345', '999999999', str_repeat('tin can ', 12_500), 'Still there?'];
+$requests = ['Hello from PHP', 'Grüße, 世界 🥫', '', '12345', '999999999', str_repeat('tin can ', 12_500), 'Still there?'];
 
 $server = stream_socket_client("tcp://$argv[1]:$argv[2]") or exit(1);
 foreach ($requests as $line) {

@@ -3,7 +3,7 @@
 import socket
 import sys
 
-REQUESTS = ["Hello", "Grüße, 世界 🥫", "", "12345", "999999999", "tin can " * 12_500, "Still there?"]
+REQUESTS = ["Hello from Python", "Grüße, 世界 🥫", "", "12345", "999999999", "tin can " * 12_500, "Still there?"]
 
 
 def tell(mark: bytes, line: bytes) -> None:
