@@ -1,0 +1,87 @@
+"""Hostile bytes and plain numbers, made fit for a terminal.
+
+What two parties say may hold anything, escape sequences that rewrite the screen included, so nothing of it
+reaches a terminal but through `escape` or `hexdump`. `escape` loses nothing: the escapes, read as in a Python
+bytes literal, give the same bytes again; what is UTF-8 and printable stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_NAMED = {0x07: r"\a", 0x08: r"\b", 0x09: r"\t", 0x0A: r"\n", 0x0B: r"\v", 0x0C: r"\f", 0x0D: r"\r", 0x5C: r"\\"}
+
+
+class _Escapes(dict[int, str]):
+    """A table for `str.translate` that fills itself as characters are met; only the first 256 are remembered."""
+
+    def __missing__(self, code: int) -> str:
+        text = _escaped(code)
+        if code < 0x100:
+            self[code] = text
+        return text
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as "surrogateescape" decodes it
+        return f"\\x{code - 0xDC00:02x}"
+    if chr(code).isprintable():
+        return chr(code)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    # Not printable, but whole: the bytes it was said in, so that the text reads back as what was said.
+    return "".join(f"\\x{byte:02x}" for byte in chr(code).encode("utf-8", "surrogatepass"))
+
+
+_ESCAPES = _Escapes(_NAMED)
+
+
+def escape(data: bytes) -> str:
+    """`data` as one line of printable text: UTF-8 stays, everything else becomes `\\n`, `\\x1b` and the like.
+
+    Bidirectional controls, line separators and other characters that do not print are escaped too.
+    """
+    return escape_text(data.decode("utf-8", "surrogateescape"))
+
+
+def escape_text(text: str) -> str:
+    """`text` (a name, an address, a reason) as `escape` writes bytes."""
+    if text.isprintable() and "\\" not in text:
+        return text
+    return text.translate(_ESCAPES)
+
+
+def hexdump(data: bytes, offset: int = 0) -> Iterator[str]:
+    """`data` as lines of 16 bytes in the manner of `hexdump -C`; `offset` is where the first byte stands."""
+    for start in range(0, len(data), 16):
+        row = data[start : start + 16]
+        left, right = row[:8].hex(" "), row[8:].hex(" ")
+        printed = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+        yield f"{offset + start:08x}  {left:<23}  {right:<23}  |{printed}|"
+
+
+def human_bytes(count: int) -> str:
+    """A number of bytes in at most nine characters: `512 B`, `1.4 KiB`, `16.0 GiB`."""
+    if count < 1024:
+        return f"{count} B"
+    size = float(count)
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        size /= 1024
+        if size < 1023.95 or unit == "PiB":
+            break
+    return f"{size:.1f} {unit}"
+
+
+def human_seconds(seconds: float) -> str:
+    """A duration with about three digits: `0.4 ms`, `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`."""
+    if seconds < 0.00995:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.995:
+        return f"{seconds:.2f} s"
+    whole = round(seconds)
+    for upper, lower, big, small in ((3600, 60, "min", "s"), (86400, 3600, "h", "min")):
+        if whole < upper:
+            return f"{whole // lower} {big} {whole % lower // (lower // 60)} {small}"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

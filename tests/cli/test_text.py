@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tincans.cli.text import escape, escape_text, hexdump, human_bytes, human_seconds
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"hello", "hello"),
+        (b"GET / HTTP/1.1\r\n", r"GET / HTTP/1.1\r\n"),
+        ("grüße €".encode(), "grüße €"),
+        (b"\x1b[2J\x07\x00\x7f", r"\x1b[2J\a\x00\x7f"),
+        (b"\xff\xc3(", r"\xff\xc3("),
+        (b"C:\\dir", r"C:\\dir"),
+        ("a\u202eb".encode(), r"a\xe2\x80\xaeb"),
+        ("\x9b2J".encode(), r"\xc2\x9b2J"),
+    ],
+)
+def test_escapes(data: bytes, text: str) -> None:
+    assert escape(data) == text
+
+
+@given(st.binary())
+def test_what_is_escaped_prints_and_reads_back(data: bytes) -> None:
+    text = escape(data)
+    assert text.isprintable()
+    assert _unescape(text) == data
+
+
+def _unescape(text: str) -> bytes:
+    named = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "\\": 92}
+    back = bytearray()
+    for match in re.finditer(r"\\x([0-9a-f]{2})|\\(.)|([^\\]+)", text):
+        if match[1]:
+            back.append(int(match[1], 16))
+        elif match[2]:
+            back.append(named[match[2]])
+        else:
+            back += match[3].encode()
+    return bytes(back)
+
+
+@given(st.text())
+def test_text_of_any_kind_prints(text: str) -> None:
+    assert escape_text(text).isprintable()
+
+
+def test_hexdump_is_as_hexdump_c_writes_it() -> None:
+    assert list(hexdump(b"Hello, world!\r\n\x00\xffab", offset=0x10)) == [
+        "00000010  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 21 0d 0a 00  |Hello, world!...|",
+        "00000020  ff 61 62                                          |.ab|",
+    ]
+    assert list(hexdump(b"")) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1024 * 1024 - 1, "1.0 MiB"),
+        (3 * 1024**3 // 2, "1.5 GiB"), (1024**6, "1024.0 PiB"),
+    ],
+)  # fmt: skip
+def test_human_bytes(count: int, text: str) -> None:
+    assert human_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 ms"), (0.00042, "0.4 ms"), (0.012, "12 ms"), (0.9999, "1.00 s"), (1.236, "1.24 s"),
+        (59.999, "1 min 0 s"), (200, "3 min 20 s"), (3599.9, "1 h 0 min"), (7500, "2 h 5 min"), (350_000, "4 d 1 h"),
+    ],
+)  # fmt: skip
+def test_human_seconds(seconds: float, text: str) -> None:
+    assert human_seconds(seconds) == text
