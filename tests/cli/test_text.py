@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.cli.text import escape, escape_text, hexdump, human_bytes, human_seconds
+from tincans.cli.text import escape, hexdump, human_bytes, human_seconds
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def _unescape(text: str) -> bytes:
 
 @given(st.text())
 def test_text_of_any_kind_prints(text: str) -> None:
-    assert escape_text(text).isprintable()
+    assert escape(text).isprintable()
 
 
 def test_hexdump_is_as_hexdump_c_writes_it() -> None:

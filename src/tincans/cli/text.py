@@ -36,16 +36,13 @@ def _escaped(code: int) -> str:
 _ESCAPES = _Escapes(_NAMED)
 
 
-def escape(data: bytes) -> str:
-    """`data` as one line of printable text: UTF-8 stays, everything else becomes `\\n`, `\\x1b` and the like.
+def escape(data: bytes | str) -> str:
+    """`data` as one line of printable text: what prints stays, everything else becomes `\\n`, `\\x1b` and the like.
 
-    Bidirectional controls, line separators and other characters that do not print are escaped too.
+    Bytes are read as UTF-8 where they are. Bidirectional controls, line separators and other characters that do not
+    print are escaped too.
     """
-    return escape_text(data.decode("utf-8", "surrogateescape"))
-
-
-def escape_text(text: str) -> str:
-    """`text` (a name, an address, a reason) as `escape` writes bytes."""
+    text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
     if text.isprintable() and "\\" not in text:
         return text
     return text.translate(_ESCAPES)
