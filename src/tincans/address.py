@@ -61,7 +61,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "min": (("tls",), "1.2 or 1.3"),
     "resource": (("ws",), "the path asked for, where the place has none"),
     "subprotocol": (("ws",), "subprotocols, the best first, with commas between"),
-    "origin": (("ws",), "the Origin header to send"),
+    "origin": (("ws",), "the Origin header to send, or the only one to answer"),
     "text": (("ws",), "on or off: send text messages, not binary ones"),
     "bind": (("tcp", "udp"), "the host:port, host or :port to call from"),
     "proxy": (("tcp",), "socks5://[user:password@]host:port or http://…"),

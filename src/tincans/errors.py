@@ -63,9 +63,10 @@ class UsageError(TincansError):
 class ConnectError(TincansError):
     """Check that the address is the one the server printed, and that the server runs."""
 
-    def __init__(self, address: object, reason: str) -> None:
-        self.address, self.reason = address, reason
-        super().__init__(f"cannot connect to {address}: {reason}")
+    def __init__(self, address: object, reason: str, *, caller: bool = False) -> None:
+        #: Whom it was about, why, and whether `address` is not the one called but one who called here.
+        self.address, self.reason, self.caller = address, reason, caller
+        super().__init__(f"cannot {'serve' if caller else 'connect to'} {address}: {reason}")
 
 
 class ConnectionRefused(ConnectError):
@@ -94,8 +95,8 @@ class NameNotFound(ConnectError):
 class CertificateNotTrusted(ConnectError):
     """Add ?ca=FILE with the authority that signed it (tincans cert makes one), or ?verify=off to trust anyone."""
 
-    def __init__(self, address: object, reason: str) -> None:
-        super().__init__(address, f"its certificate is not trusted: {reason}")
+    def __init__(self, address: object, reason: str, *, caller: bool = False) -> None:
+        super().__init__(address, f"its certificate is not trusted: {reason}", caller=caller)
 
 
 class HandshakeFailed(ConnectError):
