@@ -1,0 +1,190 @@
+"""A channel that tells what is said on it, for a party that tincans itself is: the server, or the client.
+
+A `RecordingChannel` stands over the channel and calls its taps: what was received was said by the other side, what was
+sent by ours. The story's end is one `closed`, told when the channel closes here, and it names what came first:
+
+    an explanation given with `end` (idle, stopped, an app that crashed)     → as explained
+    the other side was lost                                                  → RESET by it
+    both directions ended, or were closed here politely                      → FINISHED by who ended first
+    it was aborted here                                                      → RESET by us
+
+`Silence` is a tap too, with a timer: it hears when nothing is heard any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from tincans.channel import Buffer, Channel, Side
+from tincans.conversation import How, Kind, Opening, Recorder, Tap
+from tincans.errors import ChannelBroken, EndOfStream
+
+
+class Outcome(NamedTuple):
+    """How a conversation ended, as `Tap.closed` is told."""
+
+    how: How
+    by: Side | None = None
+    detail: str = ""
+
+
+def begin(recorders: Sequence[Recorder], opening: Opening) -> list[Tap]:
+    """One tap of each recorder for the conversation that begins; the first recorder gives it its number."""
+    taps: list[Tap] = []
+    for recorder in recorders:
+        taps.append(recorder.begin(opening))
+        if not opening.number and taps[0].number:
+            opening = msgspec.structs.replace(opening, number=taps[0].number)
+    return taps
+
+
+def opening(kind: Kind, channel: Channel, name: str = "") -> Opening:
+    """The beginning of a conversation in which tincans is a party: the client under `connect`, else the server."""
+    local, remote = str(channel.local.bare()), str(channel.remote.bare())
+    client, server = (local, remote) if kind is Kind.CONNECT else (remote, local)
+    return Opening(
+        kind=kind, client=client, server=server, name=name,
+        boundaries=channel.traits.boundaries, facts=dict(channel.facts),
+    )  # fmt: skip
+
+
+class RecordingChannel(Channel):
+    """A channel whose every word is told to `taps`. It owns the one it is over; `side` is who we are on it.
+
+    It keeps the contract of the channel below to the letter, boundaries and half-close included, and adds nothing to
+    what is sent. The taps hear what was received when `receive` returns it, and what was sent when it was accepted.
+    """
+
+    __slots__ = ("_ends", "_outcome", "_taps", "channel", "local", "remote", "side", "traits")
+
+    def __init__(self, channel: Channel, taps: Sequence[Tap], side: Side) -> None:
+        self.channel, self.side = channel, side
+        self.local, self.remote, self.traits = channel.local, channel.remote, channel.traits
+        self._taps = tuple(taps)  # none any more once they were told the end
+        self._ends: tuple[Side, ...] = ()  # who ended what they say, the first first
+        self._outcome: Outcome | None = None
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        return self.channel.facts
+
+    async def receive(self) -> bytes:
+        try:
+            data = await self.channel.receive()
+        except EndOfStream:
+            self._ended(self.side.other)
+            raise
+        except ChannelBroken as error:
+            self._lost(error)
+            raise
+        for tap in self._taps:
+            tap.said(self.side.other, data)
+        return data
+
+    async def send(self, data: Buffer) -> None:
+        try:
+            await self.channel.send(data)
+        except ChannelBroken as error:
+            self._lost(error)
+            raise
+        for tap in self._taps:
+            tap.said(self.side, data)
+
+    async def send_eof(self) -> None:
+        try:
+            await self.channel.send_eof()
+        except ChannelBroken as error:
+            self._lost(error)
+            raise
+        self._ended(self.side)
+
+    async def aclose(self) -> None:
+        try:
+            await self.channel.aclose()
+        finally:
+            self._closed(Outcome(How.FINISHED, self._ends[0] if self._ends else self.side))
+
+    def abort(self) -> None:
+        self.channel.abort()
+        self._closed(Outcome(How.RESET, self.side))
+
+    def end(self, how: How, by: Side | None = None, detail: str = "") -> None:
+        """Explain beforehand why the channel is about to be closed; the first explanation counts."""
+        if self._outcome is None:
+            self._outcome = Outcome(how, by, detail)
+
+    def _lost(self, error: ChannelBroken) -> None:
+        self.end(How.RESET, self.side.other, error.reason)
+
+    def _ended(self, side: Side) -> None:
+        if side not in self._ends:
+            self._ends += (side,)
+            for tap in self._taps:
+                tap.ended(side)
+
+    def _closed(self, outcome: Outcome) -> None:
+        taps, self._taps = self._taps, ()
+        for tap in taps:
+            tap.closed(*(self._outcome or outcome))
+
+
+class Deaf:
+    """A tap that hears nothing: what a tap that hears one thing is built on."""
+
+    __slots__ = ()
+
+    number = 0
+
+    def joined(self, far: str, server: str, facts: Mapping[str, str]) -> None: ...
+
+    def said(self, side: Side, data: Buffer) -> None: ...
+
+    def wants(self, side: Side) -> bool:
+        return False
+
+    def carried(self, side: Side, count: int) -> None: ...
+
+    def ended(self, side: Side) -> None: ...
+
+    def noted(self, text: str) -> None: ...
+
+    def closed(self, how: How, by: Side | None = None, detail: str = "") -> None: ...
+
+
+class Silence(Deaf):
+    """A tap that calls `over` when nothing was said for `seconds`; `closed` stops it.
+
+    It costs one timer a conversation and none a message: a word only leaves its time, and the timer, when it fires, is
+    set again for what is left.
+    """
+
+    __slots__ = ("_last", "_loop", "_over", "_seconds", "_timer")
+
+    def __init__(self, seconds: float, over: Callable[[], object]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds, self._over = seconds, over
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def said(self, side: Side, data: Buffer) -> None:
+        self._last = self._loop.time()
+
+    def carried(self, side: Side, count: int) -> None:
+        self._last = self._loop.time()
+
+    def ended(self, side: Side) -> None:
+        self._last = self._loop.time()
+
+    def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._last + self._seconds - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._look)
+        else:
+            self._over()
