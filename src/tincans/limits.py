@@ -77,11 +77,10 @@ ACCEPT_REST = 0.05
 BULK_AFTER = 4
 PIPE_BYTES = 1024 * 1024
 
-#: What one receive of a relay takes in at once; kernel pipes that one relay lends at most (the kernel gives a user who is
-#: not root 64 MiB of them, pipe(7)) and those it keeps for the next borrower.
+#: What one receive of a relay takes in at once, and the kernel pipes that one relay lends at most: the kernel gives a user
+#: who is not root 64 MiB of them (pipe(7), pipe-user-pages-soft).
 ROOM_BYTES = 64 * 1024
 PIPES_LENT = 48
-PIPES_KEPT = 16
 
 #: What the other side said and nobody received is drained this long before a close: as nginx's lingering_close, shorter.
 LINGER_SECONDS = 1.0
@@ -95,6 +94,25 @@ JOURNAL_BYTES = 1024 * 1024 * 1024
 SEGMENT_BYTES = 64 * 1024 * 1024
 UNWRITTEN_BYTES = 64 * 1024 * 1024
 FLUSH_SECONDS = 0.04
+
+#: More than this waiting is written at once, before FLUSH_SECONDS are over; a pipe's worth, so bulk has its pipes back.
+HURRY_BYTES = 1024 * 1024
+
+#: From this size on a chunk is handed to the disk as it is; a smaller one is cheaper to copy beside others.
+LARGE_BYTES = 16 * 1024
+
+#: A reader of the journal holds about this much at once, and one that follows looks for more this often.
+JOURNAL_READ_BYTES = 1024 * 1024
+FOLLOW_SECONDS = 0.04
+
+#: What the memory journal keeps.
+MEMORY_JOURNAL_BYTES = 64 * 1024 * 1024
+
+#: A disk that refused is asked again after this long; closing waits at most so long for a slow one; the index waits
+#: so long for another process that writes to it (SQLite's own default in Python is 5 s too).
+JOURNAL_RETRY_SECONDS = 1.0
+JOURNAL_CLOSE_SECONDS = 5.0
+JOURNAL_BUSY_SECONDS = 5.0
 
 
 class Limits(NamedTuple):

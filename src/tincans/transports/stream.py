@@ -219,19 +219,14 @@ class SocketChannel(Channel):
             pass
 
     def abort(self) -> None:
-        if self._closed:
-            return
-        if self.socket.family != socket.AF_UNIX:
-            try:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            except OSError:
-                pass  # it is gone already
-        self._close()
+        if not self._closed:
+            self._release()
+            reset(self.socket)
 
     def _close(self) -> None:
         if not self._closed:
             self._release()
-            self.socket.close()
+            close(self.socket)
 
     def _release(self) -> None:
         """Take the socket away from the loop and wake whoever waits; every later call says `ChannelClosed`."""
@@ -247,13 +242,16 @@ class SocketChannel(Channel):
         _wake(self._reader)
         _wake(self._writer)
 
-    def detach(self) -> socket.socket | None:
-        """Give the socket away, non-blocking and out of the loop, and become closed. Nobody may be waiting.
+    @property
+    def fresh(self) -> bool:
+        """Whether the socket can be given away: nothing was read ahead, nobody waits, and neither side has ended."""
+        idle = self._ahead is None and self._reader is None and self._writer is None
+        return idle and not (self._ended or self._said_eof or self._broken)
 
-        None where a chunk was read ahead, the other side has ended or the channel was closed: then nothing has changed.
-        """
-        if self._ahead is not None or self._ended or self._closed or self._broken or self._reader or self._writer:
-            return None
+    def detach(self) -> socket.socket:
+        """Give the socket away, non-blocking and out of the loop, and become closed. Only while it is `fresh`."""
+        if not self.fresh:
+            raise ChannelClosed if self._closed else ChannelBusy("waiting")
         self._release()
         return self.socket
 
@@ -338,6 +336,24 @@ class SocketListener(Listener):
 def _wake(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
+
+
+# ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def close(sock: socket.socket) -> None:
+    """Close the way that lets what was said arrive."""
+    sock.close()
+
+
+def reset(sock: socket.socket) -> None:
+    """Close so that a TCP peer sees a reset, and throw away what it was not yet sent."""
+    if sock.family != socket.AF_UNIX:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        except OSError:
+            pass  # it is gone already
+    sock.close()
 
 
 # ── addresses and errors in words ─────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,91 @@
+"""One live pair of channels: who called, and whom the relay called for them.
+
+Two plain sockets are joined by two `Pipe`s on the descriptors themselves; every other pair (TLS, WebSocket, datagrams,
+child processes …) by `tincans.pump`. Both give the same `Outcome`, tell the same taps and end the same way: EOF passes
+as EOF and the other direction runs on, a reset passes as a reset, and cancelling the link closes both sides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+from tincans.channel import Channel, Side
+from tincans.conversation import How, Tap
+from tincans.pump import pump
+from tincans.recording import Outcome
+from tincans.relay.pipe import Pipe
+from tincans.relay.plumbing import Plumbing
+from tincans.transports.stream import SocketChannel, close, describe, reset
+
+
+async def join(client: Channel, server: Channel, taps: Sequence[Tap], plumbing: Plumbing) -> Outcome:
+    """Carry everything both ways until both have said their last word, or one is lost; then both are closed.
+
+    Cancelling aborts both. The channels are owned from the call on.
+    """
+    if isinstance(client, SocketChannel) and isinstance(server, SocketChannel) and client.fresh and server.fresh:
+        return await SocketLink(client.detach(), server.detach(), taps, plumbing).run()
+    return await pump(client, server, taps)
+
+
+class SocketLink:
+    """Two sockets and the pipe of each direction."""
+
+    __slots__ = ("_client", "_done", "_first", "_pipes", "_server", "_taps")
+
+    def __init__(self, client: socket.socket, server: socket.socket, taps: Sequence[Tap], plumbing: Plumbing) -> None:
+        self._client, self._server, self._taps = client, server, taps
+        self._done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._first: Side | None = None  # who ended first
+        self._pipes = (
+            Pipe(Side.CLIENT, client, server, taps, plumbing, self),
+            Pipe(Side.SERVER, server, client, taps, plumbing, self),
+        )
+
+    async def run(self) -> Outcome:
+        """Carry until it is over, and close both sockets."""
+        for pipe in self._pipes:
+            pipe.start()
+        finish = reset
+        try:
+            outcome = await self._done
+            if outcome.how is How.FINISHED:
+                finish = close
+            return outcome
+        finally:
+            for pipe in self._pipes:
+                pipe.stop()
+            for sock in (self._client, self._server):
+                finish(sock)
+
+    @property
+    def carried(self) -> int:
+        """Bytes carried in both directions: whether it changes tells an idle link."""
+        return self._pipes[0].count + self._pipes[1].count
+
+    # ── what the pipes tell ───────────────────────────────────────────────────────────────────────────────
+
+    def ended(self, side: Side) -> None:
+        """`side` has said its last word: pass that on, and be done when both have."""
+        for tap in self._taps:
+            tap.ended(side)
+        self._first = self._first or side
+        try:
+            (self._server if side is Side.CLIENT else self._client).shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self.lost(side.other, error)
+            return
+        if all(pipe.ended for pipe in self._pipes):
+            self._finish(Outcome(How.FINISHED, self._first))
+
+    def lost(self, side: Side, error: OSError) -> None:
+        """`side` is gone: nothing more can pass in either direction."""
+        for pipe in self._pipes:
+            pipe.stop()
+        self._finish(Outcome(How.RESET, side, describe(error)))
+
+    def _finish(self, outcome: Outcome) -> None:
+        if not self._done.done():
+            self._done.set_result(outcome)

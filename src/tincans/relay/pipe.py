@@ -1,0 +1,244 @@
+"""One direction of a link between two stream sockets.
+
+A pipe is driven by the loop's callbacks, not by a task: a small message costs one wake-up, one recv(2) and one send(2).
+It is in one of four states, each with the descriptor it watches:
+
+    state     watches           on the event
+    ───────   ───────────────   ─────────────────────────────────────────────────────────────────────────────
+    COPYING   source readable   recv into the shared room, send; what was not accepted is held → HOLDING
+    HOLDING   target writable   send what is held; when all is gone → COPYING
+    SPLICING  source readable   splice into the kernel pipe and out of it; what stays inside → POURING
+    POURING   target writable   splice out of the kernel pipe; when it is empty → SPLICING
+    ENDED     nothing           the source has ended, and the target was told so
+
+BULK_AFTER full rooms in a row make COPYING into SPLICING where a kernel pipe is to be had; the plumbing's sweep makes
+it COPYING again when nothing more flows. Nothing is read while something waits to be written: that is the
+backpressure, and the bound.
+
+Taps hear what was passed on. A tap that only counts bulk hears `carried`; a journal gets a copy made by tee(2) in a
+kernel pipe of its own (`BulkTap.said_pipe`), and where none is free that chunk is copied through this process instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from typing import Protocol
+
+from tincans.channel import Side
+from tincans.conversation import BulkTap, Tap
+from tincans.limits import BULK_AFTER, PIPE_BYTES
+from tincans.relay.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
+
+
+class Ends(Protocol):
+    """Who is told how a pipe fares: the link."""
+
+    def ended(self, side: Side) -> None:
+        """`side` has said its last word, and the other was told."""
+
+    def lost(self, side: Side, error: OSError) -> None:
+        """`side` is gone."""
+
+
+class Pipe:
+    """Carries what `side` says from `source` to `target`; the link owns both sockets."""
+
+    __slots__ = (
+        "_full", "_held", "_inside", "_journal", "_kernel", "_link", "_lookers", "_loop", "_marked", "_plumbing",
+        "_pouring", "_recv_into", "_send", "_source", "_taps", "_target", "count", "ended", "side",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        side: Side,
+        source: socket.socket,
+        target: socket.socket,
+        taps: Sequence[Tap],
+        plumbing: Plumbing,
+        link: Ends,
+    ) -> None:
+        self.side = side
+        #: Bytes carried.
+        self.count = 0
+        self.ended = False
+        self._source, self._target = source.fileno(), target.fileno()
+        self._recv_into, self._send = source.recv_into, target.send
+        self._taps = taps
+        self._journal = next((tap for tap in taps if isinstance(tap, BulkTap)), None) if CAN_TEE and taps else None
+        self._lookers = [tap for tap in taps if tap is not self._journal] if taps else taps
+        self._plumbing = plumbing
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._full = 0  # full rooms in a row
+        self._held: memoryview | None = None
+        self._kernel: KernelPipe | None = None
+        self._inside = 0  # bytes in the kernel pipe
+        self._pouring = False
+        self._marked = 0  # the count when the sweep last looked
+
+    def start(self) -> None:
+        """Begin to carry."""
+        self._loop.add_reader(self._source, self._copy)
+
+    def stop(self) -> None:
+        """Carry nothing more and give the kernel pipe back. The link closes the sockets."""
+        self._loop.remove_reader(self._source)
+        self._loop.remove_writer(self._target)
+        self._held = None
+        self._return_kernel()
+
+    # ── COPYING and HOLDING ───────────────────────────────────────────────────────────────────────────────
+
+    def _copy(self) -> None:
+        room = self._plumbing.room
+        try:
+            size = self._recv_into(room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._link.lost(self.side, error)
+            return
+        if not size:
+            self._end()
+            return
+        data = room[:size]
+        try:
+            sent = self._send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._link.lost(self.side.other, error)
+            return
+        self.count += size
+        if self._taps:
+            for tap in self._taps:
+                tap.said(self.side, data)
+        if sent != size:
+            self._hold(data[sent:])
+        if size == len(room):
+            self._full += 1
+            if self._full >= BULK_AFTER:
+                self._become_bulk()
+        else:
+            self._full = 0
+
+    def _hold(self, rest: memoryview) -> None:
+        self._held = memoryview(bytes(rest))
+        self._loop.remove_reader(self._source)
+        self._loop.add_writer(self._target, self._send_held)
+
+    def _send_held(self) -> None:
+        assert self._held is not None
+        try:
+            self._held = self._held[self._send(self._held) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._link.lost(self.side.other, error)
+            return
+        if not self._held:
+            self._held = None
+            self._loop.remove_writer(self._target)
+            self._loop.add_reader(self._source, self._splice if self._kernel else self._copy)
+
+    # ── SPLICING and POURING ──────────────────────────────────────────────────────────────────────────────
+
+    def _become_bulk(self) -> None:
+        if self._kernel is None and CAN_SPLICE and (kernel := self._plumbing.lend(self)):
+            self._kernel = kernel
+            self._marked = -1
+            if self._held is None:
+                self._loop.add_reader(self._source, self._splice)
+
+    def _splice(self) -> None:
+        assert self._kernel is not None
+        copy: KernelPipe | None = None
+        if self._taps:
+            copy = self._plumbing.take() if self._journal else None
+            if (self._journal and copy is None) or any(tap.wants(self.side) for tap in self._lookers):
+                self._give_back(copy)
+                self._copy()
+                return
+        try:
+            size = os.splice(self._source, self._kernel.writer, PIPE_BYTES, flags=SPLICE)
+        except OSError as error:
+            self._give_back(copy)
+            if not isinstance(error, BlockingIOError):
+                self._link.lost(self.side, error)
+            return
+        if not size:
+            self._give_back(copy)
+            self._end()
+            return
+        self.count += size
+        self._inside = size
+        if self._taps:
+            self._tell(size, copy)
+        self._pour()
+
+    def _give_back(self, pipe: KernelPipe | None) -> None:
+        if pipe is not None:
+            self._plumbing.give(pipe)
+
+    def _tell(self, size: int, copy: KernelPipe | None) -> None:
+        """Tell the taps of the bytes that are in the kernel pipe now; `copy` is an empty one for the journal's."""
+        for tap in self._lookers:
+            tap.carried(self.side, size)
+        if self._journal is None or copy is None:
+            return
+        assert self._kernel is not None
+        plumbing, copied = self._plumbing, tee(self._kernel.reader, copy.writer, size)
+        if not self._journal.said_pipe(self.side, copy.reader, copied, lambda: plumbing.give(copy)):
+            plumbing.scrap(copy)
+            copied = 0
+        if copied < size:
+            self._journal.carried(self.side, size - copied)
+
+    def _pour(self) -> None:
+        """Move what is in the kernel pipe on to the target, as much as it takes now."""
+        assert self._kernel is not None
+        try:
+            self._inside -= os.splice(self._kernel.reader, self._target, self._inside, flags=SPLICE)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._link.lost(self.side.other, error)
+            return
+        if bool(self._inside) is not self._pouring:
+            self._pouring = not self._pouring
+            if self._pouring:
+                self._loop.remove_reader(self._source)
+                self._loop.add_writer(self._target, self._pour)
+            else:
+                self._loop.remove_writer(self._target)
+                self._loop.add_reader(self._source, self._splice)
+
+    def idle(self) -> bool:
+        """The plumbing asks: nothing carried since it last did? Then go back to COPYING."""
+        if self.count != self._marked or self._inside:
+            self._marked = self.count
+            return False
+        self._return_kernel()
+        self._full = 0
+        if self._held is None and not self.ended:
+            self._loop.add_reader(self._source, self._copy)
+        return True
+
+    def _return_kernel(self) -> None:
+        if self._kernel is not None:
+            self._plumbing.forget(self)
+            (self._plumbing.scrap if self._inside else self._plumbing.give)(self._kernel)
+            self._kernel = None
+            self._inside = 0
+
+    # ── ENDED ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _end(self) -> None:
+        """The source has said its last word: tell the target so, and leave the other direction open."""
+        self.ended = True
+        self._loop.remove_reader(self._source)
+        self._return_kernel()
+        self._link.ended(self.side)
