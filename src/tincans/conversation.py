@@ -45,7 +45,7 @@ class How(Enum):
     IDLE = "idle"
     #: tincans itself stopped while they talked.
     STOPPED = "stopped"
-    #: The recording was cut off: the recording program was killed. Nobody wrote this; a reader concludes it.
+    #: The recording was cut off: the recording program was killed. Whoever opens the journal next writes this down.
     LOST = "lost"
 
 
@@ -179,6 +179,20 @@ class BulkTap(Tap, Protocol):
         They are taken out later, in another thread, which then calls `done`. False, and nothing taken, when too much
         waits for the disk already.
         """
+
+
+class BulkTap(Tap, Protocol):
+    """A tap that also takes what is said by whole kernel pipes, filled by tee(2), so that bulk is recorded uncopied."""
+
+    def said_pipe(self, side: Side, pipe: int, length: int, done: Callable[[], None]) -> bool:
+        """`side` said the `length` bytes that the pipe with the reading end `pipe` holds, and nothing else.
+
+        They are taken out later by another thread, which then calls `done`: the pipe is empty and the caller's again.
+        In order with `said`. False at once, with the pipe left as it is, when too much waits for the disk already.
+        """
+
+    def dropped(self, side: Side, count: int, reason: str) -> None:
+        """`side` said `count` bytes that could not be kept."""
 
 
 class Recorder(Protocol):
