@@ -174,25 +174,12 @@ class BulkTap(Tap, Protocol):
     """A tap that can take bulk without its bytes ever coming into this process: a journal's."""
 
     def said_pipe(self, side: Side, reader: int, count: int, done: Callable[[], None]) -> bool:
-        """`side` said the `count` bytes that are in the kernel pipe whose read end is `reader`.
+        """`side` said the `count` bytes that are all that is in the kernel pipe whose read end is `reader`.
 
-        They are taken out later, in another thread, which then calls `done`. False, and nothing taken, when too much
-        waits for the disk already.
+        They are taken out later, in another thread, which then calls `done`: the pipe is empty and the caller's again.
+        In order with `said`. False at once, and nothing taken, when too much waits for the disk already: then tell it
+        as `carried`, which a journal counts as dropped.
         """
-
-
-class BulkTap(Tap, Protocol):
-    """A tap that also takes what is said by whole kernel pipes, filled by tee(2), so that bulk is recorded uncopied."""
-
-    def said_pipe(self, side: Side, pipe: int, length: int, done: Callable[[], None]) -> bool:
-        """`side` said the `length` bytes that the pipe with the reading end `pipe` holds, and nothing else.
-
-        They are taken out later by another thread, which then calls `done`: the pipe is empty and the caller's again.
-        In order with `said`. False at once, with the pipe left as it is, when too much waits for the disk already.
-        """
-
-    def dropped(self, side: Side, count: int, reason: str) -> None:
-        """`side` said `count` bytes that could not be kept."""
 
 
 class Recorder(Protocol):
