@@ -141,7 +141,9 @@ def _tell(error: Exception) -> int:
     from tincans.cli.text import escape
 
     sentence, advice, status = _words(error)
-    click.echo(f"tincans: {escape(sentence)}\n  {escape(advice)}", err=True)
+    if not sentence.isprintable():  # peers choose some of its words
+        sentence = escape(sentence)
+    click.echo(f"tincans: {sentence}\n  {advice}", err=True)
     return status
 
 

@@ -42,7 +42,7 @@ class Settings:
         """Log to stderr: warnings; -v also what happens, -vv everything; only errors when `quiet`."""
         from tincans.cli import logs
 
-        logs.start(self.verbosity, quiet)
+        logs.start(self.verbosity, quiet, self.debug)
 
 
 def settings() -> Settings:
