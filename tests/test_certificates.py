@@ -15,7 +15,7 @@ from cryptography import x509
 
 from running import program, run
 from tincans import certificates
-from tincans.certificates import authority_folder, how_to_trust, kept_leaf, local_authority, make_leaf, names_of
+from tincans.certificates import how_to_trust, kept_leaf, local_authority, make_leaf, names_of
 from tincans.errors import UsageError
 
 
@@ -26,14 +26,6 @@ def _own_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
-
-
-def test_the_authority_is_in_the_users_data_folder_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
-    monkeypatch.delenv("TINCANS_CA")
-    assert authority_folder() == Path("/somewhere/tincans/ca")
-    monkeypatch.setenv("TINCANS_CA", "/elsewhere")
-    assert authority_folder() == Path("/elsewhere")
 
 
 def test_the_authority_is_made_once() -> None:

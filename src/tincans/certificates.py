@@ -22,7 +22,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tincans.errors import UsageError
+from tincans.folders import authority_folder
 from tincans.limits import HOST_CHARACTERS
 
 #: Ten years, as mkcert's.
@@ -63,12 +63,6 @@ class Leaf(NamedTuple):
     cert_path: Path
     key_path: Path
     ca_path: Path
-
-
-def authority_folder() -> Path:
-    """Where the user's own authority is: TINCANS_CA, or the folder `ca` in the user's data folder."""
-    chosen = os.environ.get("TINCANS_CA")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "ca"
 
 
 def local_authority(folder: Path | None = None) -> Authority:

@@ -1,0 +1,14 @@
+"""Where the user's own things are kept. A module of its own, because who only asks where should not pay for more."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def authority_folder() -> Path:
+    """The local certificate authority: TINCANS_CA, or the folder `ca` in the user's data folder."""
+    chosen = os.environ.get("TINCANS_CA")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "ca"
