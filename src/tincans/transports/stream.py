@@ -41,10 +41,13 @@ class SocketChannel(Channel):
         "_said_eof", "_where", "_writer", "socket",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, *, peer: Any = None, where: Address | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, *, peer: Any = None, where: Address | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:  # fmt: skip
         """`sock` must be connected and non-blocking; `peer` is its sockaddr where known, `where` its own address."""
         self.socket = sock
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         self._peer = peer
         self._where = where
         self._ahead: bytes | None = None
@@ -266,9 +269,12 @@ class SocketChannel(Channel):
 
 
 class SocketListener(Listener):
-    """Listening stream sockets, of one address or of all that its name stands for, as one listener."""
+    """Listening stream sockets, of one address or of all that its name stands for, as one listener.
 
-    __slots__ = ("_loop", "_remove", "_row", "_sockets", "_waiter", "address")
+    They stay registered with the loop, as a channel's socket does, while somebody waits in `accept` or soon will.
+    """
+
+    __slots__ = ("_loop", "_registered", "_remove", "_row", "_sockets", "_waiter", "_where", "address")
 
     def __init__(self, sockets: Sequence[socket.socket], address: Address, *, remove: str = "") -> None:
         """`sockets` listen, non-blocking, and are owned; `remove` is a file to take away at the close."""
@@ -277,7 +283,11 @@ class SocketListener(Listener):
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._row = 0  # callers taken since others had a turn
+        self._registered = False
         self._remove = remove
+        # An accepted socket's own address, where it can only be the listener's.
+        anywhere = address.host in ("*", "localhost") or len(self._sockets) > 1
+        self._where = None if anywhere else address.bare()
 
     async def accept(self) -> SocketChannel:
         if self._waiter is not None:
@@ -298,32 +308,38 @@ class SocketListener(Listener):
                     await asyncio.sleep(ACCEPT_REST)
                     continue
                 connection.setblocking(False)
-                return SocketChannel(connection, peer=peer, where=self._where())
+                return SocketChannel(connection, peer=peer, where=self._where, loop=self._loop)
             if not self._sockets:
                 raise ChannelClosed
             await self._callers()
-
-    def _where(self) -> Address | None:
-        """The accepted socket's own address, where it can only be the listener's."""
-        return None if self.address.host in ("*", "localhost") or len(self._sockets) > 1 else self.address.bare()
 
     async def _callers(self) -> None:
         """Wait until somebody calls, or the listener is closed."""
         self._row = 0
         self._waiter = self._loop.create_future()
-        for sock in self._sockets:
-            self._loop.add_reader(sock, _wake, self._waiter)
+        if not self._registered:
+            self._registered = True
+            for sock in self._sockets:
+                self._loop.add_reader(sock, self._on_callers)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            for sock in self._sockets:
-                self._loop.remove_reader(sock)
+
+    def _on_callers(self) -> None:
+        if self._waiter is None:
+            self._unregister()  # nobody takes them now: let them wait in the kernel's queue
+        _wake(self._waiter)
+
+    def _unregister(self) -> None:
+        self._registered = False
+        for sock in self._sockets:
+            self._loop.remove_reader(sock)
 
     async def aclose(self) -> None:
+        self._unregister()
         sockets, self._sockets = self._sockets, []
         for sock in sockets:
-            self._loop.remove_reader(sock)
             sock.close()
         if self._remove and sockets:
             try:
