@@ -73,8 +73,9 @@ ACCEPTS_A_TURN = 64
 #: After EMFILE or ENFILE a listener rests this long: accept(2) would fail again at once.
 ACCEPT_REST = 0.05
 
-#: Bulk: a relay changes to splice(2) after this many full receives in a row, through kernel pipes of this size.
+#: Bulk: a relay changes to splice(2) after this many receives in a row of at least so much, through pipes of this size.
 BULK_AFTER = 4
+BULK_BYTES = 16 * 1024
 PIPE_BYTES = 1024 * 1024
 
 #: What one receive of a relay takes in at once, and the kernel pipes that one relay lends at most: the kernel gives a user

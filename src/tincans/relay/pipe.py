@@ -1,7 +1,7 @@
 """One direction of a link between two stream sockets.
 
 A pipe is driven by the loop's callbacks, not by a task: a small message costs one wake-up, one recv(2) and one send(2).
-It is in one of four states, each with the descriptor it watches:
+It is in one of five states, each with the descriptor it watches:
 
     state     watches           on the event
     ───────   ───────────────   ─────────────────────────────────────────────────────────────────────────────
@@ -11,9 +11,9 @@ It is in one of four states, each with the descriptor it watches:
     POURING   target writable   splice out of the kernel pipe; when it is empty → SPLICING
     ENDED     nothing           the source has ended, and the target was told so
 
-BULK_AFTER full rooms in a row make COPYING into SPLICING where a kernel pipe is to be had; the plumbing's sweep makes
-it COPYING again when nothing more flows. Nothing is read while something waits to be written: that is the
-backpressure, and the bound.
+BULK_AFTER receives of BULK_BYTES or more in a row make COPYING into SPLICING where a kernel pipe is to be had; the
+plumbing's sweep makes it COPYING again when nothing more flows. Nothing is read while something waits to be written:
+that is the backpressure, and the bound.
 
 Taps hear what was passed on. A tap that only counts bulk hears `carried`; a journal gets a copy made by tee(2) in a
 kernel pipe of its own (`BulkTap.said_pipe`), and where none is free that chunk is copied through this process instead.
@@ -29,7 +29,7 @@ from typing import Protocol
 
 from tincans.channel import Side
 from tincans.conversation import BulkTap, Tap
-from tincans.limits import BULK_AFTER, PIPE_BYTES
+from tincans.limits import BULK_AFTER, BULK_BYTES, PIPE_BYTES
 from tincans.relay.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
 
 
@@ -47,7 +47,7 @@ class Pipe:
     """Carries what `side` says from `source` to `target`; the link owns both sockets."""
 
     __slots__ = (
-        "_full", "_held", "_inside", "_journal", "_kernel", "_link", "_lookers", "_loop", "_marked", "_plumbing",
+        "_held", "_inside", "_journal", "_kernel", "_large", "_link", "_lookers", "_loop", "_marked", "_plumbing",
         "_pouring", "_recv_into", "_send", "_source", "_taps", "_target", "count", "ended", "side",
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ class Pipe:
         self._plumbing = plumbing
         self._link = link
         self._loop = asyncio.get_running_loop()
-        self._full = 0  # full rooms in a row
+        self._large = 0  # large receives in a row
         self._held: memoryview | None = None
         self._kernel: KernelPipe | None = None
         self._inside = 0  # bytes in the kernel pipe
@@ -118,12 +118,12 @@ class Pipe:
                 tap.said(self.side, data)
         if sent != size:
             self._hold(data[sent:])
-        if size == len(room):
-            self._full += 1
-            if self._full >= BULK_AFTER:
+        if size >= BULK_BYTES:
+            self._large += 1
+            if self._large >= BULK_AFTER:
                 self._become_bulk()
         else:
-            self._full = 0
+            self._large = 0
 
     def _hold(self, rest: memoryview) -> None:
         self._held = memoryview(bytes(rest))
@@ -222,7 +222,7 @@ class Pipe:
             self._marked = self.count
             return False
         self._return_kernel()
-        self._full = 0
+        self._large = 0
         if self._held is None and not self.ended:
             self._loop.add_reader(self._source, self._copy)
         return True

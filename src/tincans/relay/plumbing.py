@@ -103,18 +103,21 @@ class Plumbing:
         if pipe is not None:
             self._borrowers.add(borrower)
             if self._sweeper is None:
-                self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+                self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self.sweep)
         return pipe
 
     def forget(self, borrower: Borrower) -> None:
         """`borrower` has given its pipe back by itself."""
         self._borrowers.discard(borrower)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Take the pipes back from whoever carried nothing since the last sweep; runs by itself while any is lent."""
         self._sweeper = None
-        self._borrowers = {borrower for borrower in self._borrowers if not borrower.idle()}
+        for borrower in tuple(self._borrowers):
+            if borrower.idle():
+                self.forget(borrower)
         if self._borrowers:
-            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self.sweep)
         else:
             self._close_free()
 
