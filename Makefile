@@ -16,6 +16,10 @@ test: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 4 --dist worksteal
 
+deep: $(VENV)/.dev
+	$(PYTHON) tests/debian.py
+	$(BIN)/pytest --deep tests/test_exactly.py
+
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

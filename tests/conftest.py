@@ -9,6 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 import uvloop
 
+from running import Certificates
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deep", action="store_true", help="send a gigabyte through every transport (make deep)")
+
+
 # libuv opens a pipe for signals with its first loop and keeps it: have it open before any test counts.
 uvloop.new_event_loop().close()
 
@@ -25,3 +32,9 @@ def _no_descriptor_is_left() -> Iterator[None]:
     yield
     after = len(os.listdir("/proc/self/fd"))
     assert after <= before + 1, f"{after - before} descriptors are still open"
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority, and a certificate for this machine that it signed, as files."""
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))

@@ -52,7 +52,7 @@ BENCH = (
 
 #: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 POLICY = Path("/usr/sbin/policy-rc.d")
-FORBIDDEN_BY_POLICY = "#!/bin/sh\nexit 101\n"
+FORBIDDEN = "#!/bin/sh\nexit 101\n"
 
 
 def find(program: str) -> str | None:
@@ -82,17 +82,17 @@ def _command(packages: list[Package]) -> list[str]:
 
 
 @contextlib.contextmanager
-def no_server_starts() -> Iterator[None]:
+def no_server_starts(policy: Path = POLICY) -> Iterator[None]:
     """While apt runs, a policy forbids to start what it installs, unless the machine has a policy of its own."""
-    ours = not POLICY.exists()
+    ours = not policy.exists()
     if ours:
-        POLICY.write_text(FORBIDDEN_BY_POLICY)
-        POLICY.chmod(0o755)
+        policy.write_text(FORBIDDEN)
+        policy.chmod(0o755)
     try:
         yield
     finally:
         if ours:
-            POLICY.unlink()
+            policy.unlink()
 
 
 def advice(packages: list[Package]) -> str:

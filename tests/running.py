@@ -6,8 +6,10 @@ are context managers: leaving one ends the program, and a program that had faile
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -16,8 +18,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from debian import find
+from tincans.channel import Side
+from tincans.conversation import Conversation, Said
+
+if TYPE_CHECKING:
+    from tincans.journal import Journal
 
 #: How long anything here may take before the test gives up on it, and how often it looks.
 PATIENCE = 20.0
@@ -120,19 +128,115 @@ def run(
         return running.out
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that is free now: only for programs which cannot be given port 0."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port that is free now, below those that the kernel gives out: for programs which cannot be given port 0."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def wait_until_open(port: int, of: Program) -> None:
-    """Wait until somebody accepts on a port of this machine."""
+def port_of(running: Program, kind: Literal["tcp", "udp"] = "tcp") -> int:
+    """Wait until a program that was given port 0 listens, and ask the kernel on which port it does."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert of.process.poll() is None, f"{of} ended before it listened on port {port}"
-        assert time.monotonic() < deadline, f"{of} never listened on port {port}"
+        table = subprocess.run([program("ss"), "-Hlnp", f"--{kind}"], capture_output=True, check=True, text=True).stdout
+        for row in table.splitlines():
+            if f"pid={running.process.pid}," in row:
+                return int(row.split()[3].rpartition(":")[2])
+        assert running.process.poll() is None, f"{running} ended before it listened"
+        assert time.monotonic() < deadline, f"{running} never listened"
         time.sleep(POLL)
+
+
+class Certificates(NamedTuple):
+    """Files: an authority's certificate, and a key with a chain for localhost and 127.0.0.1 that it signed."""
+
+    ca: Path
+    leaf: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Certificates:
+        import trustme
+
+        made = cls(folder / "ca.pem", folder / "leaf.pem")
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(made.ca))
+        authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(made.leaf))
+        return made
+
+    @property
+    def served(self) -> str:
+        """The options of an address that is listened on with TLS."""
+        return f"?cert={self.leaf}&key={self.leaf}"
+
+    @property
+    def trusted(self) -> str:
+        """The options of an address that is called with TLS."""
+        return f"?ca={self.ca}"
+
+
+# ── tincans itself ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Serving(NamedTuple):
+    """A `tincans listen` or `tincans relay` that runs."""
+
+    port: int
+    program: Program
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, journal: Path | None = None, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
+    """Run `tincans ARGUMENTS` while the block runs: a listener or a relay on a port, ready to be called.
+
+    Without a journal nothing is recorded. When the block is left it is stopped, and must have ended cleanly.
+    """
+    with tempfile.TemporaryDirectory(prefix="tincans-") as folder:
+        port_file = Path(folder) / "port"
+        record = ["--no-record"] if journal is None else ["--journal", str(journal)]
+        with start(tincans(*arguments, *record, "--quiet", "--port-file", str(port_file)), env=env) as running:
+            yield Serving(_port(port_file, running), running)
+            running.stop()
+            running.wait()
+
+
+def _port(port_file: Path, of: Program) -> int:
+    deadline = time.monotonic() + PATIENCE
+    while not (port_file.exists() and (text := port_file.read_text()).endswith("\n")):
+        assert of.process.poll() is None, f"{of} ended before it listened"
+        assert time.monotonic() < deadline, f"{of} never listened"
+        time.sleep(POLL)
+    return int(text)
+
+
+class Recorded(NamedTuple):
+    """One conversation from a journal, and all that each side said in it."""
+
+    conversation: Conversation
+    client: bytes
+    server: bytes
+
+
+def recorded(journal: Path) -> list[Recorded]:
+    """Every conversation in a journal, in the order in which they began."""
+    return asyncio.run(_recorded(journal))
+
+
+async def _recorded(where: Path) -> list[Recorded]:
+    from tincans.journal import open_journal
+
+    journal = open_journal(where)
+    try:
+        return [await _read(journal, conversation) for conversation in await journal.conversations()]
+    finally:
+        await journal.aclose()
+
+
+async def _read(journal: Journal, conversation: Conversation) -> Recorded:
+    words: dict[Side, list[bytes]] = {Side.CLIENT: [], Side.SERVER: []}
+    async for entry in journal.read(conversation.number):
+        if isinstance(entry, Said):
+            words[entry.side].append(entry.data)
+    return Recorded(conversation, *(b"".join(said) for said in words.values()))
