@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from tincans import transports
 from tincans.address import Address
 from tincans.channel import Channel, Side
-from tincans.conversation import Kind, Recorder
+from tincans.conversation import Kind, Recorder, begin
 from tincans.errors import CertificateNotTrusted, ConnectError, ConnectTimedOut, HandshakeFailed
 from tincans.limits import CONNECT_SECONDS, RETRY_FIRST, RETRY_MOST
-from tincans.recording import RecordingChannel, begin, opening
+from tincans.recording import RecordingChannel, opening
 
 #: Calling again would be answered in the same way.
 _FINAL = (CertificateNotTrusted, HandshakeFailed)

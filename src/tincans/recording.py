@@ -17,10 +17,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from tincans.channel import Buffer, Channel, Side
-from tincans.conversation import How, Kind, Opening, Recorder, Tap
+from tincans.conversation import How, Kind, Opening, Tap
 from tincans.errors import ChannelBroken, EndOfStream
 
 
@@ -30,16 +28,6 @@ class Outcome(NamedTuple):
     how: How
     by: Side | None = None
     detail: str = ""
-
-
-def begin(recorders: Sequence[Recorder], opening: Opening) -> list[Tap]:
-    """One tap of each recorder for the conversation that begins; the first recorder gives it its number."""
-    taps: list[Tap] = []
-    for recorder in recorders:
-        taps.append(recorder.begin(opening))
-        if not opening.number and taps[0].number:
-            opening = msgspec.structs.replace(opening, number=taps[0].number)
-    return taps
 
 
 def opening(kind: Kind, channel: Channel, name: str = "") -> Opening:

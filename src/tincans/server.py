@@ -23,7 +23,7 @@ from tincans import transports
 from tincans.address import Address
 from tincans.blocking import BlockingChannel, in_thread, is_async
 from tincans.channel import Channel, Listener, Side
-from tincans.conversation import How, Kind, Recorder
+from tincans.conversation import How, Kind, Recorder, begin
 from tincans.errors import (
     ChannelBroken,
     ChannelClosed,
@@ -34,7 +34,7 @@ from tincans.errors import (
     RemoteProtocolError,
 )
 from tincans.limits import Limits
-from tincans.recording import RecordingChannel, Silence, begin, opening
+from tincans.recording import RecordingChannel, Silence, opening
 from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
