@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from typing import Any
 
@@ -65,14 +66,29 @@ async def test_a_real_look_up_of_no_name() -> None:
 
 async def test_every_interface_is_listened_on_and_not_called() -> None:
     found = await resolve(Address.parse("tcp://*:80"), passive=True)
-    assert [place for *_, place in found] == [("::", 80, 0, 0), ("0.0.0.0", 80)]
+    assert [place for *_, place in found] == [("::", 80, 0, 0)]
     with pytest.raises(ConnectError, match="every interface"):
         await resolve(Address.parse("tcp://*:80"))
 
 
+async def test_every_interface_of_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_six(family: int, kind: int) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "address family not supported")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", no_six)
+        found = await resolve(Address.parse("udp://*:80"), passive=True)
+    assert [place for *_, place in found] == [("0.0.0.0", 80)]
+
+
 @pytest.mark.parametrize(
     ("bind", "place"),
-    [("127.0.0.1:5000", ("127.0.0.1", 5000)), ("127.0.0.1", ("127.0.0.1", 0)), (":5000", ("0.0.0.0", 5000))],
+    [
+        ("127.0.0.1:5000", ("127.0.0.1", 5000)),
+        ("127.0.0.1", ("127.0.0.1", 0)),
+        (":5000", ("0.0.0.0", 5000)),
+        ("5000", ("0.0.0.0", 5000)),
+    ],
 )
 async def test_where_to_call_from(bind: str, place: Any) -> None:
     assert await resolve_bind(Address.parse(f"tcp://127.0.0.1:80?bind={bind}"), socket.AF_INET) == place

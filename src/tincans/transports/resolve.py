@@ -1,8 +1,8 @@
 """From an `Address` with a host to what the kernel takes, and back: shared by tcp and udp.
 
 Numeric hosts are answered at once, without a thread. A name is looked up in a thread of the loop. The host `*` is
-every interface: first the IPv6 one, which takes IPv4 callers too where its socket has IPV6_V6ONLY switched off
-(RFC 3493 §5.3), then the IPv4 one for machines without IPv6. So whoever listens opens the first that works.
+every interface, in one place: the IPv6 one, which takes IPv4 callers too where its socket has IPV6_V6ONLY switched
+off (RFC 3493 §5.3), or the IPv4 one on a machine without IPv6.
 """
 
 from __future__ import annotations
@@ -46,13 +46,15 @@ async def resolve(address: Address, *, passive: bool = False) -> list[Found]:
 async def resolve_bind(address: Address, family: int) -> tuple[Any, ...] | None:
     """What the option `bind` of `address` asks a socket of `family` to call from; None where nothing is asked.
 
-    `host` leaves the port to the kernel, and `:port` the interface. Raises `ConnectError` when the bind place is of
-    another family, and `AddressError` when it is none.
+    `host` leaves the port to the kernel, `:port` (or the bare number) the interface. Raises `ConnectError` when the
+    place to call from is of another family, and `AddressError` when it is none.
     """
     text = address.option("bind")
     if not text:
         return None
     source = _source(address.scheme, text)
+    if source.host == "*":
+        return ("::", source.port, 0, 0) if family == socket.AF_INET6 else ("0.0.0.0", source.port)
     for found in await resolve(source, passive=True):
         if found[0] == family:
             return found[3]
@@ -69,8 +71,8 @@ def network_address(scheme: str, place: tuple[Any, ...]) -> Address:
 
 
 def _source(scheme: str, text: str) -> Address:
-    if text.startswith(":"):
-        return Address.parse(f"{scheme}://*{text}")
+    if text.startswith(":") or text.isdecimal():
+        return Address.parse(f"{scheme}://*:{text.removeprefix(':')}")
     try:
         return Address.parse(f"{scheme}://{text}")
     except AddressError:
@@ -81,9 +83,11 @@ def _everywhere(address: Address, passive: bool) -> list[Found]:
     if not passive:
         raise ConnectError(address.bare(), "the host * is every interface, to be listened on and not called")
     kind, protocol = _KINDS[address.scheme]
-    four: Found = (socket.AF_INET, kind, protocol, ("0.0.0.0", address.port))
-    six: Found = (socket.AF_INET6, kind, protocol, ("::", address.port, 0, 0))
-    return [six, four] if socket.has_ipv6 else [four]
+    try:
+        socket.socket(socket.AF_INET6, kind).close()
+    except OSError:
+        return [(socket.AF_INET, kind, protocol, ("0.0.0.0", address.port))]
+    return [(socket.AF_INET6, kind, protocol, ("::", address.port, 0, 0))]
 
 
 def _numeric(address: Address) -> list[Found]:
