@@ -70,6 +70,20 @@ class Program:
             assert time.monotonic() < deadline, f"{self} never said {pattern!r}"
             time.sleep(POLL)
 
+    def wait_for_file(self, path: Path) -> None:
+        """Wait until it has made `path`."""
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists():
+            assert self.process.poll() is None, f"{self} ended before it made {path}"
+            assert time.monotonic() < deadline, f"{self} never made {path}"
+            time.sleep(POLL)
+
+    def feed(self, data: bytes) -> None:
+        """Write to its stdin, which was started as subprocess.PIPE."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
     def wait(self, expected: int | None = 0) -> int:
         """Wait for its own end, and expect this exit status."""
         status = self.process.wait(PATIENCE)
