@@ -11,6 +11,9 @@ import ssl
 import subprocess
 from pathlib import Path
 
+from bench.figures import NotMeasured
+from bench.workplace import has
+
 #: How each program is asked for its version, and how the answer begins.
 _ASKED = {
     "HAProxy": (["haproxy", "-v"], r"HAProxy version (\S+)"),
@@ -45,9 +48,10 @@ def versions() -> dict[str, str]:
 
 def _ask(command: list[str], pattern: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        program = has(command[0])
+    except NotMeasured:
         return ""
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
     match = re.search(pattern, done.stdout + done.stderr)
     return match[1] if match else "of unknown version"
 

@@ -56,8 +56,7 @@ def haproxy(
     place: Workplace, target: int, *, threads: int | None = 1, tls: bool = False, maxconn: int = 2_000
 ) -> Program:
     """`threads` None leaves the number to HAProxy: one a core."""
-    has("haproxy")
-    port, config = free_port(), place.path(".cfg")
+    program, port, config = has("haproxy"), free_port(), place.path(".cfg")
     config.write_text(
         HAPROXY_CONFIG.format(
             threads=f"nbthread {threads}" if threads else "",
@@ -67,7 +66,7 @@ def haproxy(
             target=target,
         )
     )
-    return place.start(["haproxy", "-db", "-f", config], port)
+    return place.start([program, "-db", "-f", config], port)
 
 
 def _chain(place: Workplace) -> Path:
@@ -84,18 +83,16 @@ def c_relay(place: Workplace, target: int) -> Program:
 
 def socat(place: Workplace, target: int, *, tls: bool = False) -> Program:
     """`-b 65536`: its own 8 KiB would be a handicap that its users take off first."""
-    has("socat")
-    port = free_port()
+    program, port = has("socat"), free_port()
     listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
     if tls:
         cert, key = place.certificate()
         listen = f"OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,verify=0,cert={cert},key={key}"
-    return place.start(["socat", "-b", "65536", listen, f"TCP:127.0.0.1:{target}"], port)
+    return place.start([program, "-b", "65536", listen, f"TCP:127.0.0.1:{target}"], port)
 
 
 def ncat(place: Workplace, target: int) -> Program:
-    has("ncat")
-    port = free_port()
+    program, port = has("ncat"), free_port()
     return place.start(
         [
             "ncat",
@@ -106,7 +103,7 @@ def ncat(place: Workplace, target: int) -> Program:
             "127.0.0.1",
             str(port),
             "--exec",
-            f"/usr/bin/ncat 127.0.0.1 {target}",
+            f"{program} 127.0.0.1 {target}",
         ],
         port,
     )
@@ -114,9 +111,8 @@ def ncat(place: Workplace, target: int) -> Program:
 
 def mitmproxy(place: Workplace, target: int) -> Program:
     """Not in the lock, because of its many dependencies: measured when somebody has installed it."""
-    has("mitmdump")
-    port = free_port()
-    return place.start(["mitmdump", "-q", "--mode", f"reverse:tcp://127.0.0.1:{target}@127.0.0.1:{port}"], port)
+    program, port = has("mitmdump"), free_port()
+    return place.start([program, "-q", "--mode", f"reverse:tcp://127.0.0.1:{target}@127.0.0.1:{port}"], port)
 
 
 def relays(place: Workplace, target: int) -> dict[str, Starter]:

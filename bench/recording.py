@@ -56,6 +56,8 @@ def _bulk(place: Workplace) -> list[Figure]:
         alternate(figures, runs, place.rounds, place.say)
     if RECORDED in figures[0].samples:
         lost.samples[RECORDED] = asyncio.run(_lost(journal))
+    else:
+        lost.missing[RECORDED] = "there is no recording"
     return [*figures, lost]
 
 

@@ -72,7 +72,8 @@ def section(figure: Figure) -> str:
     remark = f"\n{figure.remark}\n" if figure.remark else ""
     missing = "".join(f"\nNot measured: {peer} ({reason}).\n" for peer, reason in figure.missing.items())
     head = f"## {figure.title}\n\nIn {figure.unit}; {better} is better.\n{remark}\n"
-    return head + table(["", figure.unit, "beside tincans", "lowest … highest"], rows) + missing
+    measured = table(["", figure.unit, "beside tincans", "lowest … highest"], rows) if rows else ""
+    return head + measured + missing
 
 
 def _beside(figure: Figure, value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -107,8 +108,8 @@ class Workplace:
 
     def shown(self, command: list[str]) -> str:
         """A command without the folders of this machine."""
-        words = [word.replace(f"{self.folder}/", "").replace(f"{HERE.parent}/", "") for word in command]
-        return " ".join(words).replace(".venv/bin/", "")
+        words = [Path(command[0]).name, *command[1:]]
+        return " ".join(word.replace(f"{self.folder}/", "").replace(f"{HERE.parent}/", "") for word in words)
 
 
 @contextmanager
@@ -128,7 +129,9 @@ def workplace(*, rounds: int, scale: float) -> Iterator[Workplace]:
         shutil.rmtree(folder)
 
 
-def has(program: str) -> None:
-    """`NotMeasured` unless the program is installed."""
-    if shutil.which(program) is None:
+def has(program: str) -> str:
+    """Where the program is; `NotMeasured` when it is not installed. An ordinary user's PATH leaves /usr/sbin out."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if found is None:
         raise NotMeasured(f"{program} is not installed")
+    return found

@@ -47,7 +47,7 @@ TESTS = (
 
 BENCH = (
     Package("haproxy", "haproxy", "the relay to be measured against"),
-    Package("nginx", "nginx", "ends TLS, for comparison"),
+    Package("libssl-dev", "/usr/include/openssl/ssl.h", "a load generator that speaks TLS"),
 )
 
 #: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
