@@ -1,12 +1,12 @@
 """The live printer: a `Recorder` that prints conversations while they go on.
 
-It must not slow the traffic down, so it shows how each turn begins and only counts the rest: of what a side says
-`TURN_BYTES` are shown; then it does not want the bytes any more (`wants`), and a relay may carry them past it. A new turn
-begins when the other side speaks, and once a second in a long one, so that a slow stream is shown whole and a
-fast one as how far it has come:
+It must not slow the traffic down, so it shows how each turn begins and only counts the rest: after `TURN_BYTES` of a
+turn, or `SECOND_BYTES` of one side in a second, it does not want the bytes any more (`wants`), and a relay may carry
+them past it. So a slow stream is shown whole, a long one as how far it has come, and two that cross do not flood the screen:
 
-    said by the same side, room left ──► shown        no room left ──► counted, and a timer is set
-    said by the other side, or the timer fires ──► what was counted is told, and a new turn begins
+    the other side speaks, with bytes left for this second ──► what was not shown is told, a turn begins
+    said, room left in the turn ──► shown                  no room left ──► counted, and a timer is set
+    the timer fires, a second later ──► what was not shown is told, a second begins
 
 Printing itself happens in the thread of an `Output`.
 """
@@ -39,11 +39,9 @@ from tincans.conversation import (
     Said,
 )
 
-#: How much of a turn is shown: about what a terminal of 80 × 24 holds half of.
+#: How much of a turn is shown, and of all that one side says in a second: half a screen of text, and eight screens.
 TURN_BYTES = 1024
-
-#: A turn in which more is said than is shown ends after so many seconds.
-TURN_SECONDS = 1.0
+SECOND_BYTES = 16 * 1024
 
 _NOT_SHOWN = "not shown (--full shows all)"
 
@@ -93,21 +91,44 @@ class Printer:
         self._output.close()
 
 
+class _Voice:
+    """How much more of what one side says is shown, and how much was not."""
+
+    __slots__ = ("cut", "left", "room", "since")
+
+    def __init__(self, now: int) -> None:
+        self.since = now  # when its second began, in nanoseconds
+        self.left = SECOND_BYTES
+        self.room = TURN_BYTES
+        self.cut = 0
+
+    def begin_turn(self, now: int) -> None:
+        if now - self.since > 1e9:
+            self.since, self.left = now, SECOND_BYTES
+        self.room = min(TURN_BYTES, self.left)
+
+    def spend(self, count: int) -> int:
+        """How many of `count` bytes are shown."""
+        shown = min(count, self.room)
+        self.room -= shown
+        self.left -= shown
+        return shown
+
+
 class _Ear:
     """The tap of one conversation."""
 
-    __slots__ = ("_began", "_conversation", "_cut", "_full", "_printer", "_room", "_side", "_timer", "number")
+    __slots__ = ("_conversation", "_full", "_printer", "_side", "_timer", "_voices", "number")
 
     def __init__(self, printer: Printer, opening: Opening, number: int) -> None:
         self.number = number
         self._printer, self._full = printer, printer.full
-        self._side = Side.CLIENT  # whose turn it is,
-        self._began = printer.now()  # since when,
-        self._room = TURN_BYTES  # how much more of it is shown,
-        self._cut = 0  # and how much of it was not
+        now = printer.now()
+        self._side = Side.CLIENT  # whose turn it is
+        self._voices = {side: _Voice(now) for side in Side}
         self._timer: asyncio.TimerHandle | None = None
         opened = Opened(
-            conversation=number, at=self._began, kind=opening.kind, name=opening.name, client=opening.client,
+            conversation=number, at=now, kind=opening.kind, name=opening.name, client=opening.client,
             server=opening.server, near=opening.near, far=opening.far, boundaries=opening.boundaries,
             facts=opening.facts,
         )  # fmt: skip
@@ -120,7 +141,8 @@ class _Ear:
         self._tell(Joined(**self._now(), far=far, server=server, facts=dict(facts)))
 
     def wants(self, side: Side) -> bool:
-        return self._full or side is not self._side or self._room > 0
+        voice = self._voices[side]
+        return self._full or voice.room > 0 or (side is not self._side and voice.left > 0)
 
     def said(self, side: Side, data: Buffer) -> None:
         count = len(data)
@@ -128,52 +150,58 @@ class _Ear:
         if shown or not count:
             self._tell(Said(**self._now(), side=side, data=bytes(data[:shown])))
         if shown < count:
-            self._leave_out(count - shown)
+            self._leave_out(side, count - shown)
 
     def carried(self, side: Side, count: int) -> None:
         if side is not self._side:
             self._begin_turn(side)
-        self._leave_out(count)
+        self._leave_out(side, count)
 
     def ended(self, side: Side) -> None:
-        self._begin_turn(self._side)
+        self._tell_cut()
         self._tell(Ended(**self._now(), side=side))
 
     def noted(self, text: str) -> None:
         self._tell(Noted(**self._now(), text=text))
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
-        self._begin_turn(self._side)
+        self._tell_cut()
         self._tell(Closed(**self._now(), how=how, by=by, detail=detail))
 
     # ── turns ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _spend(self, side: Side, count: int) -> int:
-        """How many of the `count` bytes that `side` says are shown."""
-        if side is not self._side or (count > self._room and self._printer.now() - self._began > TURN_SECONDS * 1e9):
+        voice = self._voices[side]
+        if side is not self._side or (count > voice.room and self._printer.now() - voice.since > 1e9):
             self._begin_turn(side)
-        shown = min(count, self._room)
-        self._room -= shown
-        return shown
-
-    def _leave_out(self, count: int) -> None:
-        self._cut += count
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TURN_SECONDS, self._turn_over)
-
-    def _turn_over(self) -> None:
-        self._timer = None
-        self._begin_turn(self._side)
+        return voice.spend(count)
 
     def _begin_turn(self, side: Side) -> None:
-        """Tell what was left out of the turn before, and begin one of `side`."""
+        self._side = side
+        voice = self._voices[side]
+        voice.begin_turn(self._printer.now())
+        if voice.room:
+            self._tell_cut()
+
+    def _leave_out(self, side: Side, count: int) -> None:
+        self._voices[side].cut += count
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(1, self._second_over)
+
+    def _second_over(self) -> None:
+        self._tell_cut()
+        for voice in self._voices.values():
+            voice.begin_turn(self._printer.now())
+
+    def _tell_cut(self) -> None:
+        """Tell how much was not shown."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._cut:
-            cut, self._cut = self._cut, 0
-            self._tell(Dropped(**self._now(), side=self._side, count=cut, reason=_NOT_SHOWN))
-        self._side, self._room, self._began = side, TURN_BYTES, self._printer.now()
+        for side, voice in self._voices.items():
+            if voice.cut:
+                cut, voice.cut = voice.cut, 0
+                self._tell(Dropped(**self._now(), side=side, count=cut, reason=_NOT_SHOWN))
 
     def _now(self) -> _When:
         return {"conversation": self.number, "at": self._printer.now()}

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tincans.limits import CONNECT_SECONDS
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -94,6 +96,15 @@ class AddressType(click.ParamType):  # type: ignore[type-arg]  # generic only si
 
 ADDRESS = AddressType()
 SECONDS = click.FloatRange(min=0, min_open=True)
+SECONDS.name = "number of seconds"
+
+timeout_option = click.option(
+    "--timeout",
+    type=SECONDS,
+    metavar="SECONDS",
+    default=CONNECT_SECONDS,
+    help=f"How long to call. [{CONNECT_SECONDS:g}]",
+)
 
 
 # ── bundles ───────────────────────────────────────────────────────────────────────────────────────────────

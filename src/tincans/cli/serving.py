@@ -1,0 +1,143 @@
+"""What every command that listens does around its server: says where, records, prints, and stops in good order.
+
+    the server listens ──► the port file is there, "listening on …" ──► Ctrl-C, SIGTERM, a closed stdout, --once
+    is over ──► no new callers, the open ones may finish ──► totals ──► the journal is closed
+
+A second Ctrl-C cuts the open ones off. Stopping when asked is a success: the exit status is 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tincans import tasks
+from tincans.address import NETWORK, Address
+from tincans.cli.live import printing
+from tincans.cli.options import Listening, Record, Show
+from tincans.cli.text import escape
+from tincans.conversation import Recorder
+from tincans.errors import UsageError
+from tincans.server import Server
+from tincans.tasks import spawn
+
+#: Makes the server, given who is told of its conversations.
+Start = Callable[[Sequence[Recorder]], Awaitable[Server]]
+
+
+class Stop:
+    """Whether the command was asked to stop, by a signal or because nobody reads its output any more."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._asked = asyncio.Event()
+        self._insisted = asyncio.Event()
+        #: Whoever read stdout has gone.
+        self.unread = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self.ask)
+
+    def ask(self) -> None:
+        """Stop in good order; asked a second time, stop at once."""
+        (self._insisted if self._asked.is_set() else self._asked).set()
+
+    def broken(self) -> None:
+        """Nobody reads stdout any more. From any thread."""
+        self.unread = True
+        self._loop.call_soon_threadsafe(self._asked.set)
+
+    async def attend(self, server: Server, *, quiet: bool) -> None:
+        """Wait until the server is done by itself or is asked to stop; then close it. Raises what broke it."""
+        closed, asked = spawn(server.wait_closed()), spawn(self._asked.wait())
+        try:
+            await asyncio.wait([closed, asked], return_when=asyncio.FIRST_COMPLETED)
+            if not closed.done():
+                await self._close(server, quiet)
+            await closed
+        finally:
+            asked.cancel()
+
+    async def _close(self, server: Server, quiet: bool) -> None:
+        if server.clients and not quiet:
+            say(f"stopping: {_callers(server.clients)} may go on for {server.limits.drain:g} s; Ctrl-C ends that too")
+        cutting = spawn(self._cut_off(server))
+        await server.aclose()
+        cutting.cancel()
+
+    async def _cut_off(self, server: Server) -> None:
+        await self._insisted.wait()
+        server.abort()
+
+
+def run(serve: Callable[[bool], Coroutine[Any, Any, None]], workers: int) -> None:
+    """Run `serve(reuse_port)` on a loop: in this process, or in so many that share the port."""
+    tasks.run(serve(False))
+
+
+async def serve_until_stopped(
+    start: Start, listening: Listening, record: Record, show: Show | None, stop: Stop
+) -> None:
+    """Start a server, tell where it listens, print what is said where `show` is given, and stop when asked.
+
+    Raises `BrokenPipeError` when it stopped because whoever read stdout has gone.
+    """
+    async with AsyncExitStack() as stack:
+        recorders: list[Recorder] = []
+        if journal := await stack.enter_async_context(record.opened()):
+            recorders.append(journal)
+        if show is not None and not record.quiet:
+            recorders.append(stack.enter_context(printing(show, stop.broken)))
+        with port_file(listening.port_file) as write_port:
+            server = await start(recorders)
+            async with server:
+                write_port(server.address)
+                if not record.quiet:
+                    announce(server.address)
+                await stop.attend(server, quiet=record.quiet)
+    if stop.unread:
+        raise BrokenPipeError
+
+
+@contextmanager
+def port_file(name: str | None) -> Iterator[Callable[[Address], None]]:
+    """Gives what writes the port of an address to the file `name`: it is there, whole, only while somebody listens."""
+    if name is None:
+        yield lambda address: None
+        return
+    path = Path(name)
+    path.unlink(missing_ok=True)  # one that a killed process left behind
+    try:
+        yield lambda address: _write_port(path, address)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_port(path: Path, address: Address) -> None:
+    if address.scheme not in NETWORK:
+        raise UsageError(f"{address} has no port that could be written to {path}")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(f"{address.port}\n")
+    part.rename(path)
+
+
+def announce(address: Address) -> None:
+    """Say where it listens, and loudly where others than this machine can call."""
+    say(f"listening on {address}")
+    if not address.is_loopback:
+        say("warning: every machine that can reach this one may call it there; 127.0.0.1 as the host keeps them out")
+
+
+def say(text: str) -> None:
+    """Something about the command itself: to stderr, as stdout is for what the peers say."""
+    click.echo(text if text.isprintable() else escape(text), err=True)
+
+
+def _callers(count: int) -> str:
+    return "1 caller" if count == 1 else f"{count} callers"
