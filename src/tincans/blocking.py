@@ -70,7 +70,11 @@ class BlockingChannel:
 
     def abort(self) -> None:
         """Close at once and throw away what was not yet sent. Idempotent."""
-        self._loop.call_soon_threadsafe(self._channel.abort)
+        try:
+            self._loop.call_soon_threadsafe(self._channel.abort)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
 
     def __enter__(self) -> BlockingChannel:
         return self
