@@ -2,7 +2,8 @@
 
 It must not slow the traffic down, so it shows how each turn begins and only counts the rest: after `TURN_BYTES` of a
 turn, or `SECOND_BYTES` of one side in a second, it does not want the bytes any more (`wants`), and a relay may carry
-them past it. So a slow stream is shown whole, a long one as how far it has come, and two that cross do not flood the screen:
+them past it. So a slow stream is shown whole, a long one as how far it has come, and two that cross do not flood the
+screen:
 
     the other side speaks, with bytes left for this second ──► what was not shown is told, a turn begins
     said, room left in the turn ──► shown                  no room left ──► counted, and a timer is set
