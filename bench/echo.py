@@ -13,7 +13,7 @@ _SAME_LOOP = [(TINCANS, STREAMS_UVLOOP), (ASYNCIO, STREAMS_ASYNCIO)]
 
 def measure(place: Workplace) -> list[Figure]:
     rate = Figure(
-        "Echo server: messages of 64 bytes, 100 connections",
+        "Echo server: 64-byte messages, 100 clients",
         "messages/s",
         targets=[Target(ours, 1.35, streams) for ours, streams in _SAME_LOOP]
         + [Target(TINCANS, 1, other) for other in ("trio", "anyio", "gevent", "Twisted")],

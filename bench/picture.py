@@ -1,4 +1,4 @@
-"""The results as a picture: a panel a figure, a bar a peer, a line where the target is."""
+"""The results as a picture: a panel a figure, a bar a peer, a mark where the target is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from bench.figures import Figure, Target, readable
+from bench.figures import Figure, Verdict, readable
 
 mpl.use("svg")
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-_OURS, _OURS_TOO, _OTHERS, _INK, _FAINT, _AIM = "#0f766e", "#5eb5ac", "#cbd5e1", "#1e293b", "#64748b", "#c2410c"
+_OURS, _OURS_TOO, _OTHERS, _INK, _FAINT = "#0f766e", "#5eb5ac", "#cbd5e1", "#1e293b", "#64748b"
+_MET, _MISSED = "#15803d", "#c2410c"
+#: Bars are as thick as if there were so many, also where there are fewer.
+_FEWEST = 5
 _COLUMNS, _PANEL = 3, (5.2, 2.75)
 
 
@@ -40,39 +43,39 @@ def _draw_panel(panel: Axes, figure: Figure) -> None:
     ranked = figure.ranked()
     names, values = [name for name, _ in ranked], [value for _, value in ranked]
     bars = panel.barh(names, values, color=[_colour(name) for name in names], height=0.72)
-    labels = panel.bar_label(bars, [readable(value) for value in values], padding=3, color=_INK, fontsize=8.5)
-    for label in labels:
-        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1})
-    panel.set_ylim(len(names) - 0.2, -0.5)  # the best on top, and room for the target's words below
+    panel.bar_label(bars, [readable(value) for value in values], padding=4, color=_INK, fontsize=8.5)
     panel.set_title(figure.title, loc="left", color=_INK, fontsize=10, fontweight="bold", pad=18)
     better = "less" if figure.less_is_better else "more"
     panel.text(0, 1.03, f"{figure.unit}, {better} is better", transform=panel.transAxes, color=_FAINT, fontsize=8)
-    lines = [line for target in figure.targets[:2] if (line := _line(figure, target)) is not None]
-    panel.set_xlim(0, max([*values, *lines]) * 1.18)
-    for value, target in zip(lines, figure.targets, strict=False):
-        _draw_target(panel, value, target.sentence(figure))
+    verdicts = [verdict for verdict in figure.verdicts() if verdict.target.ours in names][:2]
+    aims = [_draw_target(panel, figure, verdict, names.index(verdict.target.ours)) for verdict in verdicts]
+    panel.set_xlim(0, max([*values, *aims]) * 1.18)
+    panel.set_ylim(max(len(names), _FEWEST) - 0.4 + 0.6 * len(verdicts), -0.5)  # the best on top
+    for line, verdict in enumerate(verdicts):
+        _say_verdict(panel, figure, verdict, len(verdicts) - line)
     _tidy(panel, names)
 
 
-def _line(figure: Figure, target: Target) -> float | None:
-    """Where the target lies on the axis of the figure."""
-    if target.against is None:
-        return target.factor
-    other = figure.median(target.against)
-    return None if other is None else other * target.factor
+def _draw_target(panel: Axes, figure: Figure, verdict: Verdict, row: int) -> float:
+    """A mark across the bar that it is about, where it would have to reach; 0 where that is not known."""
+    target = verdict.target
+    other = 1.0 if target.against is None else figure.median(target.against) or 0.0
+    aim = target.factor * other
+    if aim:
+        panel.vlines(aim, row - 0.47, row + 0.47, color=_MET if verdict.met else _MISSED, linewidth=1.8)
+    return aim
 
 
-def _draw_target(panel: Axes, value: float, sentence: str) -> None:
-    panel.axvline(value, color=_AIM, linewidth=1.1, linestyle=(0, (4, 2)))
-    right = value > panel.get_xlim()[1] / 2
+def _say_verdict(panel: Axes, figure: Figure, verdict: Verdict, line: int) -> None:
+    """A line of text under the bars."""
+    text = f"{verdict.target.sentence(figure)}: {verdict.word}"
     panel.annotate(
-        sentence,
-        (value, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4 if right else 4, 2),
+        text if verdict.target.ours == "tincans" else f"{verdict.target.ours} {text}",
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(3, 11 * (line - 1) + 2),
         textcoords="offset points",
-        ha="right" if right else "left",
-        color=_AIM,
+        color=_MET if verdict.met else _MISSED,
         fontsize=7.5,
     )
 

@@ -90,7 +90,7 @@ async def _lost_of(journal: Journal, number: int) -> float:
 
 def _small(place: Workplace) -> list[Figure]:
     figure = Figure(
-        "Recording: round trip of 64 bytes, one connection",
+        "Recording: 64-byte round trip, one connection",
         "µs",
         less_is_better=True,
         targets=[Target(RECORDED, 1.1, TINCANS)],

@@ -59,14 +59,14 @@ def _wait_for_children(program: Program, processes: int) -> None:
 
 def _small(place: Workplace) -> list[Figure]:
     trip = Figure(
-        "Relay: round trip of 64 bytes, one connection",
+        "Relay: 64-byte round trip, one connection",
         "µs",
         less_is_better=True,
         targets=[Target(TINCANS, 1.05, HAPROXY)],
         remark="The median of each round's round trips.",
     )
     rate = Figure(
-        "Relay: messages of 64 bytes, 50 connections",
+        "Relay: 64-byte messages, 50 connections",
         "messages/s",
         targets=[Target(TINCANS, 0.9, HAPROXY)],
         remark="Round trips a second, one under way on each connection.",
