@@ -1,0 +1,149 @@
+"""Where conversations are kept: append, list, read, follow.
+
+A `Journal` is a `Recorder` (`begin` gives a tap to every conversation) that can tell later what its taps heard. There
+are two: one in memory, and one in a folder that many processes share. `tincans.testing.check_journal` proves the
+contract on both. `open_journal` chooses:
+
+    None             the folder named by $TINCANS_JOURNAL, else "journal" in the user's data folder
+    "memory:"        memory
+    "sqlite:PATH"    the folder PATH
+    anything else    the folder of that path
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tincans.channel import Side
+from tincans.conversation import Conversation, Dropped, Entry, How, Kind, Opened, Recorder
+from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
+
+#: The reason of the `Dropped` entries that stand for what a journal gave up to stay within its bound.
+FORGOTTEN = "the journal was full, and this was the oldest"
+#: Of those that stand for what a relay only counted.
+CARRIED = "it was passed on without being looked at"
+
+
+class Bounds(NamedTuple):
+    """How much a journal keeps. Sizes in bytes."""
+
+    #: Kept altogether, index included; beyond it the oldest is dropped.
+    total: int = JOURNAL_BYTES
+    #: One segment file (a folder's unit of dropping; never more than an eighth of the whole).
+    segment: int = SEGMENT_BYTES
+    #: Waiting for the disk; beyond it what is said is dropped, and counted.
+    unwritten: int = UNWRITTEN_BYTES
+    #: Seconds after which a segment that nobody writes to any more is dropped; None keeps it.
+    age: float | None = None
+
+
+class Filter(NamedTuple):
+    """Which conversations to list: those to which all of it applies. The default is all."""
+
+    #: Text that one of the four addresses has in it; case does not matter.
+    party: str = ""
+    kind: Kind | None = None
+    #: True for those that go on, False for those that are over.
+    open: bool | None = None
+    #: Those that ended in one of these ways; empty for any.
+    how: tuple[How, ...] = ()
+    #: Begun at `since` or later and before `until`, in nanoseconds since 1970-01-01 UTC.
+    since: int | None = None
+    until: int | None = None
+    #: The listener's or relay's name in tincans.toml, exactly.
+    name: str = ""
+    #: At most so many, the newest.
+    limit: int | None = None
+
+    def matches(self, conversation: Conversation) -> bool:
+        """Whether all of it but the limit applies."""
+        c = conversation
+        return (
+            (not self.party or self.party.lower() in "\n".join((c.client, c.near, c.far, c.server)).lower())
+            and (self.kind is None or c.kind is self.kind)
+            and (self.open is None or self.open is (c.closed is None))
+            and (not self.how or c.how in self.how)
+            and (self.since is None or c.opened >= self.since)
+            and (self.until is None or c.opened < self.until)
+            and (not self.name or c.name == self.name)
+        )
+
+
+ALL = Filter()
+
+
+class Journal(Recorder, Protocol):
+    """Keeps conversations. What its taps hear can be read back after `flush`, or by itself within 100 ms.
+
+    A tap never blocks and never raises. What cannot be kept (memory or disk full, or too slow) is counted, and the
+    count is kept as a `Dropped` entry where the bytes would have been.
+    """
+
+    async def conversations(self, which: Filter = ALL) -> list[Conversation]:
+        """Those that match, the oldest first. Cancelling leaves nothing behind."""
+
+    def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
+        """The entries of one conversation, in order, as far as they are there; the first `start` of them left out.
+
+        Begins with `Opened`, also where the oldest entries were dropped: `Dropped` ones, with FORGOTTEN as their
+        reason, follow it then. Holds about JOURNAL_READ_BYTES at a time. Raises `NoSuchConversation`.
+        """
+
+    def follow(self, number: int | None = None) -> AsyncGenerator[Entry]:
+        """Entries as they come, within 100 ms, also those that other processes write.
+
+        With a number: all of that conversation from its beginning, then what comes, until it has closed. Without: of
+        every conversation, from this call on, and without end; each conversation's entries are in order, while those of
+        different ones may be mixed within some 100 ms. Cancelling leaves nothing behind.
+        """
+
+    async def flush(self) -> None:
+        """Wait until all that was told so far can be read. Raises `JournalError` when the disk refuses it."""
+
+    async def aclose(self) -> None:
+        """Write what is left and close. Conversations that still go on are closed as STOPPED. Idempotent.
+
+        Waits at most JOURNAL_CLOSE_SECONDS for a slow disk; what it did not take by then is lost, with a warning.
+        """
+
+
+def open_journal(where: str | Path | None = None, bounds: Bounds | None = None) -> Journal:
+    """Open the journal at `where` (see the head of this module), and make the folder if there is none yet.
+
+    Takes some milliseconds, so open it before the traffic begins. Close it with `aclose`. Raises `JournalError`, or
+    `JournalTooNew` where a newer tincans wrote it.
+    """
+    text = str(where) if where is not None else os.environ.get("TINCANS_JOURNAL", "")
+    if text == "memory:":
+        from tincans.journal.memory import MemoryJournal
+
+        return MemoryJournal(bounds)
+    from tincans.journal.sqlite import SqliteJournal
+
+    path = text.removeprefix("sqlite:")
+    return SqliteJournal(Path(path) if path else default_folder(), bounds or Bounds())
+
+
+def default_folder() -> Path:
+    """The journal's folder in the user's data folder."""
+    from platformdirs import user_data_path
+
+    return user_data_path("tincans") / "journal"
+
+
+def beginning(conversation: Conversation, client_forgotten: int, server_forgotten: int) -> list[Entry]:
+    """What a journal gives in place of a beginning that it has dropped."""
+    c = conversation
+    entries: list[Entry] = [
+        Opened(
+            conversation=c.number, at=c.opened, kind=c.kind, name=c.name, client=c.client, server=c.server,
+            near=c.near, far=c.far, boundaries=c.boundaries, facts=c.facts,
+        )
+    ]  # fmt: skip
+    for side, count in ((Side.CLIENT, client_forgotten), (Side.SERVER, server_forgotten)):
+        if count:
+            entries.append(Dropped(conversation=c.number, at=c.opened, side=side, count=count, reason=FORGOTTEN))
+    return entries

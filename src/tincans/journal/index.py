@@ -1,0 +1,384 @@
+"""The index of a journal folder: in SQLite stands what there is, and where in the segments its bytes are.
+
+    writers         those that write, or wrote and were not yet found dead
+    segments        every file, who appends to it (nobody once it is full), and how long it is
+    conversations   one row each, as `Conversation`; their bytes are not here
+    extents         where a conversation's records stand: one row for all that one flush wrote of it in one place
+
+The database is in WAL mode, so readers and the one who writes never wait for each other, and with `synchronous=NORMAL`,
+so a commit is no fsync: what a crashed machine loses of the newest commits is still in the segments.
+
+Rows go to SQLite as one JSON array a statement, however many there are. One statement is one call, and SQLite
+works through it with the interpreter's lock released, so a flush never holds up the loop's thread row by row.
+
+The format number is SQLite's `user_version`. CONVERTERS[n] turns format n into n+1; the first makes format 1 of
+nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tincans.conversation import Conversation
+from tincans.errors import JournalError, JournalTooNew, NoSuchConversation
+from tincans.journal import ALL, Filter
+from tincans.journal.folder import Folder
+from tincans.limits import JOURNAL_BUSY_SECONDS
+
+_FIELDS = Conversation.__struct_fields__
+#: What changes with every word; the rest only when somebody joins, notes or closes.
+_COUNTS = ("client_bytes", "server_bytes", "client_pieces", "server_pieces", "dropped", "last")
+
+_FORMAT_1 = """
+CREATE TABLE writers (id INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, writer INTEGER,
+    size INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE conversations (
+    number INTEGER PRIMARY KEY, writer INTEGER NOT NULL,
+    kind TEXT NOT NULL, name TEXT NOT NULL,
+    client TEXT NOT NULL, server TEXT NOT NULL, near TEXT NOT NULL, far TEXT NOT NULL,
+    boundaries INTEGER NOT NULL, facts TEXT NOT NULL,
+    opened INTEGER NOT NULL, closed INTEGER, how TEXT, "by" TEXT, detail TEXT NOT NULL,
+    client_bytes INTEGER NOT NULL, server_bytes INTEGER NOT NULL,
+    client_pieces INTEGER NOT NULL, server_pieces INTEGER NOT NULL, dropped INTEGER NOT NULL,
+    last INTEGER NOT NULL, notes TEXT NOT NULL,
+    client_forgotten INTEGER NOT NULL DEFAULT 0, server_forgotten INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX open_conversations ON conversations(writer) WHERE closed IS NULL;
+CREATE TABLE extents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, conversation INTEGER NOT NULL,
+    segment INTEGER NOT NULL, "offset" INTEGER NOT NULL, length INTEGER NOT NULL,
+    client_bytes INTEGER NOT NULL, server_bytes INTEGER NOT NULL
+);
+CREATE INDEX extents_of_conversation ON extents(conversation);
+CREATE INDEX extents_of_segment ON extents(segment)
+"""
+
+
+def _make_format_1(database: sqlite3.Connection) -> None:
+    for statement in _FORMAT_1.split(";"):
+        database.execute(statement)
+
+
+#: By the format they start from. Adding one raises FORMAT.
+CONVERTERS: list[Callable[[sqlite3.Connection], None]] = [_make_format_1]
+FORMAT = len(CONVERTERS)
+
+
+class Extent(NamedTuple):
+    """Where records of one conversation stand, one after the other, and how many bytes they tell of."""
+
+    conversation: int
+    segment: int
+    offset: int
+    length: int
+    client_bytes: int
+    server_bytes: int
+    #: Grows in the order of the commits, over all processes.
+    identity: int = 0
+
+
+def joined(extents: Iterable[Extent]) -> list[Extent]:
+    """The same, with those that are of one conversation and stand one after the other made one."""
+    found: list[Extent] = []
+    for new in extents:
+        last = found[-1] if found else None
+        if last is not None and last[:2] == new[:2] and last.offset + last.length == new.offset:
+            sums = (a + b for a, b in zip(last[3:6], new[3:6], strict=True))
+            found[-1] = Extent(last.conversation, last.segment, last.offset, *sums)
+        else:
+            found.append(new)
+    return found
+
+
+class Flushed(NamedTuple):
+    """What one commit takes in."""
+
+    writer: int
+    #: Segments by number, with how long they are now; those of this writer that are not `appending` are given up.
+    sizes: dict[int, int]
+    appending: int
+    #: When the newest record was made, by the clock of the records.
+    last: int
+    rows: list[Conversation]
+    counts: list[Conversation]
+    extents: list[Extent]
+
+
+def _upsert() -> str:
+    columns = ", ".join(f'"{field}"' for field in _FIELDS)
+    values = ", ".join(f"json_extract(value, '$.{field}')" for field in _FIELDS)
+    changes = ", ".join(f'"{field}" = excluded."{field}"' for field in _FIELDS if field != "number")
+    return (
+        f"INSERT INTO conversations ({columns}, writer) SELECT {values}, ?2 FROM json_each(?1) WHERE true "
+        f"ON CONFLICT (number) DO UPDATE SET {changes}"
+    )
+
+
+def _update() -> str:
+    changes = ", ".join(f"{field} = new.{field}" for field in _COUNTS)
+    values = ", ".join(f"json_extract(value, '$[{at}]') AS {field}" for at, field in enumerate(("number", *_COUNTS)))
+    return (
+        f"UPDATE conversations SET {changes} FROM (SELECT {values} FROM json_each(?)) AS new "
+        "WHERE conversations.number = new.number"
+    )
+
+
+_UPSERT = _upsert()
+_UPDATE = _update()
+_SELECT = "SELECT " + ", ".join(f'"{field}"' for field in _FIELDS) + ", client_forgotten, server_forgotten"
+_EXTENT_COLUMNS = 'conversation, segment, "offset", length, client_bytes, server_bytes'
+_INSERT_EXTENTS = f"INSERT INTO extents ({_EXTENT_COLUMNS}) SELECT " + (
+    ", ".join(f"json_extract(value, '$[{at}]')" for at in range(6)) + " FROM json_each(?)"
+)
+_SIZES = (
+    "UPDATE segments SET size = new.size, last = ?2 FROM (SELECT json_extract(value, '$[0]') AS id, "
+    "json_extract(value, '$[1]') AS size FROM json_each(?1)) AS new WHERE segments.id = new.id"
+)
+
+_encode = msgspec.json.Encoder().encode
+_strings = msgspec.json.Decoder(dict[str, str]).decode
+_notes = msgspec.json.Decoder(list[str]).decode
+
+
+class Index:
+    """One connection to the index. For one thread at a time; its errors are `sqlite3.Error`, but where it says else."""
+
+    def __init__(self, folder: Folder) -> None:
+        """Open it, and bring it to this format. Raises `JournalError` and `JournalTooNew`."""
+        self._folder = folder
+        try:
+            self._database = sqlite3.connect(
+                folder.index, timeout=JOURNAL_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot open the journal {folder.path}: {error}") from error
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        if self._format() != FORMAT:
+            with self.transaction():
+                self._convert()
+        if self._value("PRAGMA journal_mode") != "wal":
+            self._database.execute("PRAGMA journal_mode = WAL")
+
+    def _format(self) -> int:
+        return int(self._value("PRAGMA user_version"))
+
+    def _convert(self) -> None:
+        found = self._format()
+        if found > FORMAT:
+            raise JournalTooNew(self._folder.path, found, FORMAT)
+        for convert in CONVERTERS[found:]:
+            convert(self._database)
+        self._database.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _value(self, query: str) -> Any:
+        row = self._database.execute(query).fetchone()
+        return row[0]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and no other process writes meanwhile."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._database.in_transaction:  # SQLite itself rolls back after some errors
+                self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def register(self) -> int:
+        """A number for a writer, whose lock is held before anybody can see it."""
+        with self.transaction():
+            writer = self._database.execute("INSERT INTO writers DEFAULT VALUES").lastrowid
+            assert writer is not None
+            self._folder.live(writer)
+        return writer
+
+    def claim(self, writer: int, room: int) -> tuple[int, int]:
+        """A segment to append to, and its length: one that was left with less than `room` bytes, or a new one."""
+        with self.transaction():
+            left = "SELECT id FROM segments WHERE writer IS NULL AND size < ? ORDER BY id DESC LIMIT 1"
+            row = self._database.execute(
+                f"UPDATE segments SET writer = ? WHERE id = ({left}) RETURNING id, size", (writer, room)
+            ).fetchone()
+            if row is None:
+                row = self._database.execute(
+                    "INSERT INTO segments (writer) VALUES (?) RETURNING id, size", (writer,)
+                ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def commit(self, flushed: Flushed) -> None:
+        """Take in what a writer has written, all of it or nothing."""
+        with self.transaction():
+            self.take_in(flushed)
+
+    def take_in(self, flushed: Flushed) -> None:
+        """As `commit`, within a transaction."""
+        execute = self._database.execute
+        if flushed.rows:
+            execute(_UPSERT, (_encode(flushed.rows).decode(), flushed.writer))
+        if flushed.counts:
+            counts = [(c.number, *(getattr(c, name) for name in _COUNTS)) for c in flushed.counts]
+            execute(_UPDATE, (_encode(counts).decode(),))
+        if flushed.extents:
+            execute(_INSERT_EXTENTS, (_encode(flushed.extents).decode(),))
+        if flushed.sizes:
+            execute(_SIZES, (_encode(list(flushed.sizes.items())).decode(), flushed.last))
+        execute("UPDATE segments SET writer = NULL WHERE writer = ? AND id <> ?", (flushed.writer, flushed.appending))
+
+    def leave(self, writer: int) -> None:
+        """A writer is done, or dead and dealt with; its segments are anybody's."""
+        self._database.execute("UPDATE segments SET writer = NULL WHERE writer = ?", (writer,))
+        self._database.execute("DELETE FROM writers WHERE id = ?", (writer,))
+
+    def forget(self, total: int, before: int | None) -> list[int]:
+        """Drop what is too much, or was last written before `before`; gives the segments whose files can be deleted."""
+        gone: list[int] = []
+        while (segment := self._oldest(total, before)) is not None:
+            with self.transaction():
+                self._forget(segment)
+            gone.append(segment)
+        return gone
+
+    def _oldest(self, total: int, before: int | None) -> int | None:
+        """The segment to drop next, if any must be; never one that somebody appends to."""
+        row = self._database.execute(
+            "SELECT id, last FROM segments WHERE writer IS NULL ORDER BY last, id LIMIT 1"
+        ).fetchone()
+        if row is None or (self.size() <= total and (before is None or row[1] >= before)):
+            return None
+        return int(row[0])
+
+    def size(self) -> int:
+        """Bytes of all segments and of the index."""
+        used = "(SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)"
+        size = f"SELECT (SELECT COALESCE(SUM(size), 0) FROM segments) + ({used}) * page_size FROM pragma_page_size"
+        return int(self._value(size))
+
+    def _forget(self, segment: int) -> None:
+        """Drop a segment's extents, and the conversations of which nothing is left but a row."""
+        execute = self._database.execute
+        execute(
+            "UPDATE conversations SET client_forgotten = client_forgotten + gone.client, "
+            "server_forgotten = server_forgotten + gone.server FROM (SELECT conversation, SUM(client_bytes) AS client, "
+            "SUM(server_bytes) AS server FROM extents WHERE segment = ? GROUP BY conversation) AS gone "
+            "WHERE number = gone.conversation",
+            (segment,),
+        )
+        execute(
+            "DELETE FROM conversations WHERE closed IS NOT NULL "
+            "AND number IN (SELECT conversation FROM extents WHERE segment = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM extents WHERE conversation = number AND segment <> ?1)",
+            (segment,),
+        )
+        execute("DELETE FROM extents WHERE segment = ?", (segment,))
+        execute("DELETE FROM segments WHERE id = ?", (segment,))
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def conversations(self, which: Filter = ALL) -> list[Conversation]:
+        """Those that match, the oldest first."""
+        where, parameters = _where(which)
+        limit = -1 if which.limit is None else which.limit
+        query = f"{_SELECT} FROM conversations WHERE {where} ORDER BY number DESC LIMIT ?"
+        rows = self._database.execute(query, (*parameters, limit))
+        return [_with_forgotten(_conversation(row), row[-2:]) for row in rows][::-1]
+
+    def conversation(self, number: int) -> tuple[Conversation, int, int]:
+        """One, with the bytes of its client and its server that were dropped to stay within the bound."""
+        row = self._database.execute(f"{_SELECT} FROM conversations WHERE number = ?", (number,)).fetchone()
+        if row is None:
+            raise NoSuchConversation(number)
+        return _with_forgotten(_conversation(row), row[-2:]), int(row[-2]), int(row[-1])
+
+    def unclosed(self, writer: int) -> list[Conversation]:
+        """Those that a writer has not closed."""
+        query = f"{_SELECT} FROM conversations WHERE writer = ? AND closed IS NULL"
+        return [_conversation(row) for row in self._database.execute(query, (writer,))]
+
+    def extents(self, number: int | None, after: int, limit: int) -> list[Extent]:
+        """Those of one conversation, or of all, that were committed after the one with the identity `after`."""
+        which = "" if number is None else "AND conversation = ?"
+        query = f"SELECT {_EXTENT_COLUMNS}, id FROM extents WHERE id > ? {which} ORDER BY id LIMIT ?"
+        parameters: Sequence[int] = (after, limit) if number is None else (after, number, limit)
+        return [Extent(*row) for row in self._database.execute(query, parameters)]
+
+    def newest_extent(self) -> int:
+        """The identity of the extent that was committed last, 0 before the first."""
+        return self._newest("extents")
+
+    def _newest(self, table: str) -> int:
+        return int(self._value(f"SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{table}'"))
+
+    def newest_number(self) -> int:
+        return int(self._value("SELECT COALESCE(MAX(number), 0) FROM conversations"))
+
+    def writers(self) -> list[int]:
+        return [row[0] for row in self._database.execute("SELECT id FROM writers")]
+
+    def segments(self, writer: int) -> list[tuple[int, int]]:
+        """The segments that a writer appends to, with their lengths as far as they are indexed."""
+        return self._database.execute(
+            "SELECT id, size FROM segments WHERE writer = ? ORDER BY id", (writer,)
+        ).fetchall()
+
+    def strangers(self, files: Iterable[int]) -> list[int]:
+        """Those of the segments `files` that were dropped, and whose deletion a crash prevented."""
+        known = {row[0] for row in self._database.execute("SELECT id FROM segments")}
+        newest = self._newest("segments")
+        return [file for file in files if file <= newest and file not in known]
+
+
+def _where(which: Filter) -> tuple[str, list[object]]:
+    """`Filter.matches`, in SQL."""
+    terms: list[tuple[str, list[object]]] = []
+    if which.party:
+        text = "lower(client || char(10) || near || char(10) || far || char(10) || server)"
+        terms.append((f"instr({text}, ?) > 0", [which.party.lower()]))
+    if which.kind is not None:
+        terms.append(("kind = ?", [which.kind.value]))
+    if which.open is not None:
+        terms.append((f"closed IS {'' if which.open else 'NOT '}NULL", []))
+    if which.how:
+        terms.append((f"how IN ({', '.join('?' * len(which.how))})", [how.value for how in which.how]))
+    if which.since is not None:
+        terms.append(("opened >= ?", [which.since]))
+    if which.until is not None:
+        terms.append(("opened < ?", [which.until]))
+    if which.name:
+        terms.append(("name = ?", [which.name]))
+    where = " AND ".join(term for term, _ in terms) or "true"
+    return where, [value for _, values in terms for value in values]
+
+
+def _conversation(row: Sequence[object]) -> Conversation:
+    values = dict(zip(_FIELDS, row, strict=False))
+    values["facts"] = _strings(str(values["facts"]))
+    values["notes"] = _notes(str(values["notes"]))
+    return msgspec.convert(values, Conversation, strict=False)
+
+
+def _with_forgotten(conversation: Conversation, forgotten: Sequence[int]) -> Conversation:
+    """What a reader is to know: what the journal gave up of it was dropped too."""
+    conversation.dropped += sum(forgotten)
+    return conversation

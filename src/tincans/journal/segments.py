@@ -1,0 +1,178 @@
+"""Segment files: the bytes of many conversations, one record after the other, in the order in which they were flushed.
+
+    record   = header, payload
+    header   = code, length of the payload, conversation, time        21 bytes, little-endian
+    code     = "C" the client said the payload        "c" the client ended what it says (no payload)
+               "S" the server said the payload        "s" the server ended
+               "J" any other entry, as JSON
+
+Records describe themselves, so the tail of a file that its writer left behind when it was killed can be read
+without an index. A segment is only ever appended to, by one process at a time; a record is torn when
+the file ends within it, or where its header makes no sense (a crashed machine may leave zeros). Then reading stops
+there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tincans.channel import Side
+from tincans.conversation import Ended, Entry, Said
+from tincans.limits import JOURNAL_READ_BYTES
+
+HEADER = struct.Struct("<BIQq")
+
+SAID = {Side.CLIENT: ord("C"), Side.SERVER: ord("S")}
+_ENDED = {Side.CLIENT: ord("c"), Side.SERVER: ord("s")}
+_OTHER = ord("J")
+_SPEAKER = {code: side for codes in (SAID, _ENDED) for side, code in codes.items()}
+
+#: Buffers that one pwritev(2) takes: IOV_MAX on Linux.
+_BUFFERS = 1024
+
+_decode = msgspec.json.Decoder(Entry).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(entry: Entry) -> bytes:
+    """The record of an entry."""
+    if isinstance(entry, Said):
+        code, payload = SAID[entry.side], entry.data
+    elif isinstance(entry, Ended):
+        code, payload = _ENDED[entry.side], b""
+    else:
+        code, payload = _OTHER, _encode(entry)
+    return HEADER.pack(code, len(payload), entry.conversation, entry.at) + payload
+
+
+class Record(NamedTuple):
+    """A whole record, and where the next one begins."""
+
+    entry: Entry
+    end: int
+
+
+def records(file: int, start: int, end: int) -> Iterator[Record]:
+    """The records of an open segment from `start` to `end`, as far as they are whole."""
+    window = _Window(file)
+    while start + HEADER.size <= end:
+        header = window.take(start, HEADER.size)
+        if len(header) < HEADER.size:
+            return
+        code, length, number, at = HEADER.unpack(header)
+        start += HEADER.size
+        if start + length > end:
+            return
+        payload = window.take(start, length)
+        entry = _entry(code, number, at, payload) if len(payload) == length else None
+        if entry is None:
+            return
+        start += length
+        yield Record(entry, start)
+
+
+def _entry(code: int, number: int, at: int, payload: bytes) -> Entry | None:
+    """What a record says; None where it makes no sense."""
+    if code == _OTHER:
+        try:
+            entry: Entry = _decode(payload)
+        except msgspec.MsgspecError:
+            return None
+        return entry if entry.conversation == number else None
+    side = _SPEAKER.get(code)
+    if side is None:
+        return None
+    if code == SAID[side]:
+        return Said(conversation=number, at=at, side=side, data=payload)
+    return Ended(conversation=number, at=at, side=side) if not payload else None
+
+
+class _Window:
+    """Reads a file in pieces of JOURNAL_READ_BYTES, or of one record where that is larger."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._start, self._data = 0, b""
+
+    def take(self, offset: int, count: int) -> bytes:
+        """`count` bytes at `offset`, fewer at the file's end."""
+        at = offset - self._start
+        if at + count > len(self._data):
+            self._start, at = offset, 0
+            self._data = os.pread(self._file, max(count, JOURNAL_READ_BYTES), offset)
+        return self._data[at : at + count]
+
+
+class Segment:
+    """A segment that this process appends to. The file is opened when first needed; `close` closes it."""
+
+    def __init__(self, identity: int, path: Path, end: int) -> None:
+        self.identity, self.path = identity, path
+        #: Where the next record begins. What stands behind it is torn, or nobody's.
+        self.end = end
+        self._file = -1
+
+    @property
+    def file(self) -> int:
+        """The open file; raises OSError where it cannot be opened."""
+        if self._file < 0:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(file, self.end)
+            except OSError:
+                os.close(file)
+                raise
+            self._file = file
+        return self._file
+
+    def write(self, buffers: Sequence[bytes | bytearray]) -> None:
+        """Append them all; after an OSError none of them counts, and the next write begins where this one did."""
+        offset = self.end
+        for start in range(0, len(buffers), _BUFFERS):
+            offset += _write(self.file, buffers[start : start + _BUFFERS], offset)
+        self.end = offset
+
+    def rewrite(self, offset: int, data: bytes) -> None:
+        """Correct what was written before."""
+        _write(self.file, [data], offset)
+
+    def splice(self, pipe: int, count: int) -> None:
+        """Append `count` bytes from a pipe; `end` tells after an OSError how many were."""
+        while count:
+            moved = _splice(pipe, self.file, min(count, 2**30), self.end)
+            if not moved:
+                raise OSError(f"the pipe has {count} bytes less than it should")
+            self.end += moved
+            count -= moved
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _write(file: int, buffers: Sequence[bytes | bytearray], offset: int) -> int:
+    wanted = sum(map(len, buffers))
+    written = os.pwritev(file, buffers, offset)
+    if written < wanted:  # nearly full: the rest again, until an error tells why
+        rest = memoryview(b"".join(buffers))
+        while written < wanted:
+            written += os.pwrite(file, rest[written:], offset + written)
+    return wanted
+
+
+def _splice(pipe: int, file: int, count: int, offset: int) -> int:
+    try:
+        return os.splice(pipe, file, count, offset_dst=offset, flags=os.SPLICE_F_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    # This filesystem cannot (splice(2), EINVAL). What was read is out of the pipe, so all of it has to be written.
+    return _write(file, [os.read(pipe, min(count, JOURNAL_READ_BYTES))], offset)
