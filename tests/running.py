@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from debian import find
+from tincans.address import NETWORK, Address
 from tincans.channel import Side
 from tincans.conversation import Conversation, Said
 
@@ -195,7 +196,7 @@ class Certificates(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """A `tincans listen` or `tincans relay` that runs."""
+    """A `tincans listen` or `tincans relay` that runs; its port is 0 where it has none."""
 
     port: int
     program: Program
@@ -203,26 +204,20 @@ class Serving(NamedTuple):
 
 @contextlib.contextmanager
 def serving(*arguments: str, journal: Path | None = None, env: Mapping[str, str] | None = None) -> Iterator[Serving]:
-    """Run `tincans ARGUMENTS` while the block runs: a listener or a relay on a port, ready to be called.
+    """Run `tincans COMMAND LISTEN …` while the block runs: a listener or a relay, ready to be called.
 
     Without a journal nothing is recorded. When the block is left it is stopped, and must have ended cleanly.
     """
+    address = Address.parse(arguments[1])
     with tempfile.TemporaryDirectory(prefix="tincans-") as folder:
         port_file = Path(folder) / "port"
         record = ["--no-record"] if journal is None else ["--journal", str(journal)]
-        with start(tincans(*arguments, *record, "--quiet", "--port-file", str(port_file)), env=env) as running:
-            yield Serving(_port(port_file, running), running)
+        ready = ["--port-file", str(port_file)] if address.scheme in NETWORK else []
+        with start(tincans(*arguments, *record, "--quiet", *ready), env=env) as running:
+            running.wait_for_file(port_file if ready else Path(address.path))
+            yield Serving(int(port_file.read_text()) if ready else 0, running)
             running.stop()
             running.wait()
-
-
-def _port(port_file: Path, of: Program) -> int:
-    deadline = time.monotonic() + PATIENCE
-    while not (port_file.exists() and (text := port_file.read_text()).endswith("\n")):
-        assert of.process.poll() is None, f"{of} ended before it listened"
-        assert time.monotonic() < deadline, f"{of} never listened"
-        time.sleep(POLL)
-    return int(text)
 
 
 class Recorded(NamedTuple):

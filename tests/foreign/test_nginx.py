@@ -1,0 +1,135 @@
+"""curl and a stock nginx, through the relay: HTTP as everybody runs it.
+
+nginx writes down what it received and sent on each connection; the recording must have as many bytes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from running import Serving, free_port, port_of, program, recorded, run, serving, start
+
+pytestmark = pytest.mark.foreign
+
+CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
+events {{}}
+http {{
+    log_format bytes '$remote_port $status $request_length $bytes_sent';
+    access_log {folder}/access bytes;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    client_max_body_size 0; sendfile on;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/www;
+        location /put/ {{ dav_methods PUT; }}
+    }}
+}}
+"""
+
+BIG = random.Random(7).randbytes(10_000_000)
+
+
+class Nginx(NamedTuple):
+    port: int
+    folder: Path
+
+    @property
+    def connections(self) -> list[list[tuple[int, int, int]]]:
+        """Status, bytes received and bytes sent of every request, by connection."""
+        found: dict[int, list[tuple[int, int, int]]] = {}
+        for row in (self.folder / "access").read_text().splitlines():
+            port, status, received, sent = map(int, row.split())
+            found.setdefault(port, []).append((status, received, sent))
+        return list(found.values())
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    folder = tmp_path / "nginx"
+    (folder / "www" / "put").mkdir(parents=True)
+    for path in (tmp_path.parent.parent, tmp_path.parent, tmp_path, folder, folder / "www", folder / "www" / "put"):
+        path.chmod(0o755)  # as root, nginx serves as nobody
+    (folder / "www" / "put").chmod(0o777)
+    (folder / "www" / "index.html").write_text("<p>Hello from nginx")
+    (folder / "www" / "big").write_bytes(BIG)
+    port = free_port()
+    (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=port))
+    with start([program("nginx"), "-p", str(folder), "-c", str(folder / "conf"), "-e", "stderr"]) as running:
+        port_of(running)
+        yield Nginx(port, folder)
+
+
+@pytest.fixture
+def relay(nginx: Nginx, tmp_path: Path) -> Iterator[Serving]:
+    with serving("relay", ":0", f":{nginx.port}", journal=tmp_path / "journal") as relay:
+        yield relay
+
+
+def curl(*arguments: str) -> bytes:
+    return run([program("curl"), "--silent", "--show-error", "--noproxy", "*", *arguments])
+
+
+def counts(nginx: Nginx) -> list[tuple[int, int]]:
+    """Bytes received and sent by nginx on each connection."""
+    return sorted((sum(row[1] for row in rows), sum(row[2] for row in rows)) for rows in nginx.connections)
+
+
+def test_one_connection_is_kept_for_many_requests(nginx: Nginx, relay: Serving, tmp_path: Path) -> None:
+    at = f"http://127.0.0.1:{relay.port}"
+    put = ["--next", "--request", "PUT", "--data", "tin=can", f"{at}/put/tin"]
+    printed = curl(f"{at}/", f"{at}/nobody", "--next", "--head", f"{at}/", *put, "--next", "--include", f"{at}/")
+    relay.program.stop()
+
+    (rows,) = nginx.connections
+    assert [row[0] for row in rows] == [200, 404, 200, 201, 200]
+    assert printed.startswith(b"<p>Hello from nginx<html>")
+    assert printed.endswith(b"\r\n\r\n<p>Hello from nginx")
+    (only,) = recorded(tmp_path / "journal")
+    assert [(len(only.client), len(only.server))] == counts(nginx)
+    assert only.client.startswith(b"GET / HTTP/1.1\r\n")
+    assert b"\r\n\r\ntin=canGET / HTTP" in only.client
+    assert only.server.count(b"HTTP/1.1 ") == 5
+
+
+def test_a_request_that_is_refused(nginx: Nginx, relay: Serving, tmp_path: Path) -> None:
+    told = "%{http_code} %{size_header} %{size_download}"
+    printed = curl("--data", "tin=can", "--output", "/dev/null", "-w", told, f"http://127.0.0.1:{relay.port}/")
+    relay.program.stop()
+
+    status, headers, downloaded = map(int, printed.split())
+    (only,) = recorded(tmp_path / "journal")
+    assert status == 405
+    assert only.client.startswith(b"POST / HTTP/1.1\r\n")
+    assert only.client.endswith(b"\r\n\r\ntin=can")
+    assert len(only.server) == headers + downloaded
+
+
+def test_a_file_of_ten_megabytes_comes_and_goes(nginx: Nginx, relay: Serving, tmp_path: Path) -> None:
+    at, files = f"http://127.0.0.1:{relay.port}", nginx.folder / "www"
+    assert curl(f"{at}/big") == BIG
+    curl("--upload-file", str(files / "big"), f"{at}/put/big")
+    relay.program.stop()
+
+    assert (files / "put" / "big").read_bytes() == BIG
+    down, up = recorded(tmp_path / "journal")
+    assert down.server.endswith(b"\r\n\r\n" + BIG)
+    assert up.client.endswith(b"\r\n\r\n" + BIG)
+    assert sorted((len(each.client), len(each.server)) for each in (down, up)) == counts(nginx)
+
+
+def test_many_requests_at_once(nginx: Nginx, relay: Serving, tmp_path: Path) -> None:
+    at_once = ["--parallel", "--parallel-immediate", "--parallel-max", "20"]
+    printed = curl(*at_once, f"http://127.0.0.1:{relay.port}/index.html?[1-50]")
+    relay.program.stop()
+
+    assert printed == b"<p>Hello from nginx" * 50
+    found = recorded(tmp_path / "journal")
+    assert sorted((len(each.client), len(each.server)) for each in found) == counts(nginx)
+    assert sum(len(rows) for rows in nginx.connections) == 50
