@@ -43,6 +43,7 @@ from tincans.conversation import (
 #: How much of a turn is shown, and of all that one side says in a second: half a screen of text, and eight screens.
 TURN_BYTES = 1024
 SECOND_BYTES = 16 * 1024
+SECOND = 1.0
 
 _NOT_SHOWN = "not shown (--full shows all)"
 
@@ -104,7 +105,7 @@ class _Voice:
         self.cut = 0
 
     def begin_turn(self, now: int) -> None:
-        if now - self.since > 1e9:
+        if now - self.since > SECOND * 1e9:
             self.since, self.left = now, SECOND_BYTES
         self.room = min(TURN_BYTES, self.left)
 
@@ -173,7 +174,7 @@ class _Ear:
 
     def _spend(self, side: Side, count: int) -> int:
         voice = self._voices[side]
-        if side is not self._side or (count > voice.room and self._printer.now() - voice.since > 1e9):
+        if side is not self._side or (count > voice.room and self._printer.now() - voice.since > SECOND * 1e9):
             self._begin_turn(side)
         return voice.spend(count)
 
@@ -187,7 +188,7 @@ class _Ear:
     def _leave_out(self, side: Side, count: int) -> None:
         self._voices[side].cut += count
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(1, self._second_over)
+            self._timer = asyncio.get_running_loop().call_later(SECOND, self._second_over)
 
     def _second_over(self) -> None:
         self._tell_cut()

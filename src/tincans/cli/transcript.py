@@ -73,7 +73,7 @@ class Script:
             return self._paint(_BOLD, _in_all(event)) + "\n"
         entry, conversation = event
         head = self._paint(_DIM, f"{self._time(entry.at)}  #{entry.conversation}")
-        indent = " " * (16 + len(str(entry.conversation)))
+        indent = " " * (15 + len(str(entry.conversation)))
         text = ""
         for line in self._body(entry, conversation):
             text += f"{head or indent}  {line}\n"

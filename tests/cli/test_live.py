@@ -1,0 +1,224 @@
+"""The live printer: how each turn begins is shown, the rest is counted, and nothing is lost from the counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from tincans.channel import Side
+from tincans.cli import live
+from tincans.cli.live import SECOND_BYTES, TURN_BYTES, Printer, wants_colour
+from tincans.cli.output import Output
+from tincans.cli.transcript import Event, Totals
+from tincans.clock import Clock
+from tincans.conversation import Dropped, Ended, Entry, How, Kind, Opened, Opening, Said
+
+OPENING = Opening(kind=Kind.RELAY, client="tcp://127.0.0.1:5", server="tcp://127.0.0.1:7")
+KIB = 1024
+
+
+class Kept:
+    """An output that keeps what is put."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.closed = False
+
+    def put(self, item: Event, size: int = 0) -> None:
+        self.events.append(item)
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [event[0] for event in self.events if not isinstance(event, Totals)]
+
+    @property
+    def shown(self) -> list[tuple[Side, int] | str]:
+        """What was told, in short: who said how many bytes, `-n` bytes that are not shown, and the other entries."""
+        return [_short(entry) for entry in self.entries]
+
+
+def _short(entry: Entry) -> tuple[Side, int] | str:
+    if isinstance(entry, Said):
+        return entry.side, len(entry.data)
+    if isinstance(entry, Dropped):
+        return entry.side, -entry.count
+    return type(entry).__name__
+
+
+class Hands:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> int:
+        return int(self.seconds * 1e9)
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def printer(kept: Kept, hands: Hands) -> Printer:
+    return Printer(cast("Output[Event]", kept), clock=cast("Clock", hands))
+
+
+A, B = Side.CLIENT, Side.SERVER
+
+
+async def test_a_short_turn_is_shown_whole(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    tap.said(A, bytearray(b"hello"))
+    tap.said(B, memoryview(b"hi"))
+    tap.ended(A)
+    tap.closed(How.FINISHED, A)
+    assert [entry.data for entry in kept.entries if isinstance(entry, Said)] == [b"hello", b"hi"]
+    assert kept.shown == ["Opened", (A, 5), (B, 2), "Ended", "Closed"]
+
+
+async def test_a_long_turn_is_cut_at_its_bound_and_the_rest_counted(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    tap.said(B, b"x" * TURN_BYTES)
+    assert not tap.wants(B)
+    assert tap.wants(A)
+    tap.said(B, b"y")
+    tap.carried(B, 1_000_000)
+    tap.closed(How.RESET, B)
+    assert kept.shown == ["Opened", (B, TURN_BYTES), (B, -1_000_001), "Closed"]
+
+
+async def test_a_new_turn_begins_when_the_other_side_speaks(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    for _ in range(2):
+        tap.said(A, b"more")
+        assert tap.wants(B)
+        tap.said(B, b"x" * 3 * KIB)
+        assert not tap.wants(B)
+    tap.closed(How.FINISHED)
+    turn = [(A, 4), (B, KIB), (B, -2 * KIB)]
+    assert kept.shown == ["Opened", *turn, *turn, "Closed"]
+
+
+async def test_two_long_streams_that_cross_are_shown_to_the_bound_of_a_second(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    for _ in range(50):
+        tap.said(A, b"a" * 4 * KIB)
+        tap.said(B, b"b" * 4 * KIB)
+    assert not tap.wants(A)
+    assert not tap.wants(B)
+    tap.closed(How.FINISHED)
+    for side in Side:
+        told = [shown[1] for shown in kept.shown if isinstance(shown, tuple) and shown[0] is side]
+        assert sum(count for count in told if count > 0) == SECOND_BYTES
+        assert sum(map(abs, told)) == 50 * 4 * KIB
+
+
+async def test_a_slow_stream_is_shown_whole(printer: Printer, kept: Kept, hands: Hands) -> None:
+    tap = printer.begin(OPENING)
+    for _ in range(40):
+        assert tap.wants(B)
+        tap.said(B, b"x" * 100)
+        hands.seconds += 0.2
+    tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", *[(B, 100)] * 40, "Closed"]
+
+
+async def test_a_long_turn_tells_every_second_how_far_it_has_come(
+    printer: Printer, kept: Kept, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SECOND", 0.01)
+    tap = printer.begin(OPENING)
+    tap.said(B, b"x" * TURN_BYTES)
+    tap.carried(B, 5000)
+    tap.carried(B, 5000)
+    hands.seconds += 1.1
+    while not tap.wants(B):
+        await asyncio.sleep(0.005)
+    assert kept.shown == ["Opened", (B, TURN_BYTES), (B, -10_000)]
+    tap.said(B, b"y" * 10)
+    tap.closed(How.FINISHED)
+    assert kept.shown[3:] == [(B, 10), "Closed"]
+
+
+async def test_all_is_shown_on_request(kept: Kept) -> None:
+    tap = Printer(cast("Output[Event]", kept), full=True).begin(OPENING)
+    tap.said(A, b"x" * 1_000_000)
+    assert tap.wants(A)
+    tap.said(A, b"x" * 1_000_000)
+    tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", (A, 1_000_000), (A, 1_000_000), "Closed"]
+
+
+async def test_an_empty_message_is_told(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    tap.said(A, b"")
+    tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", (A, 0), "Closed"]
+
+
+async def test_what_a_relay_finds_out_is_told(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    tap.joined("tcp://127.0.0.1:6", "tcp://127.0.0.1:7", {"tls.version": "TLSv1.3"})
+    tap.noted("a boundary was lost")
+    tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", "Joined", "Noted", "Closed"]
+
+
+async def test_the_journals_number_is_used_and_else_one_of_its_own(printer: Printer, kept: Kept) -> None:
+    assert printer.begin(OPENING).number == 1
+    assert printer.begin(Opening(kind=Kind.LISTEN, client="a", server="b", number=734)).number == 734
+    assert [entry.conversation for entry in kept.entries] == [1, 734]
+    assert all(isinstance(entry, Opened) for entry in kept.entries)
+
+
+async def test_the_totals_come_last_and_count_what_was_not_shown(printer: Printer, kept: Kept) -> None:
+    for how in (How.FINISHED, How.RESET):
+        tap = printer.begin(OPENING)
+        tap.said(A, b"x" * 5000)
+        tap.ended(A)
+        tap.closed(how)
+    printer.close()
+    assert kept.events[-1] == Totals(conversations=2, failed=1, client_bytes=10_000)
+    assert kept.closed
+    assert sum(isinstance(entry, Ended) for entry in kept.entries) == 2
+
+
+@pytest.fixture
+def terminal() -> Iterator[int]:
+    main, other = os.openpty()
+    yield other
+    os.close(main)
+    os.close(other)
+
+
+def test_colour_is_for_terminals_that_want_it(terminal: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert wants_colour(terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not wants_colour(terminal)
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not wants_colour(terminal)
+
+
+def test_a_pipe_is_not_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    reader, writer = os.pipe()
+    assert not wants_colour(writer)
+    os.close(reader)
+    os.close(writer)
