@@ -1,0 +1,364 @@
+"""The journal contract as a test: `check_journal` proves each clause of `tincans.journal.Journal` on any kind of
+journal.
+
+A clause is a function of a fresh journal whose docstring is the sentence that the failure begins with. They take a
+second together. Nothing sleeps: what was told is flushed, and what must come is awaited for at most `patience`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+from tincans.channel import Side
+from tincans.conversation import (
+    Closed,
+    Conversation,
+    Dropped,
+    Ended,
+    Entry,
+    How,
+    Joined,
+    Kind,
+    Noted,
+    Opened,
+    Opening,
+    Said,
+    Tap,
+    conversations,
+)  # fmt: skip
+from tincans.errors import NoSuchConversation
+from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, Journal
+from tincans.limits import LARGE_BYTES
+from tincans.tasks import spawn
+
+#: A function that makes a new, empty journal within the bounds given.
+MakeJournal = Callable[[Bounds], Journal]
+
+_MIB = 1024 * 1024
+_Clause = Callable[[Journal], Awaitable[None]]
+
+
+async def check_journal(make_journal: MakeJournal, *, patience: float = 10.0) -> None:
+    """Check every clause of the journal contract; `AssertionError` says which one is broken.
+
+    Every journal is closed again. `patience` is how long one clause may take, in seconds.
+    """
+    for clause in _CLAUSES:
+        await _run(clause, make_journal(Bounds()), patience)
+    await _run(_bounded, make_journal(Bounds(total=4 * _MIB)), patience)
+
+
+async def _run(clause: _Clause, journal: Journal, patience: float) -> None:
+    try:
+        async with asyncio.timeout(patience):
+            try:
+                await clause(journal)
+            finally:
+                await journal.aclose()
+    except Exception as error:
+        what = "it did not finish" if isinstance(error, TimeoutError) else str(error) or repr(error)
+        raise AssertionError(f"{clause.__doc__}: {what}") from error
+
+
+# ── what the clauses are made of ──────────────────────────────────────────────────────────────────────────
+
+
+def _opening(kind: Kind = Kind.RELAY, client: str = "tcp://127.0.0.1:50312", name: str = "") -> Opening:
+    return Opening(
+        kind=kind, name=name, client=client, server="tcp://127.0.0.1:7707", near="tcp://127.0.0.1:7708",
+        facts={"tls.version": "TLSv1.3"},
+    )  # fmt: skip
+
+
+async def _read(journal: Journal, number: int, start: int = 0) -> list[Entry]:
+    await journal.flush()
+    return [entry async for entry in journal.read(number, start=start)]
+
+
+async def _listed(journal: Journal, which: Filter = ALL) -> list[int]:
+    return [conversation.number for conversation in await journal.conversations(which)]
+
+
+def _said(entries: Iterable[Entry], side: Side) -> bytes:
+    return b"".join(entry.data for entry in entries if isinstance(entry, Said) and entry.side is side)
+
+
+def _equal(found: object, expected: object) -> None:
+    assert found == expected, f"{found!r} is not {expected!r}"
+
+
+def _talk(tap: Tap) -> None:
+    """One of everything."""
+    tap.joined("tcp://127.0.0.1:50313", "tcp://127.0.0.1:7709", {"tls.alpn": "h2"})
+    tap.said(Side.CLIENT, b"hello\r\n")
+    tap.said(Side.SERVER, b"")
+    tap.said(Side.SERVER, bytes(range(256)))
+    tap.noted("the far side cannot half-close")
+    tap.ended(Side.CLIENT)
+    tap.said(Side.SERVER, b"bye")
+    tap.ended(Side.SERVER)
+    tap.closed(How.FINISHED, Side.CLIENT, "both said goodbye")
+
+
+# ── the clauses ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _numbers(journal: Journal) -> None:
+    """Conversations are numbered 1, 2, 3 …, and known by their number at once"""
+    _equal([journal.begin(_opening()).number for _ in range(5)], [1, 2, 3, 4, 5])
+    await journal.flush()
+    _equal(await _listed(journal), [1, 2, 3, 4, 5])
+
+
+async def _everything(journal: Journal) -> None:
+    """All that a tap is told is read back, in order, and with times that do not run backwards"""
+    tap = journal.begin(_opening())
+    _talk(tap)
+    entries = await _read(journal, tap.number)
+    kinds = [Opened, Joined, Said, Said, Said, Noted, Ended, Said, Ended, Closed]
+    _equal([type(entry) for entry in entries], kinds)
+    _equal([entry.data for entry in entries if isinstance(entry, Said)], [b"hello\r\n", b"", bytes(range(256)), b"bye"])
+    _equal({entry.conversation for entry in entries}, {tap.number})
+    opened, joined, noted, closed = entries[0], entries[1], entries[5], entries[9]
+    assert isinstance(opened, Opened)
+    _equal((opened.kind, opened.client, opened.facts), (Kind.RELAY, _opening().client, {"tls.version": "TLSv1.3"}))
+    assert isinstance(joined, Joined)
+    _equal((joined.far, joined.facts), ("tcp://127.0.0.1:50313", {"tls.alpn": "h2"}))
+    assert isinstance(noted, Noted)
+    _equal(noted.text, "the far side cannot half-close")
+    assert isinstance(closed, Closed)
+    _equal((closed.how, closed.by, closed.detail), (How.FINISHED, Side.CLIENT, "both said goodbye"))
+    times = [entry.at for entry in entries]
+    _equal(times, sorted(times))
+
+
+async def _fold(journal: Journal) -> None:
+    """What the list says of a conversation is the fold over its entries"""
+    _talk(journal.begin(_opening()))
+    tap = journal.begin(_opening(name="front"))
+    tap.said(Side.CLIENT, b"1")
+    await journal.flush()
+    tap.said(Side.CLIENT, b"22")
+    tap.carried(Side.SERVER, 1000)
+    entries = [entry for number in (1, 2) for entry in await _read(journal, number)]
+    _equal(await journal.conversations(), list(conversations(entries).values()))
+
+
+async def _sizes(journal: Journal) -> None:
+    """Bytes are kept as they were said, whatever their size and type, and though the buffer is used again"""
+    tap = journal.begin(_opening())
+    expected = []
+    for size in (0, 1, LARGE_BYTES - 1, LARGE_BYTES, LARGE_BYTES + 1, 65_536, 3 * _MIB + 7):
+        for kind in (bytes, bytearray, memoryview):
+            buffer = bytearray(bytes([size % 251]) * size)
+            expected.append(bytes(buffer))
+            tap.said(Side.SERVER, kind(buffer))
+            buffer[:] = b"!" * size
+    entries = await _read(journal, tap.number)
+    found = [entry.data for entry in entries if isinstance(entry, Said)]
+    _equal([len(data) for data in found], [len(data) for data in expected])
+    assert found == expected, "the bytes are others"
+
+
+async def _apart(journal: Journal) -> None:
+    """Conversations that go on at once are kept apart"""
+    taps = [journal.begin(_opening()) for _ in range(7)]
+    for turn in range(300):
+        for tap in taps:
+            tap.said(Side.CLIENT if turn % 2 else Side.SERVER, b"%d:%d " % (tap.number, turn))
+        if turn % 100 == 50:
+            await journal.flush()
+    for tap in taps:
+        entries = await _read(journal, tap.number)
+        _equal(_said(entries, Side.CLIENT), b"".join(b"%d:%d " % (tap.number, turn) for turn in range(1, 300, 2)))
+
+
+async def _filters(journal: Journal) -> None:
+    """The list is filtered by each part of a filter, and by all of them together"""
+    journal.begin(_opening(Kind.LISTEN, "tcp://10.0.0.1:5000", "front")).closed(How.RESET, Side.CLIENT)
+    journal.begin(_opening(Kind.CONNECT, "tcp://10.0.0.2:5000")).closed(How.FINISHED)
+    journal.begin(_opening(Kind.RELAY, "unix:///Run/App.sock", "front"))
+    journal.begin(_opening(Kind.RELAY, "tcp://10.0.0.1:5001")).closed(How.FAILED, detail="refused")
+    await journal.flush()
+    third = (await journal.conversations())[2].opened
+    for which, expected in (
+        (Filter(party="10.0.0.1"), [1, 4]),
+        (Filter(party="/run/app"), [3]),
+        (Filter(party="nobody"), []),
+        (Filter(kind=Kind.RELAY), [3, 4]),
+        (Filter(open=True), [3]),
+        (Filter(open=False), [1, 2, 4]),
+        (Filter(how=(How.RESET, How.FAILED)), [1, 4]),
+        (Filter(name="front"), [1, 3]),
+        (Filter(name="fro"), []),
+        (Filter(since=third), [3, 4]),
+        (Filter(until=third), [1, 2]),
+        (Filter(limit=2), [3, 4]),
+        (Filter(limit=0), []),
+        (Filter(party="10.0.0.1", limit=1), [4]),
+        (Filter(party="tcp", kind=Kind.RELAY, open=False, how=(How.FAILED,), since=third), [4]),
+    ):
+        found = await journal.conversations(which)
+        assert [c.number for c in found] == expected, f"{which} gives {[c.number for c in found]}, not {expected}"
+        assert all(map(which.matches, found)), f"{which} does not match all of what it gave"
+
+
+async def _start(journal: Journal) -> None:
+    """A reader may leave out the first entries"""
+    _talk(tap := journal.begin(_opening()))
+    entries = await _read(journal, tap.number)
+    for start in (0, 1, 5, len(entries), len(entries) + 5):
+        _equal(await _read(journal, tap.number, start), entries[start:])
+
+
+async def _nobody(journal: Journal) -> None:
+    """A conversation that there is not raises NoSuchConversation, read or followed"""
+    for entries in (journal.read(1), journal.follow(1)):
+        try:
+            await anext(entries)
+        except NoSuchConversation as error:
+            _equal(error.number, 1)
+        else:
+            raise AssertionError("it did not")
+
+
+async def _last_word(journal: Journal) -> None:
+    """After `closed` a tap hears nothing more"""
+    _talk(tap := journal.begin(_opening()))
+    before = await _read(journal, tap.number)
+    _talk(tap)
+    tap.carried(Side.CLIENT, 5)
+    _equal(await _read(journal, tap.number), before)
+
+
+async def _carried(journal: Journal) -> None:
+    """Bytes that were only counted are told of as dropped, where they would have been"""
+    tap = journal.begin(_opening())
+    tap.said(Side.CLIENT, b"before")
+    tap.carried(Side.CLIENT, 70_000)
+    tap.said(Side.CLIENT, b"after")
+    entries = (await _read(journal, tap.number))[1:]
+    _equal([type(entry) for entry in entries], [Said, Dropped, Said])
+    assert isinstance(entries[1], Dropped)
+    _equal((entries[1].side, entries[1].count, bool(entries[1].reason)), (Side.CLIENT, 70_000, True))
+    [conversation] = await journal.conversations()
+    _equal((conversation.client_bytes, conversation.dropped), (70_011, 70_000))
+
+
+async def _follow_one(journal: Journal) -> None:
+    """Who follows a conversation is told all of it from its beginning, as it comes, until it has closed"""
+    tap, other = journal.begin(_opening()), journal.begin(_opening())
+    tap.said(Side.CLIENT, b"early")
+    await journal.flush()
+    entries = journal.follow(tap.number)
+    found = [await anext(entries), await anext(entries)]
+    other.said(Side.CLIENT, b"not for you")
+    waiting = spawn(_rest(entries))
+    await asyncio.sleep(0)
+    tap.said(Side.SERVER, b"late")
+    tap.closed(How.FINISHED)
+    found += await waiting
+    _equal(found, await _read(journal, tap.number))
+
+
+async def _rest(entries: AsyncGenerator[Entry]) -> list[Entry]:
+    return [entry async for entry in entries]
+
+
+async def _follow_all(journal: Journal) -> None:
+    """Who follows all conversations is told all that comes after the call, without end, and may stop at any time"""
+    early = journal.begin(_opening())
+    early.said(Side.CLIENT, b"too early")
+    await journal.flush()
+    entries = journal.follow()
+    stopped = spawn(_rest(journal.follow()))
+    early.said(Side.CLIENT, b"a")
+    _talk(late := journal.begin(_opening()))
+    early.closed(How.FINISHED)
+    found: dict[int, list[Entry]] = {early.number: [], late.number: []}
+    while sum(map(len, found.values())) < 12:
+        entry = await anext(entries)
+        found[entry.conversation].append(entry)
+    _equal(found[early.number], (await _read(journal, early.number))[2:])
+    _equal(found[late.number], await _read(journal, late.number))
+    assert not stopped.done(), "it ended by itself"
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    await entries.aclose()
+    _talk(journal.begin(_opening()))
+    _equal(len(await _read(journal, 3)), 10)
+
+
+async def _readers(journal: Journal) -> None:
+    """Many may read while somebody talks: each sees a beginning of what was said, and nothing else"""
+    tap = journal.begin(_opening())
+    word = bytes(range(256)) * 128
+
+    async def reader() -> None:
+        for _ in range(10):
+            said = _said([entry async for entry in journal.read(tap.number)], Side.CLIENT)
+            assert said == (word * (len(said) // len(word) + 1))[: len(said)]
+
+    tap.said(Side.CLIENT, word)
+    await journal.flush()
+    readers = [spawn(reader()) for _ in range(4)]
+    while not all(task.done() for task in readers):
+        tap.said(Side.CLIENT, word)
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*readers)
+
+
+async def _stopped(journal: Journal) -> None:
+    """Closing closes what still goes on as STOPPED; it may be done twice, and taps may be told afterwards"""
+    tap = journal.begin(_opening())
+    await journal.flush()
+    await journal.aclose()
+    await journal.aclose()
+    _talk(tap)
+    _talk(journal.begin(_opening()))
+
+
+async def _hostile(journal: Journal) -> None:
+    """Text that no encoding knows is kept as well as can be, and never an error"""
+    for text in ("\udcff", "a\0b", "\x1b[2J", "grüße\u202e", '"\\'):
+        tap = journal.begin(Opening(kind=Kind.LISTEN, client=text, server=text, name=text, facts={text: text}))
+        tap.joined(text, text, {text: text})
+        tap.noted(text)
+        tap.closed(How.RESET, detail=text)
+    await journal.flush()
+    found = await journal.conversations()
+    _equal(len(found), 5)
+    _equal((found[3].client, found[3].facts, found[4].detail), ("grüße\u202e", {"grüße\u202e": "grüße\u202e"}, '"\\'))
+    for conversation in found:
+        await _read(journal, conversation.number)
+
+
+async def _bounded(journal: Journal) -> None:
+    """The oldest is dropped beyond the bound: what is over is gone, and what goes on says how much is missing"""
+    _talk(over := journal.begin(_opening()))
+    tap = journal.begin(_opening())
+    tap.said(Side.CLIENT, b"first")
+    for turn in range(256):
+        tap.said(Side.SERVER, bytes([turn]) * 65_536)
+        if turn % 4 == 3:
+            await journal.flush()
+    assert over.number not in await _listed(journal), "the oldest conversation is still there"
+    entries = await _read(journal, tap.number)
+    kept = _said(entries, Side.SERVER)
+    assert kept, "nothing is left of it"
+    assert len(kept) <= 5 * _MIB, f"{len(kept)} bytes are kept"
+    _equal(kept[::65_536], bytes(range(256 - len(kept) // 65_536, 256)))
+    _equal([type(entry) for entry in entries[:3]], [Opened, Dropped, Dropped])
+    _equal({(e.side, e.count, e.reason) for e in entries if isinstance(e, Dropped)}, {
+        (Side.CLIENT, 5, FORGOTTEN), (Side.SERVER, 256 * 65_536 - len(kept), FORGOTTEN),
+    })  # fmt: skip
+    [listed] = await journal.conversations()
+    folded: Conversation = conversations(entries)[tap.number]
+    _equal((listed.client_bytes, listed.server_bytes, listed.dropped), (5, 256 * 65_536, folded.dropped))
+
+
+_CLAUSES: list[_Clause] = [
+    _numbers, _everything, _fold, _sizes, _apart, _filters, _start, _nobody, _last_word, _carried, _follow_one,
+    _follow_all, _readers, _stopped, _hostile,
+]  # fmt: skip
