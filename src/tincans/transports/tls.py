@@ -1,0 +1,99 @@
+"""TLS as a wrap over any channel: the handshakes of the one who calls and the one who is called.
+
+Verification is on unless the address says `verify=off`; the name verified is the option `sni` or the host, and IP
+addresses are verified too. Who listens without a certificate shows one of the user's own authority
+(`tincans.certificates`), which `client_wrap` trusts as it trusts the machine's. The options of an address:
+
+    the caller        verify, ca, sni, alpn, min, cert and key (a client certificate)
+    the one called    cert and key, client-ca (callers must show a certificate), alpn, min
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+
+from tincans.address import Address
+from tincans.channel import Buffered, Channel
+from tincans.errors import CertificateNotTrusted, ChannelBroken, ChannelError, ConnectError, HandshakeFailed
+from tincans.transports.stream import SocketChannel, describe
+from tincans.transports.tls_channel import NotTls
+from tincans.transports.tls_context import client_context, server_context, server_name
+from tincans.transports.tls_over_channel import OverChannel
+from tincans.transports.tls_over_socket import OverSocket
+from tincans.transports.tls_words import failure, not_trusted
+
+if TYPE_CHECKING:
+    from tincans.transports import Wrap
+
+
+def client_wrap(address: Address) -> Wrap:
+    """The caller's handshake. Reads the files that the options name; `AddressError` says which cannot be used."""
+    context, name = client_context(address), server_name(address)
+    bare = address.bare()
+
+    async def wrap(channel: Channel) -> Channel:
+        return await _handshake(channel, context, _Whom(bare, name))
+
+    return wrap
+
+
+def server_wrap(address: Address) -> Wrap:
+    """The handshake of the one who is called. Reads files as `client_wrap` does, once for all callers."""
+    context = server_context(address)
+
+    async def wrap(channel: Channel) -> Channel:
+        return await _handshake(channel, context, _Whom(channel.remote, None))
+
+    return wrap
+
+
+class _Whom(NamedTuple):
+    """Whom a handshake is with, for its errors: whom we called and by what name, or who called us."""
+
+    address: Address
+    name: str | None
+
+    def failed(self, reason: str) -> ConnectError:
+        return HandshakeFailed(self.address, reason, caller=self.name is None)
+
+    def not_trusted(self, error: ssl.SSLCertVerificationError) -> ConnectError:
+        return CertificateNotTrusted(self.address, not_trusted(error, self.name or ""), caller=self.name is None)
+
+
+async def _handshake(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> Channel:
+    """Perform it; when it fails or is cancelled, the channel is closed."""
+    tls = _engine(channel, context, whom)
+    try:
+        await tls.handshake()
+    except (OSError, ChannelError, NotTls) as error:
+        await tls.failed()
+        raise _explained(error, whom) from error
+    except BaseException:
+        tls.abort()
+        raise
+    return tls
+
+
+def _engine(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> OverChannel | OverSocket:
+    if isinstance(channel, Buffered):
+        if channel.ahead:  # STARTTLS injection, as CVE-2011-0411: an attacker's words taken for the peer's
+            channel.abort()
+            raise whom.failed(f"{len(channel.ahead)} bytes that TLS does not protect came before the handshake")
+        channel = channel.channel
+    try:
+        if isinstance(channel, SocketChannel) and channel.fresh:
+            return OverSocket(channel, context, whom.name is None, whom.name)
+        return OverChannel(channel, context, whom.name is None, whom.name)
+    except OSError as error:  # the other side left before we began
+        raise whom.failed(describe(error)) from error
+
+
+def _explained(error: Exception, whom: _Whom) -> ConnectError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return whom.not_trusted(error)
+    if isinstance(error, ssl.SSLError):
+        return whom.failed(failure(error))
+    if isinstance(error, OSError):
+        return whom.failed(f"{describe(error)} during the handshake")
+    return whom.failed(f"{error.reason} during the handshake" if isinstance(error, ChannelBroken) else str(error))

@@ -1,0 +1,189 @@
+"""A channel inside TLS: what is the same on both engines.
+
+`TlsChannel` decrypts with `read` and encrypts with `write`, which never wait but say that they would have to. The
+engines differ in what they do then:
+
+* `tls_over_channel` works over any channel: bytes go through two `ssl.MemoryBIO`s.
+* `tls_over_socket` gives OpenSSL the socket itself, which saves two copies of every byte. It is chosen when the
+  channel below is a socket from which nothing was read ahead.
+
+Each direction ends by itself. `send_eof` says close_notify, after which the other side may go on for as long as it
+likes (RFC 8446 §6.1; OpenSSL allows it under TLS 1.2, too, though RFC 5246 §7.2.1 wants an immediate answer, and a
+foreign peer may give it). OpenSSL's SSL_shutdown, which says it, also looks for the peer's own close_notify
+at once, and breaks if it finds data instead; so it is only called where there is nothing to find: see `_say_goodbye`.
+
+A peer that ends the stream below without close_notify has ended what it says, as most programs take it: many leave
+the goodbye out. Whoever cares whether the words may have been cut finds the fact `tls.truncated`.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from tincans.channel import Buffer, Channel, Turn
+from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
+from tincans.limits import RECEIVE_BYTES
+from tincans.transports.stream import describe
+from tincans.transports.tls_context import NamedObject, NamedSocket
+from tincans.transports.tls_facts import facts_of
+from tincans.transports.tls_words import failure
+
+Tls = NamedSocket | NamedObject
+
+
+class NotTls(Exception):
+    """The handshake found something else; its text is the sentence about it."""
+
+
+class _Scratch(threading.local):
+    """Room that a loop's thread decrypts into before it knows how much there is."""
+
+    def __init__(self) -> None:
+        self.room = memoryview(bytearray(RECEIVE_BYTES))
+
+
+_scratch = _Scratch()
+
+
+class TlsChannel(Channel):
+    """The part of both engines that knows TLS and no input or output."""
+
+    __slots__ = (
+        "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_said_eof", "_sending",
+        "_stuck", "_tls", "_truncated", "local", "remote",
+    )  # fmt: skip
+
+    def __init__(self, tls: Tls, below: Channel) -> None:
+        self.local, self.remote = below.local, below.remote
+        self._below_facts = below.facts
+        self._tls = tls
+        self._facts: Mapping[str, str] | None = None
+        self._receiving, self._sending = Turn("receiving"), Turn("sending")
+        self._ahead = b""  # decrypted, and not asked for yet
+        self._emptied = False  # the last read found nothing more
+        self._stuck = False  # the last read had to write first (a key update), and could not
+        self._end: ChannelError | None = None  # what a receive says once everything was received
+        self._truncated = False
+        self._said_eof = False
+        self._closed = False
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What both agreed on: `tls.version`, `tls.cipher`, `tls.alpn`, `tls.sni`, `tls.resumed`; whom the other side
+        showed itself to be: `tls.peer`, `tls.peer.names`; and `tls.truncated` if it ended without a goodbye."""
+        if self._facts is None:
+            self._facts = {**self._below_facts, **facts_of(self._tls)}
+        return {**self._facts, "tls.truncated": "yes"} if self._truncated else self._facts
+
+    # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def receive(self) -> bytes:
+        with self._receiving:
+            while True:
+                if self._closed:
+                    raise ChannelClosed
+                if not (self._ahead or self._emptied or self._end):
+                    self._ahead = self._take()
+                if data := self._ahead:
+                    self._ahead = b""
+                    return data
+                if self._end is not None:
+                    raise _again(self._end)
+                await self._more()
+
+    def _take(self) -> bytes:
+        """What can be decrypted now, of as many records as there are up to RECEIVE_BYTES; empty if nothing can."""
+        room, count = _scratch.room, 0
+        try:
+            while count < RECEIVE_BYTES:
+                got = self._tls.read(RECEIVE_BYTES - count, room[count:])  # type: ignore[arg-type]  # any buffer will do
+                if not got:
+                    self._end = EndOfStream()
+                    break
+                count += got  # type: ignore[operator]  # with a buffer it returns a number
+        except ssl.SSLWantReadError:
+            self._emptied = True
+        except ssl.SSLWantWriteError:
+            self._emptied = self._stuck = True
+        except OSError as error:
+            self._ended_with(error)
+        return bytes(room[:count])
+
+    def _ended_with(self, error: OSError) -> None:
+        if isinstance(error, ssl.SSLEOFError):
+            self._end, self._truncated = EndOfStream(), True
+        elif isinstance(error, ssl.SSLZeroReturnError):  # what OpenSSL says once both sides have ended
+            self._end = EndOfStream()
+        else:
+            self._end = broken(error)
+
+    @abstractmethod
+    async def _more(self) -> None:
+        """Wait until `_take` may find more, or `_ahead` or `_end` is set. Cancelling loses nothing."""
+
+    # ── sending ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, data: Buffer) -> None:
+        with self._sending:
+            self._check_send()
+            rest = memoryview(data).cast("B")
+            try:
+                while rest:
+                    rest = await self._put(rest)
+            except OSError as error:  # ssl.SSLError is one
+                raise broken(error) from error
+
+    def _check_send(self) -> None:
+        if self._closed or self._said_eof:
+            raise ChannelClosed
+        if isinstance(self._end, ChannelBroken):
+            raise _again(self._end)
+
+    @abstractmethod
+    async def _put(self, data: memoryview) -> memoryview:
+        """Encrypt and pass on some of `data`, and return what is left."""
+
+    # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send_eof(self) -> None:
+        if self._closed:
+            raise ChannelClosed
+        with self._sending:
+            if not self._said_eof:
+                self._check_send()
+                _ = self.facts  # the ssl module forgets them in unwrap
+                self._said_eof = True
+                try:
+                    await self._say_goodbye()
+                except OSError as error:
+                    raise broken(error) from error
+
+    @abstractmethod
+    async def _say_goodbye(self) -> None:
+        """Say close_notify, and go on receiving."""
+
+    def _goodbye(self) -> None:
+        """Have OpenSSL write close_notify, if it can."""
+        try:
+            self._tls.unwrap()
+        except (ssl.SSLError, OSError, ValueError):
+            pass
+
+    @property
+    def _polite(self) -> bool:
+        """Whether there is a goodbye to say: nobody is in the middle of a record, and the other side is there."""
+        return not (self._said_eof or self._sending.taken or isinstance(self._end, ChannelBroken))
+
+
+def broken(error: OSError) -> ChannelBroken:
+    if isinstance(error, ssl.SSLEOFError):
+        return ChannelBroken()
+    return ChannelBroken(failure(error) if isinstance(error, ssl.SSLError) else describe(error))
+
+
+def _again(error: ChannelError) -> ChannelError:
+    """The same error once more, without the last one's traceback."""
+    return ChannelBroken(error.reason) if isinstance(error, ChannelBroken) else EndOfStream()

@@ -1,0 +1,212 @@
+"""TLS on a socket, which OpenSSL reads and writes itself; see `tls_channel`.
+
+Waiting is done as in `stream`: the descriptor stays registered for reading, the loop's callback decrypts at once, and
+at most one receive is held when nobody asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+
+from tincans.errors import ChannelClosed
+from tincans.transports.stream import SocketChannel
+from tincans.transports.tls_channel import NotTls, TlsChannel
+from tincans.transports.tls_context import NamedSocket
+from tincans.transports.tls_words import QUOTED_BYTES, plain_text
+
+_RECORD_BYTES = 16 * 1024  # RFC 8446 §5.1
+
+
+class OverSocket(TlsChannel):
+    """TLS on the socket of a channel, which is taken out of it. It owns the socket."""
+
+    __slots__ = ("_fd", "_loop", "_reader", "_registered", "_writer")
+
+    _tls: NamedSocket
+
+    def __init__(self, below: SocketChannel, context: ssl.SSLContext, server_side: bool, name: str | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        tls = context.wrap_socket(
+            below.detach(),
+            server_side=server_side,
+            server_hostname=name,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+        assert isinstance(tls, NamedSocket)
+        super().__init__(tls, below)
+        self._fd = tls.fileno()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._registered = False  # for reading, with the loop
+
+    # ── the handshake ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def handshake(self) -> None:
+        """Raises `NotTls`, `ssl.SSLError` or `OSError`; the other side has been told why."""
+        done = self._loop.create_future()
+        if not self._tls.server_side:  # the one who is called has nothing to say yet
+            self._shake(done)
+        self._loop.add_reader(self._fd, self._on_first_words, done)
+        self._registered = True
+        try:
+            await done
+        finally:
+            self._loop.remove_writer(self._fd)
+        self._loop.add_reader(self._fd, self._on_readable)
+
+    def _on_first_words(self, done: asyncio.Future[None]) -> None:
+        """Look at what the other side says first, and leave it there for OpenSSL."""
+        try:
+            first = socket.socket.recv(self._tls, QUOTED_BYTES, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""  # OpenSSL meets it, too
+        if first and (reason := plain_text(first)):
+            _fail(done, NotTls(reason))
+        else:
+            self._loop.add_reader(self._fd, self._shake, done)
+            self._shake(done)
+
+    def _shake(self, done: asyncio.Future[None]) -> None:
+        """Go on with the handshake as far as it goes. In the loop's callback: that saves a switch of tasks a flight."""
+        if done.done():
+            return
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._loop.remove_writer(self._fd)
+        except ssl.SSLWantWriteError:
+            self._loop.add_writer(self._fd, self._shake, done)
+        except Exception as error:
+            _fail(done, error)
+        else:
+            done.set_result(None)
+
+    async def failed(self) -> None:
+        """Close; OpenSSL said its last word on the socket already."""
+        await self.aclose()
+
+    # ── receiving and sending ─────────────────────────────────────────────────────────────────────────────
+
+    async def _more(self) -> None:
+        if self._stuck:
+            self._stuck = self._emptied = False
+            await self._writable()
+            return
+        self._reader = self._loop.create_future()
+        if not self._registered:
+            self._loop.add_reader(self._fd, self._on_readable)
+            self._registered = True
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+
+    def _on_readable(self) -> None:
+        if self._ahead or self._end or self._stuck:
+            self._unregister()  # nobody took the last yet: let the kernel keep what comes
+            return
+        self._emptied = False
+        self._ahead = self._take()
+        if self._end or self._stuck:
+            self._unregister()
+        if self._ahead or self._end or self._stuck:
+            _wake(self._reader)
+
+    def _unregister(self) -> None:
+        if self._registered:
+            self._registered = False
+            self._loop.remove_reader(self._fd)
+
+    async def _put(self, data: memoryview) -> memoryview:
+        try:
+            return data[self._tls.write(data) :]  # type: ignore[arg-type]  # any buffer will do
+        except ssl.SSLWantWriteError:
+            await self._writable()
+            if self._closed:
+                raise ChannelClosed from None
+            return data
+
+    async def _writable(self) -> None:
+        """Wait until the socket takes more, or the channel is closed. Both directions may wait at once."""
+        if self._writer is None:
+            self._writer = self._loop.create_future()
+            self._loop.add_writer(self._fd, self._on_writable)
+        await asyncio.shield(self._writer)
+
+    def _on_writable(self) -> None:
+        self._loop.remove_writer(self._fd)
+        writer, self._writer = self._writer, None
+        _wake(writer)
+
+    # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _say_goodbye(self) -> None:
+        record = self._goodbye_aside()
+        while record:
+            try:
+                record = record[socket.socket.send(self._tls, record) :]
+            except (BlockingIOError, InterruptedError):
+                await self._writable()
+                if self._closed:
+                    raise ChannelClosed from None
+
+    def _goodbye_aside(self) -> bytes:
+        """close_notify as a record, written to a socket put in the place of ours, on which SSL_shutdown finds no data.
+
+        All in one turn of the loop, which knows our socket by a number that is its own again at the end; `kept` holds
+        the socket, and with it the loop's registration, meanwhile (epoll(7), question 6).
+        """
+        near, far = socket.socketpair()
+        kept = os.dup(self._fd)
+        try:
+            far.setblocking(False)
+            os.dup2(far.fileno(), self._fd, inheritable=False)
+            self._goodbye()
+            os.dup2(kept, self._fd, inheritable=False)
+            near.setblocking(False)
+            return near.recv(_RECORD_BYTES)
+        except BlockingIOError:
+            return b""  # OpenSSL had nothing to say: a send was cancelled in the middle of a record
+        finally:
+            os.close(kept)
+            near.close()
+            far.close()
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            _ = self.facts
+            if self._polite:
+                self._goodbye()
+            await self._release().aclose()
+
+    def abort(self) -> None:
+        if not self._closed:
+            _ = self.facts
+            self._release().abort()
+
+    def _release(self) -> SocketChannel:
+        """Close this channel, and give the bare socket to one that knows how to end it."""
+        self._closed = True
+        self._unregister()
+        if self._writer is not None:
+            self._on_writable()
+        _wake(self._reader)
+        tls = self._tls
+        sock = socket.socket(tls.family, tls.type, tls.proto, tls.detach())
+        return SocketChannel(sock, peer=self.remote, where=self.local, loop=self._loop)
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+def _fail(waiter: asyncio.Future[None], error: Exception) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)
