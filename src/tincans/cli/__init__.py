@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -103,17 +102,22 @@ def near_miss(word: str, known: Sequence[str] | dict[str, str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; leaves through `SystemExit` with the status that the head of this module promises."""
     settings = Settings()
+    sys.exit(guarded(lambda: group.main(arguments, prog_name="tincans", standalone_mode=False, obj=settings), settings))
+
+
+def guarded(work: Callable[[], object], settings: Settings) -> int:
+    """Do `work` and tell what goes wrong with it; gives the exit status, which may be what `work` returns."""
     try:
-        status = _run(arguments, settings)
+        status = _tried(work, settings)
         sys.stdout.flush()
     except BrokenPipeError:
         status = _hush()
-    sys.exit(status)
+    return status
 
 
-def _run(arguments: Sequence[str] | None, settings: Settings) -> int:
+def _tried(work: Callable[[], object], settings: Settings) -> int:
     try:
-        result: Any = group.main(arguments, prog_name="tincans", standalone_mode=False, obj=settings)
+        result = work()
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as help_wanted:
         click.echo(help_wanted.format_message(), err=True)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tincans import transports
-from tincans.address import Address
 from tincans.channel import Channel, Listener, Side
 from tincans.cli.desk import Manner, talk
 from tincans.cli.options import Listening, Record, Show
-from tincans.cli.serving import Stop, say, serve_until_stopped
+from tincans.cli.serving import Place, Stop, say, serve_until_stopped
 from tincans.cli.terminal import Terminal
 from tincans.conversation import Recorder
 from tincans.errors import ChannelClosed
@@ -45,27 +44,26 @@ class OneCaller(Listener):
 class Answering(NamedTuple):
     """The options of `tincans listen` that do not depend on who answers."""
 
-    address: Address
     listening: Listening
     record: Record
     show: Show
     once: bool
 
-    async def serve(self, app: App, reuse_port: bool) -> None:
+    async def serve(self, app: App, place: Place) -> None:
         """Let `app` answer, and show what is said."""
-        await self.serve_shown(app, self.show, Stop(), reuse_port)
+        await self.serve_shown(app, place, self.show, Stop())
 
-    async def serve_shown(self, app: App, show: Show | None, stop: Stop, reuse_port: bool = False) -> None:
+    async def serve_shown(self, app: App, place: Place, show: Show | None, stop: Stop) -> None:
         """Serve until the one caller has left, or `stop` is asked for."""
 
         async def start(recorders: Sequence[Recorder]) -> Server:
-            listener = await transports.listen(self.address, reuse_port=reuse_port)
+            listener = await transports.listen(place.address, reuse_port=place.reuse_port)
             return await serve(
-                self.address, app, limits=self.listening.limits, recorders=recorders,
+                place.address, app, limits=self.listening.limits, recorders=recorders,
                 listener=OneCaller(listener) if self.once else listener,
             )  # fmt: skip
 
-        await serve_until_stopped(start, self.listening, self.record, show, stop)
+        await serve_until_stopped(start, place, self.record, show, stop)
 
 
 class Yourself:
@@ -76,20 +74,21 @@ class Yourself:
         #: Why the one conversation failed, if it did.
         self._failure: Exception | None = None
 
-    async def serve(self) -> None:
+    async def serve(self, place: Place) -> None:
+        """Answer until you stop, or until the one caller has left. Raises what ended that one too early."""
         if self._how.once:
-            await self._how.serve_shown(self._talk, None, Stop())
+            await self._how.serve_shown(self._talk, place, None, Stop())
             if self._failure is not None:
                 raise self._failure
         else:
-            await self._serve_many()
+            await self._serve_many(place)
 
-    async def _serve_many(self) -> None:
+    async def _serve_many(self, place: Place) -> None:
         stop = Stop()
         terminal = Terminal(self._manner, quiet=self._how.record.quiet, on_broken=stop.broken)
         reading = spawn(terminal.read())
         try:
-            await self._how.serve_shown(terminal, None, stop)
+            await self._how.serve_shown(terminal, place, None, stop)
         finally:
             await terminal.aclose()  # which ends the reading
             await reading

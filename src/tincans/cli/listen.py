@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +43,7 @@ class AppType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @options.common
 def command(
     address: Address, app: Any, once: bool, crlf: bool, listening: Listening, show: Show, record: Record
-) -> None:
+) -> int:
     """Listen on ADDRESS and let APP answer every caller.
 
     \b
@@ -70,8 +71,6 @@ def command(
         raise UsageError("--workers needs an app that answers every caller, and neither --once nor you at a terminal")
     if app is None and (show.json or show.full):
         raise UsageError("--json and --full show what callers and an app say; without an app you see it all")
-    how = Answering(address, listening, record, show, once)
-    if app is None:
-        serving.run(lambda reuse_port: Yourself(how, crlf).serve(), listening.workers)
-    else:
-        serving.run(lambda reuse_port: how.serve(app, reuse_port), listening.workers)
+    how = Answering(listening, record, show, once)
+    serve = Yourself(how, crlf).serve if app is None else partial(how.serve, app)
+    return serving.run(serve, address, listening, record)

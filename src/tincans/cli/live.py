@@ -15,6 +15,7 @@ Printing itself happens in the thread of an `Output`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -49,14 +50,15 @@ _NOT_SHOWN = "not shown (--full shows all)"
 
 
 @contextmanager
-def printing(show: Show, on_broken: Callable[[], object]) -> Iterator[Printer]:
+def printing(show: Show, on_broken: Callable[[], object], worker: int = 0, of: int = 1) -> Iterator[Printer]:
     """A printer to stdout, with the totals at the end; in colour where that is a terminal and wants it.
 
-    `on_broken` is called, from another thread, when whoever reads stdout has gone.
+    `on_broken` is called, from another thread, when whoever reads stdout has gone. Where several processes print, each
+    is a `worker` of so many.
     """
     sys.stdout.flush()
     form = Json() if show.json else Script(hex=show.hex, colour=wants_colour(1))
-    printer = Printer(Output(1, form, on_broken), full=show.full)
+    printer = Printer(Output(1, form, on_broken), full=show.full, worker=worker, of=of)
     try:
         yield printer
     finally:
@@ -69,17 +71,21 @@ def wants_colour(fd: int) -> bool:
 
 
 class Printer:
-    """Gives every conversation a tap that prints it to `output`, and at the end prints the totals."""
+    """Gives every conversation a tap that prints it to `output`, and at the end prints the totals.
 
-    def __init__(self, output: Output[Event], *, full: bool = False, clock: Clock = SYSTEM) -> None:
+    A conversation without a journal's number gets one that no other worker gives.
+    """
+
+    def __init__(
+        self, output: Output[Event], *, full: bool = False, clock: Clock = SYSTEM, worker: int = 0, of: int = 1
+    ) -> None:
         self.full, self.now = full, clock.now
         self._output = output
-        self._count = 0
-        self._totals = Totals()
+        self._numbers = itertools.count(worker + 1, of)
+        self._totals = Totals(worker=worker if of > 1 else None)
 
     def begin(self, opening: Opening) -> _Ear:
-        self._count += 1
-        return _Ear(self, opening, opening.number or self._count)
+        return _Ear(self, opening, opening.number or next(self._numbers))
 
     def tell(self, entry: Entry, conversation: Conversation) -> None:
         """Print an entry, and count a conversation that is over."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.showing
 @options.recording
 @options.common
-def command(listen: Address, target: Address, timeout: float, listening: Listening, show: Show, record: Record) -> None:
+def command(listen: Address, target: Address, timeout: float, listening: Listening, show: Show, record: Record) -> int:
     """Listen on LISTEN, call TARGET for every caller, and carry what they say both ways.
 
     Shows who calls whom, what is said (► by the client, ◄ by the server) and how it ends. Any address can be joined to
@@ -40,12 +40,13 @@ def command(listen: Address, target: Address, timeout: float, listening: Listeni
 
     settings().start_logging(record.quiet)
 
-    async def serve(reuse_port: bool) -> None:
+    async def serve(place: serving.Place) -> None:
         async def start(recorders: Sequence[Recorder]) -> Server:
             return await relay(
-                listen, target, limits=listening.limits, recorders=recorders, timeout=timeout, reuse_port=reuse_port
-            )
+                place.address, target, limits=listening.limits, recorders=recorders, timeout=timeout,
+                reuse_port=place.reuse_port,
+            )  # fmt: skip
 
-        await serving.serve_until_stopped(start, listening, record, show, serving.Stop())
+        await serving.serve_until_stopped(start, place, record, show, serving.Stop())
 
-    serving.run(serve, listening.workers)
+    return serving.run(serve, listen, listening, record)

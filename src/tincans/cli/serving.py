@@ -3,7 +3,8 @@
     the server listens ──► the port file is there, "listening on …" ──► Ctrl-C, SIGTERM, a closed stdout, --once
     is over ──► no new callers, the open ones may finish ──► totals ──► the journal is closed
 
-A second Ctrl-C cuts the open ones off. Stopping when asked is a success: the exit status is 0.
+A second Ctrl-C cuts the open ones off. Stopping when asked is a success: the exit status is 0. With --workers each
+of the processes does all of this but the telling, which is the parent's: it knows when all of them listen.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from tincans import tasks
 from tincans.address import NETWORK, Address
+from tincans.cli import guarded
 from tincans.cli.live import printing
-from tincans.cli.options import Listening, Record, Show
+from tincans.cli.options import Listening, Record, Show, settings
 from tincans.cli.text import escape
 from tincans.conversation import Recorder
 from tincans.errors import UsageError
@@ -76,15 +78,54 @@ class Stop:
         server.abort()
 
 
-def run(serve: Callable[[bool], Coroutine[Any, Any, None]], workers: int) -> None:
-    """Run `serve(reuse_port)` on a loop: in this process, or in so many that share the port."""
-    tasks.run(serve(False))
+class Place(NamedTuple):
+    """Where to listen, and which of the processes that listen there this is."""
+
+    address: Address
+    #: To be called with the real address once it listens.
+    ready: Callable[[Address], object]
+    number: int = 0
+    of: int = 1
+
+    @property
+    def reuse_port(self) -> bool:
+        return self.of > 1
 
 
-async def serve_until_stopped(
-    start: Start, listening: Listening, record: Record, show: Show | None, stop: Stop
-) -> None:
-    """Start a server, tell where it listens, print what is said where `show` is given, and stop when asked.
+#: What a command does at its place, to the end.
+Serve = Callable[[Place], Coroutine[Any, Any, None]]
+
+
+def run(serve: Serve, address: Address, listening: Listening, record: Record) -> int:
+    """Run `serve` on a loop, in this process or in --workers that share the port; gives the exit status."""
+    with port_file(listening.port_file) as write_port:
+
+        def ready(address: Address) -> None:
+            write_port(address)
+            if not record.quiet:
+                announce(address)
+
+        if listening.workers > 1:
+            return _run_workers(serve, address, listening.workers, ready)
+        tasks.run(serve(Place(address, ready)))
+        return 0
+
+
+def _run_workers(serve: Serve, address: Address, count: int, ready: Callable[[Address], object]) -> int:
+    from tincans.workers import Worker, Workers
+
+    told = settings()
+
+    def work(worker: Worker) -> int:
+        place = Place(worker.address, lambda address: worker.ready(), worker.number, count)
+        return guarded(lambda: tasks.run(serve(place)), told)
+
+    with Workers(address, count) as workers:
+        return workers.run(work, ready=lambda: ready(workers.address))
+
+
+async def serve_until_stopped(start: Start, place: Place, record: Record, show: Show | None, stop: Stop) -> None:
+    """Start a server, tell that it listens, print what is said where `show` is given, and stop when asked.
 
     Raises `BrokenPipeError` when it stopped because whoever read stdout has gone.
     """
@@ -93,14 +134,10 @@ async def serve_until_stopped(
         if journal := await stack.enter_async_context(record.opened()):
             recorders.append(journal)
         if show is not None and not record.quiet:
-            recorders.append(stack.enter_context(printing(show, stop.broken)))
-        with port_file(listening.port_file) as write_port:
-            server = await start(recorders)
-            async with server:
-                write_port(server.address)
-                if not record.quiet:
-                    announce(server.address)
-                await stop.attend(server, quiet=record.quiet)
+            recorders.append(stack.enter_context(printing(show, stop.broken, place.number, place.of)))
+        server = await stack.enter_async_context(await start(recorders))
+        place.ready(server.address)
+        await stop.attend(server, quiet=record.quiet)
     if stop.unread:
         raise BrokenPipeError
 

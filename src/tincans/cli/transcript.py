@@ -45,6 +45,8 @@ class Totals(msgspec.Struct, tag="totals"):
     failed: int = 0
     client_bytes: int = 0
     server_bytes: int = 0
+    #: Which of the processes counted, where there are several.
+    worker: int | None = None
 
     def add(self, conversation: Conversation) -> None:
         """Count a conversation that is over."""
@@ -165,7 +167,8 @@ def totals(of: Conversation | Totals) -> str:
 def _in_all(event: Totals) -> str:
     count = f"{event.conversations} conversation{'' if event.conversations == 1 else 's'}"
     failed = f", {event.failed} reset or failed" if event.failed else ""
-    return f"{count}{failed}: {totals(event)}"
+    whose = "" if event.worker is None else f"worker {event.worker}: "
+    return f"{whose}{count}{failed}: {totals(event)}"
 
 
 def _text_lines(data: bytes) -> Iterator[str]:
