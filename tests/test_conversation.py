@@ -7,7 +7,20 @@ import pytest
 
 from tincans.channel import Buffer, Side
 from tincans.conversation import (
-    BulkTap, Closed, Conversation, Dropped, Ended, Entry, How, Joined, Kind, Noted, Opened, Opening, Said, begin,
+    BulkTap,
+    Closed,
+    Conversation,
+    Dropped,
+    Ended,
+    Entry,
+    How,
+    Joined,
+    Kind,
+    Noted,
+    Opened,
+    Opening,
+    Said,
+    begin,
     conversations,
 )  # fmt: skip
 
