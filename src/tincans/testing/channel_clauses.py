@@ -273,7 +273,13 @@ async def _last_words_unread(ends: Ends) -> None:
     """What was sent before aclose arrives whole even where the other side's words were not received."""
     await ends.other.send(b"nobody receives this")
     await ends.one.send(b"the last words")
-    _, heard = await asyncio.gather(ends.one.aclose(), to_the_end(ends.other, lost=True))
+
+    async def hear() -> bytes:
+        heard = await to_the_end(ends.other, lost=True)
+        await ends.other.aclose()
+        return heard
+
+    _, heard = await asyncio.gather(ends.one.aclose(), hear())
     same(heard, b"the last words")
 
 
