@@ -230,15 +230,18 @@ class Recorded(NamedTuple):
 
 def recorded(journal: Path) -> list[Recorded]:
     """Every conversation in a journal, in the order in which they began."""
-    return asyncio.run(_recorded(journal))
+    found: list[Recorded] = []  # not the task's result: asyncio.run prints that to itself, which takes seconds
+    asyncio.run(_collect(journal, found))
+    return found
 
 
-async def _recorded(where: Path) -> list[Recorded]:
+async def _collect(where: Path, found: list[Recorded]) -> None:
     from tincans.journal import open_journal
 
     journal = open_journal(where)
     try:
-        return [await _read(journal, conversation) for conversation in await journal.conversations()]
+        for conversation in await journal.conversations():
+            found.append(await _read(journal, conversation))  # noqa: PERF401
     finally:
         await journal.aclose()
 

@@ -265,11 +265,11 @@ ENDINGS = [the_client_ends_first, the_server_ends_first]
 Ending = Callable[[Way, Words, bool], None]
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_gigabyte_from_tcp_to_tcp(ending: Ending) -> None:
+@pytest.mark.parametrize(("ending", "loop"), zip(ENDINGS, ["uvloop", "asyncio"], strict=True))
+def test_a_gigabyte_from_tcp_to_tcp(ending: Ending, loop: str) -> None:
     @contextlib.contextmanager
     def way(target: int) -> Iterator[int]:
-        with serving("relay", ":0", f":{target}") as between:
+        with serving("relay", ":0", f":{target}", env={"TINCANS_LOOP": loop}) as between:
             yield between.port
 
     ending(way, Words(GIBIBYTE), True)
