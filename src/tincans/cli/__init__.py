@@ -101,8 +101,19 @@ def near_miss(word: str, known: Sequence[str] | dict[str, str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; leaves through `SystemExit` with the status that the head of this module promises."""
+    if "_TINCANS_COMPLETE" in os.environ:  # a shell asks how to complete a line: click answers
+        group.main(prog_name="tincans")
     settings = Settings()
-    sys.exit(guarded(lambda: group.main(arguments, prog_name="tincans", standalone_mode=False, obj=settings), settings))
+    sys.exit(guarded(lambda: _invoke(arguments, settings), settings))
+
+
+def _invoke(arguments: Sequence[str] | None, settings: Settings) -> object:
+    """What `click.Group.main` does, without its own ideas of errors and closed pipes."""
+    try:
+        with group.make_context("tincans", list(sys.argv[1:] if arguments is None else arguments), obj=settings) as ctx:
+            return group.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
 
 
 def guarded(work: Callable[[], object], settings: Settings) -> int:
@@ -123,6 +134,8 @@ def _tried(work: Callable[[], object], settings: Settings) -> int:
         click.echo(help_wanted.format_message(), err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # below the ^C
         return INTERRUPTED
     except BrokenPipeError:
         raise
