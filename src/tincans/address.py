@@ -63,6 +63,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "subprotocol": (("ws",), "subprotocols, the best first, with commas between"),
     "origin": (("ws",), "the Origin header to send, or the only one to answer"),
     "text": (("ws",), "on or off: send text messages, not binary ones"),
+    "deflate": (("ws",), "on or off"),
     "bind": (("tcp", "udp"), "the host:port, host or :port to call from"),
     "proxy": (("tcp",), "socks5://[user:password@]host:port or http://…"),
     "nodelay": (("tcp",), "on or off"),
@@ -341,7 +342,7 @@ def _checked_option(text: str, name: str, value: str) -> str:
         "1.2 or 1.3": value in ("1.2", "1.3"),
         OPTIONS["mode"][1]: re.fullmatch(r"0?[0-7]{3}", value) is not None,
         OPTIONS["idle"][1]: re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) is not None and float(value) > 0,
-    }.get(takes, value != "")
+    }.get(takes.partition(":")[0], value != "")
     if not good:
         raise AddressError(text, f"the option {name!r} takes {takes}, not {value!r}")
     return value

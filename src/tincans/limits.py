@@ -49,6 +49,10 @@ LINE_BYTES = 64 * 1024
 #: because a relay must carry what others allow.
 WEBSOCKET_MESSAGE_BYTES = 16 * 1024 * 1024
 
+#: How long a close waits for the other side's close frame, and for its own to leave: the websockets library waits ten
+#: times as long, but a relay's other side is waiting, too.
+WEBSOCKET_CLOSE_SECONDS = 1.0
+
 #: A host name has at most 253 characters (RFC 1035 §2.3.4), a Unix socket's path 107 (unix(7), sun_path).
 HOST_CHARACTERS = 253
 UNIX_PATH_BYTES = 107
