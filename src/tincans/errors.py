@@ -11,6 +11,7 @@ about getting a channel, `ChannelError` about one that exists.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 
 class TincansError(Exception):
@@ -41,12 +42,14 @@ class AddressError(TincansError):
 
 
 class ConfigError(TincansError):
-    """Run tincans up --check to have the whole file checked without starting anything."""
+    """tincans up --check checks the whole file and starts nothing; docs/configuration.md shows all that it can say."""
 
     exit_code = 2
 
-    def __init__(self, file: str, line: int | None, reason: str) -> None:
+    def __init__(self, file: str, line: int | None, reason: str, others: Sequence[ConfigError] = ()) -> None:
         self.file, self.line, self.reason = file, line, reason
+        #: Further mistakes in the same file, in the order of their lines.
+        self.others = tuple(others)
         where = f"{file}, line {line}" if line else file
         super().__init__(f"{where}: {reason}")
 
@@ -129,6 +132,19 @@ class ListenForbidden(ListenError):
         super().__init__(address, "permission denied")
 
 
+class NotStarted(TincansError):
+    """A listener or a relay of a switchboard could not be started, so nothing was; what would work depends on why."""
+
+    def __init__(self, name: str, error: TincansError) -> None:
+        #: Which of them, and what was in the way.
+        self.name, self.error = name, error
+        super().__init__(f"{name}: {error}")
+
+    @property
+    def advice(self) -> str:
+        return self.error.advice
+
+
 # ── a channel that exists ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -203,6 +219,14 @@ class JournalTooNew(JournalError):
     def __init__(self, path: object, format_number: int, known: int) -> None:
         self.path, self.format_number, self.known = path, format_number, known
         super().__init__(f"the journal {path} has format {format_number}, and this tincans reads up to {known}")
+
+
+class RecordingIncomplete(JournalError):
+    """tincans show without --raw says where the gaps are, and why."""
+
+    def __init__(self, missing: int) -> None:
+        self.missing = missing
+        super().__init__(f"{missing} bytes of it are not in the recording")
 
 
 class NoSuchConversation(JournalError):

@@ -112,15 +112,19 @@ class Server:
         if not self._accepting.cancelled():
             self._accepting.result()
 
+    async def stop_listening(self) -> None:
+        """Accept nobody any more, so that another may listen there; open channels go on. Idempotent."""
+        self._accepting.cancel()
+        await asyncio.wait([self._accepting])
+        await self._listener.aclose()
+
     async def aclose(self) -> None:
         """Stop gracefully: accept nobody any more, let open channels finish for `limits.drain` seconds, abort the rest.
 
         Returns when all is over; at once where nobody is connected. Cancelling aborts what is left.
         """
         try:
-            self._accepting.cancel()
-            await asyncio.wait([self._accepting])
-            await self._listener.aclose()
+            await self.stop_listening()
             if self._callers:
                 await asyncio.wait(self._callers, timeout=self.limits.drain)
         finally:

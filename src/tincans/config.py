@@ -1,0 +1,367 @@
+"""`tincans.toml`: the listeners and relays that `tincans up` runs, read and checked before any of them is started.
+
+    journal = "conversations"       # where all of them are recorded: a folder, or "memory:"
+    record = true                   # whether; for all below, and each may say it again
+
+    [limits]                        # for all below; each may have its own
+    clients = 100                   # callers served at once; further ones wait
+    handshake = 10                  # seconds for TLS and WebSocket handshakes
+    idle = 600                      # seconds of silence after which a channel is closed
+    drain = 5                       # seconds that open channels may go on when tincans stops
+
+    [[listen]]                      # as `tincans listen ADDRESS APP`
+    name = "echo"                   # else it is called by its address
+    address = ":7707"
+    app = "echo"                    # or "discard", "exec:COMMAND", "MODULE:FUNCTION"
+    record = true
+    limits = { clients = 10 }
+
+    [[relay]]                       # as `tincans relay LISTEN TARGET`
+    name = "front"
+    listen = ":7708"
+    target = ":7707"
+    timeout = 10                    # seconds for one call of the target
+    retry = 0                       # seconds of calling again where it does not answer
+    record = true
+    limits = { idle = 60 }
+
+What a relative path means (the journal, a Unix socket, a certificate) is relative to the file. Reading does not stop at
+the first mistake: it goes on, and `ConfigError` has them all, each with its line.
+
+Everything is a frozen value, so two readings of one file are equal entry by entry, and a switchboard can tell what
+has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta
+
+from tincans import transports
+from tincans.address import NETWORK, Address
+from tincans.apps import find_app
+from tincans.errors import AddressError, ConfigError, UsageError
+from tincans.limits import CONNECT_SECONDS, Limits
+from tincans.toml_lines import Place, TomlError, parse
+
+#: The file that `tincans up` looks for.
+FILE = "tincans.toml"
+
+#: What it runs where there is none, one table a part. 7700 is kept for the page, 7710 and 7725 for mail, 7721 for FTP,
+#: 7767 for chat and 7780 for HTTP.
+DEFAULT = """\
+[[listen]]
+name = "echo"
+address = ":7707"
+app = "echo"
+
+[[relay]]
+name = "front"
+listen = ":7708"
+target = ":7707"
+"""
+
+# ── what a setting takes; the description says it to who gave something else ──────────────────────────────
+
+Name = Annotated[str, Meta(pattern=r"\A[\w.-]{1,64}\Z", description='a name of letters, digits, ".", "-" and "_"')]
+Switch = Annotated[bool, Meta(description="true or false")]
+Text = Annotated[str, Meta(min_length=1, description="a text in quotes")]
+App = Annotated[str, Meta(min_length=1, description='an app in quotes, as in "echo"')]
+AddressText = Annotated[str, Meta(min_length=1, description='an address in quotes, as in ":7707"')]
+Count = Annotated[int, Meta(ge=1, le=10**9, description="a whole number from 1 on")]
+Seconds = Annotated[float, Meta(gt=0, le=1e9, description="a number of seconds above 0")]
+Pause = Annotated[float, Meta(ge=0, le=1e9, description="a number of seconds, or 0")]
+Table = Annotated[dict[str, Any], Meta(description="a table of settings")]
+Tables = Annotated[list[dict[str, Any]], Meta(description="tables, each under a header in two pairs of brackets")]
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener: whoever calls `address` is answered by `app`."""
+
+    address: Address
+    app: App
+    name: Name = ""
+    limits: Limits = Limits()
+    record: Switch = True
+
+    @property
+    def at(self) -> Address:
+        """Where it listens."""
+        return self.address
+
+
+class Relay(msgspec.Struct, frozen=True, kw_only=True):
+    """A relay: whoever calls `listen` is joined to a call of `target`."""
+
+    listen: Address
+    target: Address
+    name: Name = ""
+    timeout: Seconds = CONNECT_SECONDS
+    retry: Pause = 0.0
+    limits: Limits = Limits()
+    record: Switch = True
+
+    @property
+    def at(self) -> Address:
+        """Where it listens."""
+        return self.listen
+
+
+Entry = Listen | Relay
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a file: the listeners and then the relays, each with a name of its own."""
+
+    entries: tuple[Entry, ...]
+    #: What `open_journal` takes, or None for where recordings go by default.
+    journal: str | None = None
+
+    @property
+    def record(self) -> bool:
+        """Whether any of them is recorded."""
+        return any(entry.record for entry in self.entries)
+
+
+_KINDS: dict[str, type[Listen | Relay]] = {"listen": Listen, "relay": Relay}
+_TOP = {"journal": Text, "record": Switch, "limits": Limits, "listen": Tables, "relay": Tables}
+_LIMITS = {"clients": Count, "handshake": Seconds, "idle": Seconds, "drain": Pause}
+
+#: The options of an address that name a file.
+FILE_OPTIONS = ("ca", "cert", "key", "client-ca")
+
+
+def load(path: Path) -> Config:
+    """Read and check a file. Raises `ConfigError`, with all mistakes that can be told at once.
+
+    The module of an app is imported, found from the current directory; nothing is opened and nobody is called.
+    """
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigError(str(path), None, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), line, "a byte here is not UTF-8") from error
+    return parse_config(text, path)
+
+
+def default() -> Config:
+    """What runs where there is no file."""
+    return parse_config(DEFAULT, Path("the default"))
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """As `load`, of a text: `path` is what errors call it, and what is relative is relative to its folder."""
+    try:
+        data, lines = parse(text)
+    except TomlError as error:
+        raise ConfigError(str(path), error.line, error.reason) from error
+    return _Reader(path, lines).read(data)
+
+
+def journal_at(text: str, folder: Path) -> str:
+    """What `open_journal` takes, with a relative path made absolute from `folder`."""
+    if text == "memory:":
+        return text
+    return str(folder / Path(text.removeprefix("sqlite:")).expanduser())
+
+
+def short(address: Address) -> str:
+    """The shortest text by which a program on this machine can call it: `:7707`."""
+    if address.host == "*":
+        address = address._replace(host="127.0.0.1")
+    if address.scheme == "tcp" and not address.wraps and address.host == "127.0.0.1":
+        return f":{address.port}"
+    return str(address.bare())
+
+
+def same_place(one: Address, other: Address) -> bool:
+    """Whether two cannot both listen there. Port 0 is never the same."""
+    if one.scheme not in NETWORK:
+        return (one.scheme, one.path) == (other.scheme, other.path)
+    if (one.scheme, one.port) != (other.scheme, other.port) or not one.port:
+        return False
+    return one.host == other.host or "*" in (one.host, other.host)
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Unfit(ValueError):
+    """A value that its setting does not take; the text says what it takes."""
+
+
+class _Reader:
+    """Reads one file from its top to its end, and collects the mistakes."""
+
+    def __init__(self, path: Path, lines: Mapping[Place, int]) -> None:
+        self._path, self._lines = path, lines
+        self._folder = path.absolute().parent
+        self._mistakes: list[ConfigError] = []
+        self._limits, self._record = Limits(), True  # of the whole file, for every entry
+
+    def read(self, data: dict[str, Any]) -> Config:
+        top = self._table((), data, _TOP)
+        self._limits, self._record = top.get("limits", self._limits), top.get("record", True)
+        entries = dict(self._entries(top))
+        if not any(data.get(kind) for kind in _KINDS):
+            self._mistake((), "nothing is to be run: it needs a [[listen]] or a [[relay]]")
+        for check in (_check_names, _check_roles, _check_places, _check_circles):
+            for place, reason in check(entries):
+                self._mistake(place, reason)
+        if self._mistakes:
+            first, *others = sorted(self._mistakes, key=lambda mistake: mistake.line or 0)
+            raise ConfigError(first.file, first.line, first.reason, others)
+        journal = journal_at(top["journal"], self._folder) if "journal" in top else None
+        return Config(entries=tuple(entries.values()), journal=journal)
+
+    def _mistake(self, place: Place, reason: str) -> None:
+        while place and place not in self._lines:
+            place = place[:-1]
+        self._mistakes.append(ConfigError(str(self._path), self._lines.get(place), reason))
+
+    def _entries(self, top: dict[str, Any]) -> Iterator[tuple[Place, Entry]]:
+        for name, kind in _KINDS.items():
+            for index, table in enumerate(top.get(name, ())):
+                entry = self._entry((name, index), table, kind)
+                if entry is not None:
+                    yield (name, index), entry
+
+    def _entry(self, place: Place, data: dict[str, Any], kind: type[Entry]) -> Entry | None:
+        """One listener or relay; None where it cannot be made, and why is among the mistakes."""
+        fields = msgspec.structs.fields(kind)
+        found = self._table(place, data, {field.name: field.type for field in fields})
+        needed = [field.name for field in fields if field.required]
+        for name in needed:
+            if name not in data:
+                self._mistake(place, f"this [[{place[0]}]] has no setting {name!r}, and needs one")
+        if not set(needed) <= set(found):
+            return None
+        entry: Entry = kind(**{"limits": self._limits, "record": self._record, **found})
+        return entry if entry.name else msgspec.structs.replace(entry, name=short(entry.at))
+
+    def _table(self, place: Place, data: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Those settings of a table that are right."""
+        found: dict[str, Any] = {}
+        for name, value in data.items():
+            try:
+                if name not in settings:
+                    raise _Unfit(f"there is no setting {name!r}{_near(name, settings)}")
+                found[name] = self._value((*place, name), value, settings[name])
+            except (_Unfit, AddressError, UsageError) as error:
+                self._mistake((*place, name), str(error))
+        return found
+
+    def _value(self, place: Place, value: object, kind: Any) -> Any:
+        """What a setting was given, as the `kind` that it takes."""
+        if kind is Limits:
+            return self._limits._replace(**self._table(place, _converted(place, value, Table), _LIMITS))
+        if kind is Address:
+            return self._rooted(Address.parse(_converted(place, value, AddressText)))
+        value = _converted(place, value, kind)
+        if kind is App:
+            find_app(str(value))
+        return value
+
+    def _rooted(self, address: Address) -> Address:
+        """The address with its relative paths made absolute; they may turn out to be too long then."""
+        options = tuple((k, str(self._folder / v) if k in FILE_OPTIONS else v) for k, v in address.options)
+        path = address.path
+        if address.scheme == "unix" and not path.startswith("@"):
+            path = str(self._folder / path)
+        return Address.parse(str(address._replace(path=path, options=options)))
+
+
+def _converted(place: Place, value: object, kind: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        takes = get_args(kind)[1].description
+        raise _Unfit(f"{str(place[-1])!r} takes {takes}, not {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    """A value as the file may have it."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return msgspec.json.encode(value).decode() if isinstance(value, str | bool) else str(value)
+
+
+def _near(name: str, known: Mapping[str, Any]) -> str:
+    if name in _LIMITS and "limits" in known:
+        return f", but there is one among the limits: limits = {{ {name} = … }}"
+    near = get_close_matches(name, known, 1)
+    return f", did you mean {near[0]!r}?" if near else f" (there are {', '.join(known)})"
+
+
+# ── what one entry alone cannot tell ──────────────────────────────────────────────────────────────────────
+
+#: Where the mistake is, and what it is.
+_Found = Iterator[tuple[Place, str]]
+
+
+def _check_names(entries: Mapping[Place, Entry]) -> _Found:
+    """Each name is there once."""
+    seen: set[str] = set()
+    for place, entry in entries.items():
+        if entry.name in seen:
+            yield (*place, "name"), f"the name {entry.name!r} is taken already: give this one another"
+        seen.add(entry.name)
+
+
+def _check_roles(entries: Mapping[Place, Entry]) -> _Found:
+    """Nobody listens where nobody can call, or calls where nobody can listen; the files of a wrap can be used."""
+    for place, entry in entries.items():
+        at = (*place, "address" if isinstance(entry, Listen) else "listen")
+        if entry.at.scheme in ("exec", "stdio"):
+            yield at, f"{entry.at} cannot be called, so nothing can listen there; write for example :9000"
+        elif reason := _unusable(transports.server_wraps, entry.at, "tls" in entry.at.wraps):
+            yield at, reason
+        if isinstance(entry, Relay):
+            target = (*place, "target")
+            if entry.target.host == "*" or (entry.target.scheme in NETWORK and not entry.target.port):
+                yield target, f"{entry.target} can be listened on but not called; write for example :9000"
+            elif reason := _unusable(transports.client_wraps, entry.target, False):
+                yield target, reason
+
+
+def _unusable(wraps: Callable[[Address], object], address: Address, needs_certificate: bool) -> str:
+    """Why the files that an address names cannot be used. Where none is named, one is made, but not for a check."""
+    if needs_certificate and not address.option("cert"):
+        return ""
+    try:
+        wraps(address)
+    except AddressError as error:
+        return str(error)
+    return ""
+
+
+def _check_places(entries: Mapping[Place, Entry]) -> _Found:
+    """No two listen on one address."""
+    before: list[Entry] = []
+    for place, entry in entries.items():
+        other = next((each for each in before if same_place(each.at, entry.at)), None)
+        if other is not None:
+            at = (*place, "address" if isinstance(entry, Listen) else "listen")
+            yield at, f"{other.name} listens on {other.at.bare()} already"
+        before.append(entry)
+
+
+def _check_circles(entries: Mapping[Place, Entry]) -> _Found:
+    """No relay calls itself, be it by way of others: one caller would take up everything there is."""
+    relays = {place: entry for place, entry in entries.items() if isinstance(entry, Relay)}
+    for place, entry in relays.items():
+        way = [entry]
+        while called := next((each for each in relays.values() if same_place(each.at, way[-1].target)), None):
+            if called is entry:
+                names = " → ".join(each.name for each in (*way, entry))
+                yield (*place, "target"), f"this relay calls itself: {names}"
+            if called in way:
+                break
+            way.append(called)

@@ -1,0 +1,261 @@
+"""A tincans.toml is read whole, and every mistake in it is told with its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import tincans.config
+from running import Certificates
+from tincans.address import OPTIONS, Address
+from tincans.config import FILE_OPTIONS, Config, Listen, Relay, default, load, parse_config, same_place, short
+from tincans.errors import ConfigError
+from tincans.limits import Limits
+
+ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
+
+
+def read(text: str, folder: Path = Path("/etc")) -> Config:
+    return parse_config(text, folder / "tincans.toml")
+
+
+def mistakes(text: str) -> list[str]:
+    """What is wrong, one text a mistake, `LINE: reason`."""
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return [f"{error.line}: {error.reason}" for error in (caught.value, *caught.value.others)]
+
+
+# ── what a file says ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_head_of_the_module_is_a_good_file() -> None:
+    example = "\n".join(re.findall("^    (.*)$", tincans.config.__doc__ or "", re.MULTILINE))
+    assert read(example) == Config(
+        journal="/etc/conversations",
+        entries=(
+            Listen(
+                name="echo",
+                address=Address.parse(":7707"),
+                app="echo",
+                limits=Limits(clients=10, handshake=10, idle=600, drain=5),
+            ),
+            Relay(
+                name="front",
+                listen=Address.parse(":7708"),
+                target=Address.parse(":7707"),
+                limits=Limits(clients=100, handshake=10, idle=60, drain=5),
+            ),
+        ),
+    )
+
+
+def test_the_default_is_an_echo_and_a_relay_in_front_of_it() -> None:
+    assert [(entry.name, short(entry.at)) for entry in default().entries] == [("echo", ":7707"), ("front", ":7708")]
+
+
+def test_the_document_shows_a_good_file_and_the_default() -> None:
+    document = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
+    example, shown = re.findall("^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    assert [entry.name for entry in read(example).entries] == ["echo", "clock", "front", "secure"]
+    assert shown == tincans.config.DEFAULT
+    for setting in (*Limits._fields, *Listen.__struct_fields__, *Relay.__struct_fields__, "journal"):
+        assert f"`{setting}`" in document
+
+
+def test_every_limit_can_be_set() -> None:
+    assert tuple(tincans.config._LIMITS) == Limits._fields
+
+
+def test_two_readings_are_equal() -> None:
+    assert read(ECHO) == read(ECHO)
+    assert hash(read(ECHO).entries[0]) == hash(read(ECHO).entries[0])
+
+
+def test_an_entry_without_a_name_is_called_by_its_address() -> None:
+    config = read(
+        '[[listen]]\naddress = "*:7707"\napp = "echo"\n[[listen]]\naddress = "unix:/x?mode=600"\napp = "echo"'
+    )
+    assert [entry.name for entry in config.entries] == [":7707", "unix:///x"]
+
+
+def test_what_is_said_for_all_holds_where_an_entry_says_nothing() -> None:
+    text = "record = false\nlimits = { idle = 3, drain = 0 }\n" + ECHO
+    assert read(text).entries[0].limits == Limits(idle=3, drain=0)
+    assert not read(text).record
+    config = read(text + 'record = true\n[listen.limits]\nidle = 5\n[[relay]]\nlisten = ":1"\ntarget = ":2"')
+    assert [entry.limits for entry in config.entries] == [Limits(idle=5, drain=0), Limits(idle=3, drain=0)]
+    assert [entry.record for entry in config.entries] == [True, False]
+    assert config.record
+
+
+# ── paths ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_options_of_an_address_that_are_files() -> None:
+    assert set(FILE_OPTIONS) == {name for name, (_, takes) in OPTIONS.items() if takes.startswith("a file")}
+
+
+def test_relative_paths_are_relative_to_the_file(certificates: Certificates) -> None:
+    folder = certificates.leaf.parent
+    config = read(
+        '[[listen]]\naddress = "unix:run/x.sock"\napp = "echo"\n'
+        '[[listen]]\naddress = "unix:@x"\napp = "echo"\n'
+        '[[relay]]\nlisten = "tls://:7?cert=leaf.pem"\ntarget = "tls://:8?ca=ca.pem"\n',
+        folder,
+    )
+    sock, abstract, relay = config.entries
+    assert isinstance(relay, Relay)
+    assert sock.at.path == f"{folder}/run/x.sock"
+    assert abstract.at.path == "@x"
+    assert relay.at.option("cert") == str(certificates.leaf)
+    assert relay.target.option("ca") == str(certificates.ca)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("here", "/etc/here"),
+        ("sqlite:../here", "/etc/../here"),
+        ("/var/here", "/var/here"),
+        ("~/here", str(Path.home() / "here")),
+        ("memory:", "memory:"),
+    ],
+)
+def test_the_journal(given: str, taken: str) -> None:
+    assert read(f'journal = "{given}"\n' + ECHO).journal == taken
+    assert read(ECHO).journal is None
+
+
+# ── mistakes ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "None: nothing is to be run: it needs a [[listen]] or a [[relay]]"),
+        ("x = ", "1: invalid value"),
+        (
+            'lisen = 1\n[[relay]]\nlisten = ":1"\ntarget = ":2"',
+            "1: there is no setting 'lisen', did you mean 'listen'?",
+        ),
+        (
+            ECHO + "clients = 1",
+            "4: there is no setting 'clients', but there is one among the limits: limits = { clients = … }",
+        ),
+        (ECHO + "colour = 1", "4: there is no setting 'colour' (there are address, app, name, limits, record)"),
+        (ECHO + "limits = {client = 1}", "4: there is no setting 'client', did you mean 'clients'?"),
+        ("[limits]\nidle = 0\n" + ECHO, "2: 'idle' takes a number of seconds above 0, not 0"),
+        ("[limits]\nidle = nan\n" + ECHO, "2: 'idle' takes a number of seconds above 0, not nan"),
+        ("limits = 3\n" + ECHO, "1: 'limits' takes a table of settings, not 3"),
+        ("[limits]\n\nclients = 1.5\n" + ECHO, "3: 'clients' takes a whole number from 1 on, not 1.5"),
+        ("record = 'no'\n" + ECHO, "1: 'record' takes true or false, not \"no\""),
+        ("journal = true\n" + ECHO, "1: 'journal' takes a text in quotes, not true"),
+        (ECHO + "name = 'a b'", '4: \'name\' takes a name of letters, digits, ".", "-" and "_", not "a b"'),
+        (
+            "[listen]\naddress = ':1'",
+            "1: 'listen' takes tables, each under a header in two pairs of brackets, not a table",
+        ),
+        ("[[listen]]\napp = 'echo'", "1: this [[listen]] has no setting 'address', and needs one"),
+        (ECHO + "\n[[relay]]\nlisten = ':1'", "5: this [[relay]] has no setting 'target', and needs one"),
+        (
+            "[[listen]]\napp = 'echo'\naddress = 7707",
+            "3: 'address' takes an address in quotes, as in \":7707\", not 7707",
+        ),
+        ("[[listen]]\napp = 'ecko'\naddress = ':1'", "2: there is no app 'ecko', did you mean 'echo'?"),
+        (
+            "[[listen]]\napp = 'echo'\naddress = 'tpc://:7'",
+            "3: 'tpc://:7' is not an address: there is no scheme 'tpc', did you mean 'tcp'?",
+        ),
+        (
+            ECHO + "name='a'\n" + ECHO.replace("7707", "1") + "name='a'",
+            "8: the name 'a' is taken already: give this one another",
+        ),
+        (
+            ECHO + "name='a'\n" + ECHO.replace(":7707", "*:7707") + "name='b'",
+            "6: a listens on tcp://127.0.0.1:7707 already",
+        ),
+        (
+            ECHO.replace(":7707", "exec:cat"),
+            "2: exec:cat cannot be called, so nothing can listen there; write for example :9000",
+        ),
+        (
+            "[[relay]]\nlisten=':1'\ntarget='*:2'",
+            "3: tcp://*:2 can be listened on but not called; write for example :9000",
+        ),
+        ("[[relay]]\nlisten='*:1'\ntarget=':1'", "3: this relay calls itself: :1 → :1"),
+        ("[[relay]]\nlisten=':1'\ntarget=':2'\ntimeout = 0", "4: 'timeout' takes a number of seconds above 0, not 0"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(text: str, mistake: str) -> None:
+    assert mistakes(text) == [mistake]
+
+
+def test_all_mistakes_are_told_in_the_order_of_their_lines() -> None:
+    text = "[[relay]]\nlisten = ':1'\n[[listen]]\naddress = 'x'\nap = 'echo'\n[limits]\nidle = 'long'\n"
+    found = mistakes(text)
+    assert [mistake.partition(":")[0] for mistake in found] == ["1", "3", "4", "5", "7"]
+
+
+def test_relays_that_call_each_other_in_a_circle() -> None:
+    text = "".join(
+        f"[[relay]]\nname = '{name}'\nlisten = ':{at}'\ntarget = ':{target}'\n"
+        for name, at, target in (("a", 1, 2), ("b", 2, 3), ("c", 3, 2))
+    )
+    assert mistakes(text) == ["8: this relay calls itself: b → c → b", "12: this relay calls itself: c → b → c"]
+
+
+def test_a_certificate_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"line 2: .*the file '.*/missing.pem' cannot be used: no such file"
+    ) as caught:
+        read('[[relay]]\nlisten = "tls://:7?cert=missing.pem"\ntarget = "tls://:8?ca=gone.pem"\n', tmp_path)
+    assert "gone.pem" in str(caught.value.others[0])
+
+
+def test_a_path_that_is_too_long_where_it_is() -> None:
+    assert "2: 'unix:///etc/" in mistakes(ECHO.replace(":7707", "unix:" + "x" * 105))[0]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tincans.toml: cannot be read: no such file"):
+        load(tmp_path / "tincans.toml")
+    with pytest.raises(ConfigError, match=r"cannot be read: is a directory"):
+        load(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"# ok\n# gr\xfc\xdfe\n")
+    with pytest.raises(ConfigError, match=r"latin.toml, line 2: a byte here is not UTF-8"):
+        load(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (":1", ":1", True),
+        (":1", "*:1", True),
+        (":1", "tls://:1", True),
+        (":1", "udp://:1", False),
+        (":0", ":0", False),
+        (":1", "localhost:1", False),
+        ("unix:/x", "unix:/x?mode=600", True),
+        ("unix:/x", "unix:/y", False),
+        ("memory:x", "memory:x", True),
+    ],
+)
+def test_whether_two_listen_in_one_place(one: str, other: str, same: bool) -> None:
+    assert same_place(Address.parse(one), Address.parse(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("tcp://127.0.0.1:1", ":1"),
+        ("*:1", ":1"),
+        ("tls://*:1?alpn=x", "tls://127.0.0.1:1"),
+        ("[::1]:1", "tcp://[::1]:1"),
+        ("udp://:1", "udp://127.0.0.1:1"),
+    ],
+)
+def test_the_shortest_way_to_call(address: str, text: str) -> None:
+    assert short(Address.parse(address)) == text
