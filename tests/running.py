@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tincans.journal import Journal
 
 #: How long anything here may take before the test gives up on it, and how often it looks.
-PATIENCE = 20.0
+PATIENCE = 40.0
 POLL = 0.005
 
 

@@ -106,7 +106,7 @@ async def test_the_client_ends_first_and_hears_the_rest(chain: Chain) -> None:
         await say(channel)
 
     heard: list[bytes] = []
-    async with asyncio.timeout(20), chain.client(app) as client:
+    async with asyncio.timeout(PATIENCE), chain.client(app) as client:
         await say(client)
         if chain.half_close:
             await client.send_eof()
@@ -122,7 +122,7 @@ async def test_the_server_ends_first_and_hears_the_rest(chain: Chain) -> None:
         heard.set_result(await hear(channel))
 
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(20), chain.client(app) as client:
+    async with asyncio.timeout(PATIENCE), chain.client(app) as client:
         assert await (hear(client) if chain.half_close else client.receive_exactly(len(WORDS))) == WORDS
         await say(client)
         await (client.send_eof() if chain.half_close else client.aclose())
@@ -135,7 +135,7 @@ async def test_both_speak_at_once(chain: Chain) -> None:
         heard.set_result(data)
 
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(20), chain.client(app) as client:
+    async with asyncio.timeout(PATIENCE), chain.client(app) as client:
         _, data = await asyncio.gather(say(client), client.receive_exactly(len(WORDS)))
         assert data == await heard == WORDS
 
@@ -157,7 +157,7 @@ async def test_messages_are_kept_whole(place: str, sizes: list[int]) -> None:
             await channel.send(message[::-1])
 
     at_once = Limits(drain=0)  # nobody says goodbye by datagram
-    async with asyncio.timeout(20), await serve(place, app, limits=at_once) as server:
+    async with asyncio.timeout(PATIENCE), await serve(place, app, limits=at_once) as server:
         async with await relay(place, server.address, limits=at_once) as between:
             async with await connect(between.address) as client:
                 for size in sizes:
@@ -265,7 +265,7 @@ ENDINGS = [the_client_ends_first, the_server_ends_first]
 Ending = Callable[[Way, Words, bool], None]
 
 
-@pytest.mark.parametrize(("ending", "loop"), zip(ENDINGS, ["uvloop", "asyncio"], strict=True))
+@pytest.mark.parametrize(("ending", "loop"), [(ENDINGS[0], "uvloop"), (ENDINGS[1], "asyncio")])
 def test_a_gigabyte_from_tcp_to_tcp(ending: Ending, loop: str) -> None:
     @contextlib.contextmanager
     def way(target: int) -> Iterator[int]:
@@ -291,7 +291,7 @@ def test_much_from_tcp_to_tcp_and_into_the_journal(ending: Ending, tmp_path: Pat
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("kind", PLACES.keys() - {"tcp", "memory"})
+@pytest.mark.parametrize("kind", [kind for kind in PLACES if kind not in ("tcp", "memory")])
 def test_much_through_two_relays(
     kind: str, ending: Ending, much: int, tmp_path: Path, certificates: Certificates
 ) -> None:

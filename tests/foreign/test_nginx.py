@@ -5,6 +5,7 @@ nginx writes down what it received and sent on each connection; the recording mu
 
 from __future__ import annotations
 
+import getpass
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from running import Serving, free_port, port_of, program, recorded, run, serving
 pytestmark = pytest.mark.foreign
 
 CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
+daemon off; user {user}; worker_processes 1; pid {folder}/pid; error_log stderr;
 events {{}}
 http {{
     log_format bytes '$remote_port $status $request_length $bytes_sent';
@@ -54,13 +55,10 @@ class Nginx(NamedTuple):
 def nginx(tmp_path: Path) -> Iterator[Nginx]:
     folder = tmp_path / "nginx"
     (folder / "www" / "put").mkdir(parents=True)
-    for path in (tmp_path.parent.parent, tmp_path.parent, tmp_path, folder, folder / "www", folder / "www" / "put"):
-        path.chmod(0o755)  # as root, nginx serves as nobody
-    (folder / "www" / "put").chmod(0o777)
     (folder / "www" / "index.html").write_text("<p>Hello from nginx")
     (folder / "www" / "big").write_bytes(BIG)
     port = free_port()
-    (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=port))
+    (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=port, user=getpass.getuser()))
     with start([program("nginx"), "-p", str(folder), "-c", str(folder / "conf"), "-e", "stderr"]) as running:
         port_of(running)
         yield Nginx(port, folder)
