@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from tincans.channel import Side
 from tincans.conversation import Conversation, Dropped, Entry, How, Kind, Opened, Recorder
+from tincans.errors import JournalError
 from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
 
 #: The reason of the `Dropped` entries that stand for what a journal gave up to stay within its bound.
@@ -110,8 +111,8 @@ class Journal(Recorder, Protocol):
         """
 
 
-def open_journal(where: str | Path | None = None, bounds: Bounds | None = None) -> Journal:
-    """Open the journal at `where` (see the head of this module), and make the folder if there is none yet.
+def open_journal(where: str | Path | None = None, bounds: Bounds | None = None, *, create: bool = True) -> Journal:
+    """Open the journal at `where` (see the head of this module); make its folder if there is none, where `create`.
 
     Takes some milliseconds, so open it before the traffic begins. Close it with `aclose`. Raises `JournalError`, or
     `JournalTooNew` where a newer tincans wrote it.
@@ -124,7 +125,10 @@ def open_journal(where: str | Path | None = None, bounds: Bounds | None = None) 
     from tincans.journal.sqlite import SqliteJournal
 
     path = text.removeprefix("sqlite:")
-    return SqliteJournal(Path(path) if path else default_folder(), bounds or Bounds())
+    folder = Path(path).expanduser() if path else default_folder()
+    if not create and not (folder / "index.sqlite3").exists():
+        raise JournalError(f"there is no journal in {folder}")
+    return SqliteJournal(folder, bounds or Bounds())
 
 
 def default_folder() -> Path:

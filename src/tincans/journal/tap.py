@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tincans.channel import Buffer, Side
 from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, How, Joined, Noted, Opened
+from tincans.journal import CARRIED
 from tincans.journal.segments import HEADER, SAID, encode
 from tincans.limits import LARGE_BYTES
 
@@ -94,8 +95,8 @@ class SegmentTap:
         self._small = bytearray()
         self._changed = self._slow = True
         self._over = self._touched = False
-        # Bytes dropped of which no record tells yet, by side; and what the batches taken so far told of.
-        self._lost: dict[Side, int] = {}
+        # Bytes dropped of which no record tells yet, by side and reason; and what the batches taken so far told of.
+        self._lost: dict[tuple[Side, str], int] = {}
         self._taken = (0, 0)
         with writer.lock:
             self._append(encode(opened))
@@ -128,7 +129,7 @@ class SegmentTap:
         if self._over:
             return
         if not self._writer.has_room(len(data)):
-            self._lose(side, len(data))
+            self._lose(side, len(data), self._writer.why())
             return
         header = _pack(SAID[side], len(data), self.number, self._count(side, len(data)))
         if len(data) < LARGE_BYTES:
@@ -150,9 +151,11 @@ class SegmentTap:
         return not self._over
 
     def carried(self, side: Side, count: int) -> None:
-        with self._writer.lock:
+        writer = self._writer
+        with writer.lock:
             if not self._over:
-                self._lose(side, count)
+                refused = writer.trouble or not writer.has_room(count)
+                self._lose(side, count, writer.why() if refused else CARRIED)
 
     # ── what else happens ─────────────────────────────────────────────────────────────────────────────────
 
@@ -219,21 +222,21 @@ class SegmentTap:
             self._touched = True
             self._writer.touch(self)
 
-    def _lose(self, side: Side, count: int) -> None:
+    def _lose(self, side: Side, count: int, reason: str) -> None:
         """`count` bytes are not kept. How many there were is told before the next record, or when the writer comes."""
-        self._lost[side] = self._lost.get(side, 0) + count
+        self._lost[side, reason] = self._lost.get((side, reason), 0) + count
         self._slow = True
         self._touch()
 
     def _tell_lost(self) -> None:
         if not self._lost:
             return
-        at, reason = self._writer.now(), self._writer.why()
-        for side, count in self._lost.items():
+        lost, self._lost = self._lost, {}
+        at = self._writer.now()
+        for (side, reason), count in lost.items():
             entry = Dropped(conversation=self.number, at=at, side=side, count=count, reason=reason)
             self.conversation.fold(entry)
             self._append(encode(entry))
-        self._lost = {}
 
     def take(self) -> Batch:
         """Hand over all records, and begin anew."""

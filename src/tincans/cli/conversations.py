@@ -1,0 +1,164 @@
+"""`tincans conversations`: list what was recorded."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tincans.cli import options
+
+if TYPE_CHECKING:
+    from tincans.conversation import Conversation
+    from tincans.journal import Filter
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_COLUMNS = ("ID", "BEGAN", "LASTED", "KIND", "CLIENT", "SERVER", "C SAID", "S SAID", "ENDED")
+_RIGHT = ("ID", "LASTED", "C SAID", "S SAID")
+
+
+class SinceType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
+    """A moment, in nanoseconds since 1970: so long ago (`10m`), or a date and perhaps a time, else in our zone."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value):
+            return max(0, time.time_ns() - int(float(match[1]) * _UNITS[match[2]] * 1e9))
+        try:
+            return min(int(datetime.fromisoformat(value).astimezone().timestamp() * 1e9), 2**63 - 1)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is neither like 30s, 10m, 2h or 7d nor like 2026-11-22 or 2026-11-22T14:30", param, ctx
+            )
+
+
+@click.command()
+@click.option("--party", metavar="TEXT", default="", help="Only those with this in one of their addresses.")
+@click.option("--kind", type=click.Choice(["listen", "connect", "relay"]), help="Only what tincans was that part in.")
+@click.option("--open", "is_open", is_flag=True, help="Only those that go on.")
+@click.option("--failed", is_flag=True, help="Only those that failed, were reset or got lost.")
+@click.option("--since", type=SinceType(), help="Only those begun since: 10m, 2h, 7d, or 2026-11-22T14:30.")
+@click.option("--name", metavar="NAME", default="", help="Only those of this listener or relay of tincans.toml.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the newest N.")
+@click.option("--json", "as_json", is_flag=True, help="Print one conversation a line, as JSON; times in nanoseconds.")
+@options.journal_option
+@options.common
+def command(
+    party: str, kind: str | None, is_open: bool, failed: bool, since: int | None, name: str, limit: int | None,
+    as_json: bool, journal: str | None,
+) -> int:  # fmt: skip
+    """List the recorded conversations, the newest last.
+
+    \b
+      tincans conversations --since 10m
+      tincans conversations --party :8080 --failed
+      tincans show last
+    """
+    from tincans.conversation import How, Kind
+    from tincans.journal import Filter
+    from tincans.tasks import run
+
+    how = (How.FAILED, How.RESET, How.LOST) if failed else ()
+    which = Filter(party, Kind(kind) if kind else None, is_open or None, how, since, None, name, limit)
+    found = run(_find(journal, which))
+    if as_json:
+        _print_json(found)
+    elif not found:
+        click.echo("no conversation is recorded, or none matches", err=True)
+    elif sys.stdout.isatty():
+        _print_table(found)
+    else:
+        _print_columns(found)
+    return 0
+
+
+async def _find(where: str | None, which: Filter) -> list[Conversation]:
+    from tincans.cli.recordings import reading
+
+    async with reading(where) as journal:
+        return await journal.conversations(which)
+
+
+def _print_json(found: Iterable[Conversation]) -> None:
+    import msgspec
+
+    from tincans.cli.recordings import write
+
+    for conversation in found:
+        write(msgspec.json.encode(conversation).decode() + "\n")
+
+
+def _print_columns(found: Iterable[Conversation]) -> None:
+    """For a pipe: aligned, whole, and without a colour."""
+    from tincans.cli.recordings import write
+
+    rows = [_COLUMNS, *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if title in _RIGHT else cell.ljust(width)
+            for title, cell, width in zip(_COLUMNS, row, widths, strict=True)
+        )
+        write("  ".join(cells).rstrip() + "\n")
+
+
+def _print_table(found: Iterable[Conversation]) -> None:
+    """For a terminal: a row that does not fit is folded, and what went wrong is red."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for title in _COLUMNS:
+        right = title in _RIGHT
+        table.add_column(
+            title, justify="right" if right else "left", no_wrap=right or title == "BEGAN", overflow="fold"
+        )
+    for conversation in found:
+        table.add_row(*map(Text, _row(conversation, short=True)), style=_style(conversation))
+    Console(highlight=False).print(table)
+
+
+def _style(conversation: Conversation) -> str:
+    how = conversation.how.value if conversation.how else "open"
+    return {"open": "green", "failed": "red", "reset": "red", "lost": "red"}.get(how, "")
+
+
+def _row(conversation: Conversation, short: bool = False) -> tuple[str, ...]:
+    from tincans.cli.text import escape, human_bytes, human_seconds
+
+    c = conversation
+    return (
+        str(c.number), _began(c.opened, short),
+        human_seconds(c.seconds), escape(f"{c.kind.value} {c.name}".rstrip()), escape(c.client), escape(c.server),
+        human_bytes(c.client_bytes), human_bytes(c.server_bytes), _ended(c),
+    )  # fmt: skip
+
+
+def _began(at: int, short: bool) -> str:
+    """When, in our zone; `short` leaves out the day where it is today."""
+    began = time.localtime(at // 1_000_000_000)
+    today = short and began[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", began)
+
+
+def _ended(conversation: Conversation) -> str:
+    """How it ended, and whether the recording has all of it."""
+    from tincans.cli.text import human_bytes
+    from tincans.cli.transcript import ending
+    from tincans.conversation import Closed
+
+    c = conversation
+    if c.closed is None or c.how is None:
+        text = "goes on"
+    else:
+        text = ending(Closed(conversation=c.number, at=c.closed, how=c.how, by=c.by, detail=c.detail))
+    return text + (f"; {human_bytes(c.dropped)} not recorded" if c.dropped else "")

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tincans.channel import Side
+from tincans.cli import main
+from tincans.conversation import How, Kind, Opening
+from tincans.journal import open_journal
+
+TINCANS = [sys.executable, "-c", "from tincans.cli import main; main()"]
+
+EVERY_BYTE = bytes(range(256))
+
+
+async def _record(where: Path) -> None:
+    journal = open_journal(where)
+    tap = journal.begin(
+        Opening(kind=Kind.RELAY, name="front", client="tcp://10.0.0.1:5", server="tcp://10.0.0.9:7", near="tcp://h:1")
+    )
+    tap.joined("tcp://10.0.0.8:6", "tcp://10.0.0.9:7", {})
+    tap.said(Side.CLIENT, b"GET / HTTP/1.0\r\n\r\n")
+    tap.said(Side.SERVER, b"\x1b[2J\x07\x9b\r\n" + "\u202e".encode())
+    tap.noted("no half-close \x1b[0m")
+    tap.ended(Side.CLIENT)
+    tap.closed(How.RESET, Side.SERVER, "gone \x1b[0m")
+    tap = journal.begin(Opening(kind=Kind.LISTEN, client="unix:", server="unix:/run/x"))
+    for _ in range(40):
+        tap.said(Side.SERVER, EVERY_BYTE * 1000)
+        tap.said(Side.CLIENT, b"?")
+    tap.closed(How.FINISHED)
+    tap = journal.begin(Opening(kind=Kind.LISTEN, client="unix:", server="unix:/run/x"))
+    tap.said(Side.SERVER, b"hello")
+    tap.carried(Side.SERVER, 1000)
+    tap.closed(How.FINISHED)
+    await journal.aclose()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("show") / "journal"
+    asyncio.run(_record(where))
+    return where
+
+
+@pytest.fixture(autouse=True)
+def _journal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINCANS_JOURNAL", str(folder))
+    monkeypatch.setenv("TZ", "UTC")
+
+
+def _run(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, bytes, bytes]:
+    with pytest.raises(SystemExit) as stop:
+        main(["show", *arguments])
+    assert isinstance(stop.value.code, int)
+    return stop.value.code, *capfdbinary.readouterr()
+
+
+def test_text_is_a_script_of_what_was_said(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    status, out, err = _run(capfdbinary, "1")
+    assert (status, err) == (0, b"")
+    head, *lines = out.decode().splitlines()
+    assert head.endswith(", relay front")
+    assert [line.partition("#1  ")[2] or line.strip() for line in lines] == [
+        "tcp://10.0.0.1:5 calls tcp://h:1 (front)",
+        "tcp://10.0.0.9:7 answers; it is called from tcp://10.0.0.8:6",
+        r"►      18 B  GET / HTTP/1.0\r\n",
+        r"\r\n",
+        r"◄      11 B  \x1b[2J\a\x9b\r\n",
+        r"\xe2\x80\xae",
+        r"no half-close \x1b[0m",
+        "►  the client has ended what it says",
+        lines[-1].partition("#1  ")[2],
+    ]
+    assert r"reset by the server (gone \x1b[0m): ► 18 B, ◄ 11 B in " in lines[-1]
+
+
+@pytest.mark.parametrize("form", [(), ("--hex",), ("--json",)])
+def test_hostile_bytes_never_reach_the_terminal(
+    capfdbinary: pytest.CaptureFixture[bytes], form: tuple[str, ...]
+) -> None:
+    _, out, _ = _run(capfdbinary, "1", *form)
+    assert "".join(out.decode().split("\n")).isprintable()
+
+
+def test_hex(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "#1", "--hex")
+    assert b"00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 30 0d 0a  |GET / HTTP/1.0..|\n" in out
+
+
+def test_raw_is_byte_exact(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert _run(capfdbinary, "2", "--raw", "server") == (0, EVERY_BYTE * 40_000, b"")
+    assert _run(capfdbinary, "2", "--raw", "client") == (0, b"?" * 40, b"")
+
+
+def test_raw_with_a_gap_says_so(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    status, out, err = _run(capfdbinary, "last", "--raw", "server")
+    assert (status, out) == (1, b"hello")
+    assert err.startswith(b"tincans: 1000 bytes of it are not in the recording\n")
+    assert _run(capfdbinary, "last", "--raw", "client") == (0, b"", b"")
+
+
+def test_json_has_every_entry(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "1", "--json")
+    entries = [json.loads(line) for line in out.splitlines()]
+    assert [entry["type"] for entry in entries] == ["opened", "joined", "said", "said", "noted", "ended", "closed"]
+    assert base64.b64decode(entries[2]["data"]) == b"GET / HTTP/1.0\r\n\r\n"
+
+
+def test_last_is_the_newest(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert _run(capfdbinary, "last") == _run(capfdbinary, "3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("99",), 1, "there is no conversation 99 in the journal"),
+        (("x",), 2, "'x' is neither a conversation's number nor 'last'"),
+        (("0",), 2, "'0' is neither"),
+        (("99999999999999999999",), 2, "is neither"),
+        (("1", "--raw", "client", "--hex"), 2, "--raw is the bytes alone"),
+        (("1", "--raw", "both"), 2, "both"),
+    ],
+)
+def test_mistakes(
+    capfdbinary: pytest.CaptureFixture[bytes], arguments: tuple[str, ...], status: int, sentence: str
+) -> None:
+    found, out, err = _run(capfdbinary, *arguments)
+    assert (found, out) == (status, b"")
+    assert sentence in err.decode()
+
+
+def test_last_of_nothing_is_told(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    asyncio.run(open_journal(tmp_path / "empty").aclose())
+    status, _, err = _run(capfdbinary, "last", "--journal", str(tmp_path / "empty"))
+    assert (status, err.splitlines()[0]) == (1, b"tincans: no conversation is recorded yet")
+
+
+def test_who_stops_reading_is_no_failure() -> None:
+    process = subprocess.Popen(
+        [*TINCANS, "show", "2", "--raw", "server"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert os.read(process.stdout.fileno(), 10) == EVERY_BYTE[:10]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + 13
+
+
+def test_follow_goes_on_until_it_has_ended(tmp_path: Path) -> None:
+    async def talk() -> bytes:
+        journal = open_journal(tmp_path / "journal")
+        tap = journal.begin(Opening(kind=Kind.LISTEN, client="unix:", server="unix:/run/x"))
+        tap.said(Side.CLIENT, b"early ")
+        await journal.flush()
+        process = await asyncio.create_subprocess_exec(
+            *TINCANS, "show", "last", "--follow", "--raw", "client", "--journal", str(tmp_path / "journal"),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        said = await process.stdout.readexactly(6)
+        tap.said(Side.CLIENT, b"late")
+        tap.closed(How.FINISHED)
+        said += await process.stdout.read()
+        assert await process.wait() == 0
+        await journal.aclose()
+        return said
+
+    assert asyncio.run(talk()) == b"early late"
