@@ -27,14 +27,14 @@ def socket_pair() -> tuple[SocketChannel, SocketChannel]:
     return SocketChannel(one), SocketChannel(two)
 
 
-async def any_pair(kind: str) -> tuple[Channel, Channel]:
-    return socket_pair() if kind == "sockets" else await memory_pair()
+def any_pair(kind: str) -> tuple[Channel, Channel]:
+    return socket_pair() if kind == "sockets" else memory_pair()
 
 
 @pytest.mark.parametrize("kind", ["sockets", "memory"])
 async def test_a_conversation_to_its_end(kind: str) -> None:
     hearing = Hearing()
-    (caller, near), (far, callee) = await any_pair(kind), await any_pair(kind)
+    (caller, near), (far, callee) = any_pair(kind), any_pair(kind)
     heard = hearing.begin(OPENING)
     joining = spawn(join(near, far, [heard], Plumbing()))
     await caller.send(b"hello")
@@ -52,7 +52,7 @@ async def test_a_conversation_to_its_end(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["sockets", "memory"])
 async def test_cancelling_closes_both(kind: str) -> None:
-    (caller, near), (far, callee) = await any_pair(kind), await any_pair(kind)
+    (caller, near), (far, callee) = any_pair(kind), any_pair(kind)
     with Plumbing() as plumbing:
         joining = spawn(join(near, far, (), plumbing))
         await caller.send(b"hello")
