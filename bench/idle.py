@@ -29,7 +29,7 @@ def _echoes(place: Workplace) -> list[Figure]:
     count = _affordable(1)
     figures = [
         Figure(
-            "Idle: memory of an echo server for a connection",
+            "Idle echo server: memory for a connection",
             "KiB",
             True,
             [Target(TINCANS, 4)],
@@ -45,7 +45,7 @@ def _relays(place: Workplace) -> list[Figure]:
     count = _affordable(2)
     figures = [
         Figure(
-            "Idle: memory of a relay for a pair",
+            "Idle relay: memory for a pair",
             "KiB",
             True,
             [Target(TINCANS, 8), Target(RECORDED, 16)],
@@ -70,7 +70,7 @@ def _relays(place: Workplace) -> list[Figure]:
 def _growth(what: str, count: int, names: list[str]) -> Figure:
     times = count / FEW
     return Figure(
-        f"Idle: memory of {count:,} beside that of {FEW:,}, {what}",
+        f"Idle {what}: memory of {count:,} beside that of {FEW:,}",
         "times",
         True,
         [Target(name, times) for name in names],
@@ -83,7 +83,7 @@ def _affordable(descriptors: int) -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY:
         return MANY
-    return min(MANY, (hard - 200) // descriptors // 100 * 100 - FIRST)
+    return min(MANY, (hard - 400) // descriptors // 100 * 100 - FIRST)
 
 
 def _why_fewer(count: int) -> str:

@@ -27,8 +27,9 @@ def draw(figures: Sequence[Figure], file: Path, caption: str) -> None:
     rows = -(-len(drawn) // _COLUMNS)
     with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "tincans"}):
         sheet, grid = plt.subplots(
-            rows, _COLUMNS, squeeze=False, figsize=(_PANEL[0] * _COLUMNS, _PANEL[1] * rows + 0.7), layout="constrained"
+            rows, _COLUMNS, squeeze=False, figsize=(_PANEL[0] * _COLUMNS, _PANEL[1] * rows + 0.7)
         )
+        sheet.set_layout_engine("constrained", h_pad=0.14, w_pad=0.12)
         panels = list(grid.flat)
         for panel, figure in zip(panels, drawn, strict=False):
             _draw_panel(panel, figure)

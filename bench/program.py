@@ -56,7 +56,7 @@ class Program:
 
     def _fail(self) -> int:
         said = " ".join(self._log.read_text(errors="replace").split())
-        raise NotMeasured(f"{Path(self.command[0]).name} did not start: {said[:200] or 'it said nothing'}")
+        raise NotMeasured(f"{Path(self.command[0]).name} did not start: {said[-200:] or 'it said nothing'}")
 
     def cpu(self) -> float:
         """CPU seconds so far: user and system, of all its processes, and of those that ended and were waited for."""
