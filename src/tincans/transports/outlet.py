@@ -18,27 +18,26 @@ from tincans.tasks import spawn
 class Outlet:
     """Sends what `take` gives, until it gives nothing, one flush at a time."""
 
-    __slots__ = ("_answer", "_below", "_lock", "_take")
+    __slots__ = ("_answer", "_below", "_lock", "_take", "torn")
 
     def __init__(self, below: Channel, take: Callable[[], bytes]) -> None:
         self._below, self._take = below, take
         self._lock = asyncio.Lock()
         self._answer: asyncio.Task[None] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a flush waits for the other side; it will also send what comes up in the meantime."""
-        return self._lock.locked()
+        #: In the middle of a flush, or one was cancelled or failed there: nothing else can be said.
+        self.torn = False
 
     async def flush(self) -> None:
-        """Send all there is. Raises what the channel below raises; cancelling may leave a part said."""
+        """Send all there is, also what comes up meanwhile. Raises what the channel below raises."""
         async with self._lock:
+            self.torn = True
             while data := self._take():
                 await self._below.send(data)
+            self.torn = False
 
     def answer(self) -> None:
         """Send all there is beside the caller, who neither waits nor can cancel it. A loss shows in a receive."""
-        if not self._lock.locked():
+        if not self.torn:
             self._answer = spawn(self._flush_quietly())
 
     async def answered(self) -> None:

@@ -53,7 +53,7 @@ class TlsChannel(Channel):
 
     __slots__ = (
         "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_said_eof", "_sending",
-        "_stuck", "_tls", "_truncated", "local", "remote",
+        "_stuck", "_tls", "_torn", "_truncated", "local", "remote",
     )  # fmt: skip
 
     def __init__(self, tls: Tls, below: Channel) -> None:
@@ -67,6 +67,7 @@ class TlsChannel(Channel):
         self._stuck = False  # the last read had to write first (a key update), and could not
         self._end: ChannelError | None = None  # what a receive says once everything was received
         self._truncated = False
+        self._torn = False  # a send is under way, or was cancelled or failed: half a record may be said
         self._said_eof = False
         self._closed = False
 
@@ -99,7 +100,7 @@ class TlsChannel(Channel):
         room, count = _scratch.room, 0
         try:
             while count < RECEIVE_BYTES:
-                got = self._tls.read(RECEIVE_BYTES - count, room[count:])  # type: ignore[arg-type]  # any buffer will do
+                got = self._tls.read(RECEIVE_BYTES - count, room[count:])
                 if not got:
                     self._end = EndOfStream()
                     break
@@ -130,11 +131,13 @@ class TlsChannel(Channel):
         with self._sending:
             self._check_send()
             rest = memoryview(data).cast("B")
+            self._torn = True
             try:
                 while rest:
                     rest = await self._put(rest)
             except OSError as error:  # ssl.SSLError is one
                 raise broken(error) from error
+            self._torn = False
 
     def _check_send(self) -> None:
         if self._closed or self._said_eof:
@@ -174,8 +177,8 @@ class TlsChannel(Channel):
 
     @property
     def _polite(self) -> bool:
-        """Whether there is a goodbye to say: nobody is in the middle of a record, and the other side is there."""
-        return not (self._said_eof or self._sending.taken or isinstance(self._end, ChannelBroken))
+        """Whether there is a goodbye to say: not in the middle of a record, nor to nobody."""
+        return not (self._said_eof or self._torn or isinstance(self._end, ChannelBroken))
 
 
 def broken(error: OSError) -> ChannelBroken:

@@ -84,7 +84,7 @@ class OverChannel(TlsChannel):
 
     async def _put(self, data: memoryview) -> memoryview:
         while data and self._out.pending < RECEIVE_BYTES:
-            data = data[self._tls.write(data) :]  # type: ignore[arg-type]  # any buffer will do
+            data = data[self._tls.write(data) :]
         await self._outlet.flush()
         return data
 
@@ -106,7 +106,7 @@ class OverChannel(TlsChannel):
         _ = self.facts
         self._closed = True
         try:
-            if self._polite and not self._outlet.busy:
+            if self._polite and not self._outlet.torn:
                 self._goodbye()
                 async with asyncio.timeout(LINGER_SECONDS):
                     await self._outlet.flush()

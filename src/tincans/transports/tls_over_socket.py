@@ -125,7 +125,7 @@ class OverSocket(TlsChannel):
 
     async def _put(self, data: memoryview) -> memoryview:
         try:
-            return data[self._tls.write(data) :]  # type: ignore[arg-type]  # any buffer will do
+            return data[self._tls.write(data) :]
         except ssl.SSLWantWriteError:
             await self._writable()
             if self._closed:

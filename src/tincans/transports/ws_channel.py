@@ -163,7 +163,7 @@ class WebSocketChannel(Channel):
             return
         self._closed = True
         try:
-            if not (self._sending.taken or self._outlet.busy or isinstance(self._end, ChannelBroken)):
+            if not (self._outlet.torn or isinstance(self._end, ChannelBroken)):
                 async with asyncio.timeout(WEBSOCKET_CLOSE_SECONDS):
                     await self._close_politely()
         except (ChannelError, TimeoutError):
