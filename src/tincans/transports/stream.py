@@ -91,8 +91,16 @@ class SocketChannel(Channel):
                 return data
             if self._ended or self._closed or self._broken:
                 raise self._why_not()
-            await self._readable()
-            if (data := self._ahead) is not None:
+            self._reader = self._loop.create_future()
+            if not self._registered:
+                self._loop.add_reader(self.socket, self._on_readable)
+                self._registered = True
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+            data = self._ahead
+            if data is not None:
                 self._ahead = None
                 return data
 
@@ -111,30 +119,20 @@ class SocketChannel(Channel):
         self._emptied = len(data) < RECEIVE_BYTES
         return data
 
-    async def _readable(self) -> None:
-        """Wait until something was read ahead, or the other side ended or was lost."""
-        self._reader = self._loop.create_future()
-        if not self._registered:
-            self._loop.add_reader(self.socket, self._on_readable)
-            self._registered = True
-        try:
-            await self._reader
-        finally:
-            self._reader = None
-
     def _on_readable(self) -> None:
-        if self._ahead is None:
-            self._emptied = False
-            self._ahead = self._take()
-            if self._ahead is None and not (self._ended or self._broken):
-                return  # a false alarm
-        else:
+        if self._ahead is not None:
             self._unregister()  # nobody took the last chunk yet: let the kernel keep what comes
             self._emptied = False
             return
-        if self._ended or self._broken:
+        self._emptied = False
+        data = self._ahead = self._take()
+        if data is None:
+            if not (self._ended or self._broken):
+                return  # a false alarm
             self._unregister()
-        _wake(self._reader)
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     def _unregister(self) -> None:
         if self._registered:
