@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: up test check style types floors bench docs lock clean deep
+.PHONY: up test deep style types bench docs lock
 
 up: $(VENV)/.installed
 	$(BIN)/tincans up
@@ -27,6 +27,10 @@ style: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev
+	$(PYTHON) tests/debian.py
+	$(BIN)/pytest tests/test_readme.py tests/test_config.py
 
 bench: $(VENV)/.bench
 	$(PYTHON) tests/debian.py --bench
