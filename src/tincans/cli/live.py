@@ -51,7 +51,7 @@ _NOT_SHOWN = "not shown (--full shows all)"
 
 @contextmanager
 def printing(show: Show, on_broken: Callable[[], object], worker: int = 0, of: int = 1) -> Iterator[Printer]:
-    """A printer to stdout, with the totals at the end; in colour where that is a terminal and wants it.
+    """A printer to stdout, with the totals at a good end; in colour where that is a terminal and wants it.
 
     `on_broken` is called, from another thread, when whoever reads stdout has gone. Where several processes print, each
     is a `worker` of so many.
@@ -61,8 +61,10 @@ def printing(show: Show, on_broken: Callable[[], object], worker: int = 0, of: i
     printer = Printer(Output(1, form, on_broken), full=show.full, worker=worker, of=of)
     try:
         yield printer
-    finally:
-        printer.close()
+    except BaseException:
+        printer.close(totals=False)
+        raise
+    printer.close()
 
 
 def wants_colour(fd: int) -> bool:
@@ -93,9 +95,10 @@ class Printer:
         if isinstance(entry, Closed):
             self._totals.add(conversation)
 
-    def close(self) -> None:
+    def close(self, *, totals: bool = True) -> None:
         """Print the totals, and wait until all is printed."""
-        self._output.put(self._totals)
+        if totals:
+            self._output.put(self._totals)
         self._output.close()
 
 

@@ -15,7 +15,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import click
 
@@ -27,11 +27,24 @@ from tincans.cli.options import Listening, Record, Show, settings
 from tincans.cli.text import escape
 from tincans.conversation import Recorder
 from tincans.errors import UsageError
+from tincans.limits import Limits
 from tincans.server import Server
 from tincans.tasks import spawn
 
 #: Makes the server, given who is told of its conversations.
 Start = Callable[[Sequence[Recorder]], Awaitable[Server]]
+
+
+class Runs(Protocol):
+    """What can be stopped in good order: a server, or a switchboard full of them."""
+
+    @property
+    def clients(self) -> int: ...
+    @property
+    def limits(self) -> Limits: ...
+    async def wait_closed(self) -> None: ...
+    async def aclose(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Stop:
@@ -55,7 +68,7 @@ class Stop:
         self.unread = True
         self._loop.call_soon_threadsafe(self._asked.set)
 
-    async def attend(self, server: Server, *, quiet: bool) -> None:
+    async def attend(self, server: Runs, *, quiet: bool) -> None:
         """Wait until the server is done by itself or is asked to stop; then close it. Raises what broke it."""
         closed, asked = spawn(server.wait_closed()), spawn(self._asked.wait())
         try:
@@ -66,14 +79,14 @@ class Stop:
         finally:
             asked.cancel()
 
-    async def _close(self, server: Server, quiet: bool) -> None:
+    async def _close(self, server: Runs, quiet: bool) -> None:
         if server.clients and not quiet:
             say(f"stopping: {_callers(server.clients)} may go on for {server.limits.drain:g} s; Ctrl-C ends that too")
         cutting = spawn(self._cut_off(server))
         await server.aclose()
         cutting.cancel()
 
-    async def _cut_off(self, server: Server) -> None:
+    async def _cut_off(self, server: Runs) -> None:
         await self._insisted.wait()
         server.abort()
 
@@ -145,28 +158,44 @@ async def serve_until_stopped(start: Start, place: Place, record: Record, show: 
 @contextmanager
 def port_file(name: str | None) -> Iterator[Callable[[Address], None]]:
     """Gives what writes the port of an address to the file `name`: it is there, whole, only while somebody listens."""
+    with kept_file(name) as write:
+
+        def write_port(address: Address) -> None:
+            if name is not None and address.scheme not in NETWORK:
+                raise UsageError(f"{address} has no port that could be written to {name}")
+            write(f"{address.port}\n")
+
+        yield write_port
+
+
+@contextmanager
+def kept_file(name: str | None) -> Iterator[Callable[[str], None]]:
+    """Gives what writes a text to the file `name`, whole and as often as it is called; it goes when the block ends."""
     if name is None:
-        yield lambda address: None
+        yield lambda text: None
         return
     path = Path(name)
     path.unlink(missing_ok=True)  # one that a killed process left behind
     try:
-        yield lambda address: _write_port(path, address)
+        yield lambda text: _write(path, text)
     finally:
         path.unlink(missing_ok=True)
 
 
-def _write_port(path: Path, address: Address) -> None:
-    if address.scheme not in NETWORK:
-        raise UsageError(f"{address} has no port that could be written to {path}")
+def _write(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(f"{address.port}\n")
+    part.write_text(text)
     part.rename(path)
 
 
 def announce(address: Address) -> None:
     """Say where it listens, and loudly where others than this machine can call."""
     say(f"listening on {address}")
+    warn_if_open(address)
+
+
+def warn_if_open(address: Address) -> None:
+    """Say loudly where others than this machine can call."""
     if not address.is_loopback:
         say("warning: every machine that can reach this one may call it there; 127.0.0.1 as the host keeps them out")
 
