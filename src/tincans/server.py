@@ -156,7 +156,7 @@ class Server:
                     await self._place(most)
                 channel = await accept()
                 self.served += 1
-                task = spawn(self._attend(channel))
+                task = spawn(self._attend(channel), keep=False)
                 self._callers[task] = channel
                 task.add_done_callback(self._gone)
         except ChannelClosed:

@@ -17,14 +17,17 @@ T = TypeVar("T")
 _running: set[asyncio.Task[Any]] = set()
 
 
-def spawn(coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+def spawn(coroutine: Coroutine[Any, Any, T], *, name: str | None = None, keep: bool = True) -> asyncio.Task[T]:
     """Run `coroutine` beside the caller; the task lives until it is done, though nobody keeps it.
+
+    `keep=False` is for a caller who keeps it until it is done, and has very many of them.
 
     A crash that nobody awaited goes to the loop's exception handler with the task's name. Cancel the task to end it.
     """
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
-    _running.add(task)
-    task.add_done_callback(_finished)
+    if keep:
+        _running.add(task)
+        task.add_done_callback(_finished)
     return task
 
 
