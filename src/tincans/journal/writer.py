@@ -138,6 +138,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            self._prepare()
             while self._sleep():
                 self._work()
         except BaseException as error:  # a mistake of ours must not leave anybody waiting
@@ -146,6 +147,13 @@ class Writer:
         finally:
             self._leave()
             self._ended.set_result(None)
+
+    def _prepare(self) -> None:
+        """Get ready while the first records gather."""
+        try:
+            self._ready_segment()
+        except (OSError, sqlite3.Error, JournalError):
+            pass  # the first work meets it again
 
     def _sleep(self) -> bool:
         """Wait for something to do, and then for more of it until it is due. False when all is done and closing."""
