@@ -38,6 +38,11 @@ class AtTerminal:
             assert self._read(deadline), f"{pattern!r} never came on the screen:\n{self.screen}"
         return found
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a window is closed: the kernel sends SIGHUP."""
+        os.close(self._main)
+        self._main = -1
+
     def wait(self, expected: int = 0) -> None:
         deadline = time.monotonic() + PATIENCE
         while self._read(deadline):
@@ -51,7 +56,8 @@ class AtTerminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._main)
+        if self._main >= 0:
+            os.close(self._main)
 
     def _read(self, deadline: float) -> bool:
         """Take what is printed next; whether there was anything before the terminal was left."""
@@ -76,16 +82,23 @@ class ByHand:
         self._thread.start()
 
     def _serve(self, do: Callable[[socket.socket], None]) -> None:
-        with self._socket, contextlib.suppress(TimeoutError):
+        try:
             caller, self.peer = self._socket.accept()
-            with caller:
-                caller.settimeout(PATIENCE)
-                do(caller)
+        except OSError:  # nobody called
+            return
+        finally:
+            self._socket.close()
+        with caller:
+            caller.settimeout(PATIENCE)
+            do(caller)
 
     def __enter__(self) -> ByHand:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:  # nobody is going to call any more
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
 

@@ -86,6 +86,7 @@ class Yourself:
     async def _serve_many(self, place: Place) -> None:
         stop = Stop()
         terminal = Terminal(self._manner, quiet=self._how.record.quiet, on_broken=stop.broken)
+        stop.goodbye = terminal.hang_up
         reading = spawn(terminal.read())
         try:
             await self._how.serve_shown(terminal, place, None, stop)

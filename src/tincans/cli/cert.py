@@ -28,8 +28,8 @@ def command(names: tuple[str, ...], folder: Path) -> None:
     from tincans.certificates import how_to_trust, make_leaf
 
     leaf = make_leaf(names, folder)
+    click.echo(f"certificate  {leaf.cert_path}\nkey          {leaf.key_path}\nauthority    {leaf.ca_path}\n")
     cert, key = _shown(leaf.cert_path), _shown(leaf.key_path)
-    click.echo(f"certificate  {cert}\nkey          {key}\nauthority    {leaf.ca_path}\n")
     click.echo(f"Listen with it:\n  tincans listen 'tls://127.0.0.1:9000?cert={cert}&key={key}' echo\n")
     click.echo("Trust the authority, once, where the other program runs:\n")
     click.echo(how_to_trust(leaf.ca_path), nl=False)

@@ -51,6 +51,8 @@ class Stop:
     """Whether the command was asked to stop, by a signal or because nobody reads its output any more."""
 
     def __init__(self) -> None:
+        #: What ends the open channels, where they would not end by themselves; awaited when asked to stop.
+        self.goodbye: Callable[[], Awaitable[None]] | None = None
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self._insisted = asyncio.Event()
@@ -80,7 +82,9 @@ class Stop:
             asked.cancel()
 
     async def _close(self, server: Runs, quiet: bool) -> None:
-        if server.clients and not quiet:
+        if self.goodbye is not None:
+            await self.goodbye()
+        elif server.clients and not quiet and not self.unread:
             say(f"stopping: {_callers(server.clients)} may go on for {server.limits.drain:g} s; Ctrl-C ends that too")
         cutting = spawn(self._cut_off(server))
         await server.aclose()

@@ -31,7 +31,7 @@ _TO_ONE = re.compile(rb"@(\d{1,9})(?: |$)", re.DOTALL)
 
 
 class Terminal:
-    """An app for many callers at once, and `read`, which passes stdin on to them. `aclose` gives the terminal back."""
+    """An app for many callers at once, and `read`, which passes stdin on to them."""
 
     def __init__(self, manner: Manner, *, quiet: bool, on_broken: Callable[[], object]) -> None:
         """`on_broken` is called when whoever reads stdout has gone."""
@@ -44,7 +44,13 @@ class Terminal:
         self._somebody = asyncio.Event()  # has called, ever
         self._over = asyncio.Event()  # stdin has ended
 
+    async def hang_up(self) -> None:
+        """Say goodbye to every caller: close its channel."""
+        self._over.set()
+        await asyncio.gather(*(channel.aclose() for channel in self._callers.values()))
+
     async def aclose(self) -> None:
+        """Give the terminal back; `read` ends."""
         await self._stdio.aclose()
 
     # ── callers ───────────────────────────────────────────────────────────────────────────────────────────
@@ -64,6 +70,8 @@ class Terminal:
         except ChannelBroken as error:
             how = f"was lost: {error.reason}"
             raise
+        except ChannelClosed:
+            how = "was hung up on"
         finally:
             del self._callers[number]
             self._say(f"@{number} {how}")
@@ -115,7 +123,7 @@ class Terminal:
             async with asyncio.timeout(PATIENCE):
                 await channel.send(line)
         except TimeoutError:
-            self._say(f"@{number} took nothing for {PATIENCE:g} s and was hung up on")
+            self._say(f"@{number} took nothing for {PATIENCE:g} s")
             channel.abort()
         except ChannelError:
             pass  # the caller's own task tells how it was lost

@@ -1,0 +1,68 @@
+"""`tincans relay`: the channel between the two, and what it shows."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from pathlib import Path
+
+from partners import ByHand, read_all
+from running import free_port, recorded, run, start, tincans
+
+
+def test_who_calls_whom_what_is_said_and_how_it_ends(tmp_path: Path) -> None:
+    def serve(caller: socket.socket) -> None:
+        assert read_all(caller) == b"GET / HTTP/1.0\r\n\r\n"
+        caller.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 3000)
+
+    journal = str(tmp_path / "journal")
+    with ByHand(serve) as server, start(
+        tincans("relay", "tcp://127.0.0.1:0", f":{server.port}", "--journal", journal)
+    ) as running:  # fmt: skip
+        port = running.wait_for(r"listening on tcp://127.0.0.1:(\d+)", stream="err")[1]
+        answer = run(tincans("connect", f":{port}", "--no-record"), stdin=b"GET / HTTP/1.0\r\n\r\n")
+        assert len(answer) == 3019
+        running.wait_for("finished")
+        running.process.send_signal(signal.SIGINT)
+        running.wait(0)
+        text = re.sub(r"^\d\d:\d\d:\d\d\.\d{3}  ", "", running.out.decode(), flags=re.MULTILINE)
+    expected = rf"""
+#1  tcp://127\.0\.0\.1:\d+ calls tcp://127\.0\.0\.1:{port}
+#1  tcp://127\.0\.0\.1:{server.port} answers; it is called from tcp://127\.0\.0\.1:{server.peer[1]}
+#1  ►      18 B  GET / HTTP/1\.0\\r\\n
+ +\\r\\n
+#1  ►  the client has ended what it says
+#1  ◄   1\.0 KiB  HTTP/1\.0 200 OK\\r\\n
+ +\\r\\n
+ +x+
+#1  ◄   1\.9 KiB  more, not shown \(--full shows all\)
+#1  ◄  the server has ended what it says
+#1  finished, the client first: ► 18 B, ◄ 2\.9 KiB in .+
+1 conversation: ► 18 B, ◄ 2\.9 KiB
+"""
+    assert re.fullmatch(expected.lstrip(), text), text
+    (conversation,) = recorded(Path(journal))
+    assert conversation.server == answer
+
+
+def test_a_target_that_cannot_be_reached_is_told_and_the_relay_goes_on() -> None:
+    target = free_port()
+    with start(tincans("relay", "tcp://127.0.0.1:0", f":{target}", "--no-record", "--timeout", "5")) as running:
+        port = running.wait_for(r"listening on tcp://127.0.0.1:(\d+)", stream="err")[1]
+        for _ in range(2):
+            with start(tincans("connect", f":{port}", "--no-record")) as caller:
+                caller.wait(1)
+        running.wait_for(rf"(?s)(failed \(cannot connect to tcp://127.0.0.1:{target}: the connection was re.*){{2}}")
+        running.process.send_signal(signal.SIGTERM)
+        running.wait(0)
+        assert "2 conversations, 2 reset or failed: ► 0 B, ◄ 0 B" in running.out.decode()
+
+
+def test_an_address_that_is_taken_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with start(tincans("relay", f":{taken.getsockname()[1]}", ":9", "--no-record")) as running:
+            running.wait(1)
+            sentence, advice = running.err.decode().splitlines()
+            assert sentence.endswith("the address is already in use")
+            assert advice.startswith("  Another program listens there")
