@@ -66,7 +66,10 @@ async def _handshake(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> 
     tls = _engine(channel, context, whom)
     try:
         await tls.handshake()
-    except (OSError, ChannelError, NotTls) as error:
+    except NotTls as error:  # it does not understand a goodbye
+        tls.abort()
+        raise whom.failed(str(error)) from error
+    except (OSError, ChannelError) as error:
         await tls.failed()
         raise _explained(error, whom) from error
     except BaseException:

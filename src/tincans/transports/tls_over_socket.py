@@ -23,7 +23,7 @@ _RECORD_BYTES = 16 * 1024  # RFC 8446 §5.1
 class OverSocket(TlsChannel):
     """TLS on the socket of a channel, which is taken out of it. It owns the socket."""
 
-    __slots__ = ("_fd", "_loop", "_reader", "_registered", "_writer")
+    __slots__ = ("_fd", "_looked", "_loop", "_reader", "_registered", "_writer")
 
     _tls: NamedSocket
 
@@ -42,15 +42,15 @@ class OverSocket(TlsChannel):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._registered = False  # for reading, with the loop
+        self._looked = False  # at the other side's first words
 
     # ── the handshake ─────────────────────────────────────────────────────────────────────────────────────
 
     async def handshake(self) -> None:
         """Raises `NotTls`, `ssl.SSLError` or `OSError`; the other side has been told why."""
         done = self._loop.create_future()
-        if not self._tls.server_side:  # the one who is called has nothing to say yet
-            self._shake(done)
-        self._loop.add_reader(self._fd, self._on_first_words, done)
+        self._shake(done)
+        self._loop.add_reader(self._fd, self._shake, done)
         self._registered = True
         try:
             await done
@@ -58,34 +58,32 @@ class OverSocket(TlsChannel):
             self._loop.remove_writer(self._fd)
         self._loop.add_reader(self._fd, self._on_readable)
 
-    def _on_first_words(self, done: asyncio.Future[None]) -> None:
-        """Look at what the other side says first, and leave it there for OpenSSL."""
-        try:
-            first = socket.socket.recv(self._tls, QUOTED_BYTES, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            first = b""  # OpenSSL meets it, too
-        if first and (reason := plain_text(first)):
-            _fail(done, NotTls(reason))
-        else:
-            self._loop.add_reader(self._fd, self._shake, done)
-            self._shake(done)
-
     def _shake(self, done: asyncio.Future[None]) -> None:
         """Go on with the handshake as far as it goes. In the loop's callback: that saves a switch of tasks a flight."""
         if done.done():
             return
         try:
+            if not self._looked:
+                self._look()
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             self._loop.remove_writer(self._fd)
         except ssl.SSLWantWriteError:
             self._loop.add_writer(self._fd, self._shake, done)
         except Exception as error:
-            _fail(done, error)
+            done.set_exception(error)
         else:
             done.set_result(None)
+
+    def _look(self) -> None:
+        """Look at what the other side says first, and leave it there for OpenSSL."""
+        try:
+            first = socket.socket.recv(self._tls, QUOTED_BYTES, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        self._looked = True
+        if first and (reason := plain_text(first)):
+            raise NotTls(reason)
 
     async def failed(self) -> None:
         """Close; OpenSSL said its last word on the socket already."""
@@ -205,8 +203,3 @@ class OverSocket(TlsChannel):
 def _wake(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
-
-
-def _fail(waiter: asyncio.Future[None], error: Exception) -> None:
-    if not waiter.done():
-        waiter.set_exception(error)

@@ -18,7 +18,7 @@ _NOT_TRUSTED = {
     9: "it is not valid yet (or the clock here is wrong)",
     10: "it has expired",
     18: "it is self-signed",
-    19: "its authority, which signed itself, is not known here",
+    19: "its authority is not known here",
     20: "its authority is not known here",
     21: "its authority is not known here, and it came alone",
     23: "it was revoked",
