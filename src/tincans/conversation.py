@@ -181,6 +181,10 @@ class BulkTap(Tap, Protocol):
         as `carried`, which a journal counts as dropped.
         """
 
+    def is_behind(self) -> bool:
+        """Whether so much waits for the disk that `said_pipe` would refuse, while the disk still takes it: it is worth
+        waiting a moment before more is carried."""
+
 
 class Recorder(Protocol):
     """Gives a tap to every conversation that begins: a journal does, and so does a terminal that prints live."""

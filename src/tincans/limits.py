@@ -82,12 +82,17 @@ BULK_AFTER = 4
 BULK_BYTES = 16 * 1024
 PIPE_BYTES = 1024 * 1024
 
-#: What one receive of a relay takes in at once, and the kernel pipes that one relay lends at most: the kernel gives a user
-#: who is not root 64 MiB of them (pipe(7), pipe-user-pages-soft).
+#: A recorded relay whose journal is behind lets the traffic rest for this long at a time, and for so long at most
+#: before it goes on unrecorded: a disk that stalls costs the traffic a blink, once.
+REST_SECONDS = 0.002
+REST_MOST = 0.1
+
+#: What one receive of a relay takes in at once, and the kernel pipes that one relay lends at most: the kernel gives a
+#: user who is not root 64 MiB of them (pipe(7), pipe-user-pages-soft).
 ROOM_BYTES = 64 * 1024
 PIPES_LENT = 48
 
-#: What the other side said and nobody received is drained this long before a close: as nginx's lingering_close, shorter.
+#: What the other side said and nobody received is drained this long before a close: nginx's lingering_close, shorter.
 LINGER_SECONDS = 1.0
 
 #: Where the far side cannot half-close: how long the other direction may still drain before both are closed.

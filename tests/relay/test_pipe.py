@@ -13,7 +13,7 @@ import pytest
 from hearing import Heard, Hearing
 from tincans.channel import Side
 from tincans.conversation import Kind, Opening
-from tincans.limits import BULK_AFTER, BULK_BYTES
+from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS
 from tincans.relay.pipe import Pipe
 from tincans.relay.plumbing import Plumbing
 
@@ -76,6 +76,11 @@ class Copying(Heard):
     """A tap that takes bulk as a kernel pipe, as a journal does."""
 
     room = True
+    behind = 0  # how often it says that it is
+
+    def is_behind(self) -> bool:
+        self.behind -= 1
+        return self.behind >= 0
 
     def said_pipe(self, side: Side, reader: int, count: int, done: Callable[[], None]) -> bool:
         if not self.room:
@@ -134,6 +139,36 @@ async def test_a_journal_gets_bulk_as_a_pipe(room: bool) -> None:
         assert b.splices()
     assert journal.words[Side.CLIENT] == block * (BULK_AFTER + 3 if room else BULK_AFTER)
     assert journal.counted[Side.CLIENT] == (0 if room else 3 * BULK_BYTES)
+
+
+async def test_a_journal_that_is_behind_is_given_a_moment() -> None:
+    journal = Copying(OPENING, 1)
+    block = os.urandom(BULK_BYTES)
+    with bench(journal) as b:
+        for _ in range(BULK_AFTER):
+            await b.carry(block)
+        journal.behind = 3
+        assert await b.carry(block) == block
+    assert journal.behind < 0
+    assert journal.words[Side.CLIENT] == block * (BULK_AFTER + 1)
+
+
+async def test_a_journal_that_stays_behind_does_not_stall_the_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.relay.pipe.REST_MOST", 0.01)
+    journal = Copying(OPENING, 1)
+    block = os.urandom(BULK_BYTES)
+    with bench(journal) as b:
+        for _ in range(BULK_AFTER):
+            await b.carry(block)
+        journal.behind = 10_000
+        for _ in range(20):
+            assert await b.carry(block) == block
+        rests = 10_000 - journal.behind - 20
+        assert rests == 0.01 / REST_SECONDS, "only the first chunk waited"
+        assert journal.counted[Side.CLIENT] == 20 * BULK_BYTES
+        journal.behind = 0
+        await b.carry(block)
+        assert journal.counted[Side.CLIENT] == 20 * BULK_BYTES, "it has caught up"
 
 
 async def test_a_curious_tap_is_given_the_bytes_even_of_bulk() -> None:

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import pytest
 
 from tincans.address import Address
-from tincans.errors import AddressError, AddressInUse, ConnectError, ConnectionRefused, ListenError, ListenForbidden
+from tincans.errors import AddressInUse, ConnectError, ConnectionRefused, ListenError, ListenForbidden
 from tincans.limits import ATTEMPT_DELAY
 from tincans.tasks import spawn
 from tincans.transports import dial, listen, tcp
-from tincans.transports.tcp import Candidate, connect_error, listen_error, parse_bind
+from tincans.transports.tcp import Candidate, connect_error, listen_error
 
 
 def candidate(port: int, host: str = "127.0.0.1") -> Candidate:
@@ -124,21 +124,6 @@ async def test_a_fixed_port_to_call_from() -> None:
             assert there.remote.port == here.local.port == port
             here.abort()
             there.abort()
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [("127.0.0.2:9", ("127.0.0.2", 9)), (":9", ("", 9)), ("127.0.0.2", ("127.0.0.2", 0)), ("[::1]:9", ("::1", 9)),
-     ("[::1]", ("::1", 0)), ("9", ("", 9))],
-)  # fmt: skip
-def test_where_to_call_from(text: str, meant: tuple[str, int]) -> None:
-    assert parse_bind(Address("tcp", "h", 1), text) == meant
-
-
-@pytest.mark.parametrize("text", ["host:port", "h:70000"])
-def test_a_place_to_call_from_that_is_none(text: str) -> None:
-    with pytest.raises(AddressError, match="the option 'bind' takes"):
-        parse_bind(Address("tcp", "h", 1), text)
 
 
 async def test_an_address_in_use() -> None:

@@ -18,7 +18,7 @@ from tincans.channel import Buffer, Side
 from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, How, Joined, Noted, Opened
 from tincans.journal import CARRIED
 from tincans.journal.segments import HEADER, SAID, encode
-from tincans.limits import LARGE_BYTES
+from tincans.limits import LARGE_BYTES, PIPE_BYTES
 
 if TYPE_CHECKING:
     from tincans.journal.writer import Writer
@@ -146,6 +146,10 @@ class SegmentTap:
             self._append_piece(piped, _HEADER_BYTES + count)
             writer.press()
             return True
+
+    def is_behind(self) -> bool:
+        writer = self._writer
+        return not self._over and not writer.trouble and not writer.has_room(PIPE_BYTES)
 
     def wants(self, side: Side) -> bool:
         return not self._over

@@ -1,7 +1,7 @@
 """One direction of a link between two stream sockets.
 
 A pipe is driven by the loop's callbacks, not by a task: a small message costs one wake-up, one recv(2) and one send(2).
-It is in one of five states, each with the descriptor it watches:
+It is in one of six states, each with the descriptor it watches:
 
     state     watches           on the event
     ───────   ───────────────   ─────────────────────────────────────────────────────────────────────────────
@@ -9,6 +9,7 @@ It is in one of five states, each with the descriptor it watches:
     HOLDING   target writable   send what is held; when all is gone → COPYING
     SPLICING  source readable   splice into the kernel pipe and out of it; what stays inside → POURING
     POURING   target writable   splice out of the kernel pipe; when it is empty → SPLICING
+    RESTING   a timer           SPLICING, after the journal's thread had a moment to catch up
     ENDED     nothing           the source has ended, and the target was told so
 
 BULK_AFTER receives of BULK_BYTES or more in a row make COPYING into SPLICING where a kernel pipe is to be had; the
@@ -16,7 +17,8 @@ plumbing's sweep makes it COPYING again when nothing more flows. Nothing is read
 that is the backpressure, and the bound.
 
 Taps hear what was passed on. A tap that only counts bulk hears `carried`; a journal gets a copy made by tee(2) in a
-kernel pipe of its own (`BulkTap.said_pipe`), and where none is free that chunk is copied through this process instead.
+kernel pipe of its own (`BulkTap.said_pipe`). Where the journal is behind, or has all the pipes, the traffic rests for
+REST_MOST in all; a journal that is still behind then loses what is carried, and is told so, until it has caught up.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Protocol
 
 from tincans.channel import Side
 from tincans.conversation import BulkTap, Tap
-from tincans.limits import BULK_AFTER, BULK_BYTES, PIPE_BYTES
+from tincans.limits import BULK_AFTER, BULK_BYTES, PIPE_BYTES, REST_MOST, REST_SECONDS
 from tincans.relay.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
 
 
@@ -48,7 +50,8 @@ class Pipe:
 
     __slots__ = (
         "_held", "_inside", "_journal", "_kernel", "_large", "_link", "_lookers", "_loop", "_marked", "_plumbing",
-        "_pouring", "_recv_into", "_send", "_source", "_taps", "_target", "count", "ended", "side",
+        "_pouring", "_recv_into", "_rested", "_resting", "_send", "_source", "_taps", "_target", "count", "ended",
+        "side",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +80,8 @@ class Pipe:
         self._kernel: KernelPipe | None = None
         self._inside = 0  # bytes in the kernel pipe
         self._pouring = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._rested = 0.0  # seconds, since the journal was not behind
         self._marked = 0  # the count when the sweep last looked
 
     def start(self) -> None:
@@ -87,6 +92,8 @@ class Pipe:
         """Carry nothing more and give the kernel pipe back. The link closes the sockets."""
         self._loop.remove_reader(self._source)
         self._loop.remove_writer(self._target)
+        if self._resting is not None:
+            self._resting.cancel()
         self._held = None
         self._return_kernel()
 
@@ -157,11 +164,13 @@ class Pipe:
         assert self._kernel is not None
         copy: KernelPipe | None = None
         if self._taps:
-            copy = self._plumbing.take() if self._journal else None
-            if (self._journal and copy is None) or any(tap.wants(self.side) for tap in self._lookers):
-                self._give_back(copy)
+            if any(tap.wants(self.side) for tap in self._lookers):
                 self._copy()
                 return
+            if self._journal is not None:
+                copy = None if self._journal.is_behind() else self._plumbing.take()
+                if copy is None and self._rest():
+                    return
         try:
             size = os.splice(self._source, self._kernel.writer, PIPE_BYTES, flags=SPLICE)
         except OSError as error:
@@ -179,6 +188,19 @@ class Pipe:
             self._tell(size, copy)
         self._pour()
 
+    def _rest(self) -> bool:
+        """Give the journal's thread a moment. False when it had enough of them in a row."""
+        if self._rested >= REST_MOST:
+            return False
+        self._rested += REST_SECONDS
+        self._loop.remove_reader(self._source)
+        self._resting = self._loop.call_later(REST_SECONDS, self._rest_no_more)
+        return True
+
+    def _rest_no_more(self) -> None:
+        self._resting = None
+        self._loop.add_reader(self._source, self._splice)
+
     def _give_back(self, pipe: KernelPipe | None) -> None:
         if pipe is not None:
             self._plumbing.give(pipe)
@@ -187,15 +209,23 @@ class Pipe:
         """Tell the taps of the bytes that are in the kernel pipe now; `copy` is an empty one for the journal's."""
         for tap in self._lookers:
             tap.carried(self.side, size)
-        if self._journal is None or copy is None:
+        if self._journal is None:
             return
-        assert self._kernel is not None
-        plumbing, copied = self._plumbing, tee(self._kernel.reader, copy.writer, size)
-        if not self._journal.said_pipe(self.side, copy.reader, copied, lambda: plumbing.give(copy)):
-            plumbing.scrap(copy)
-            copied = 0
+        copied = self._copy_for_journal(size, copy) if copy else 0
         if copied < size:
             self._journal.carried(self.side, size - copied)
+
+    def _copy_for_journal(self, size: int, copy: KernelPipe) -> int:
+        """Give the journal what is in the kernel pipe, by way of an empty one; says how much it got."""
+        assert self._kernel is not None
+        assert self._journal is not None
+        plumbing = self._plumbing
+        copied = tee(self._kernel.reader, copy.writer, size)
+        if not self._journal.said_pipe(self.side, copy.reader, copied, lambda: plumbing.give(copy)):
+            plumbing.scrap(copy)
+            return 0
+        self._rested = 0.0
+        return copied
 
     def _pour(self) -> None:
         """Move what is in the kernel pipe on to the target, as much as it takes now."""
@@ -218,7 +248,7 @@ class Pipe:
 
     def idle(self) -> bool:
         """The plumbing asks: nothing carried since it last did? Then go back to COPYING."""
-        if self.count != self._marked or self._inside:
+        if self.count != self._marked or self._inside or self._resting:
             self._marked = self.count
             return False
         self._return_kernel()

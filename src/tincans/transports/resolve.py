@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import lru_cache
 from typing import Any
 
 from tincans.address import Address
@@ -33,7 +34,7 @@ async def resolve(address: Address, *, passive: bool = False) -> list[Found]:
         return _everywhere(address, passive)
     numeric = _numeric(address)
     if numeric:
-        return numeric
+        return list(numeric)
     kind, protocol = _KINDS[address.scheme]
     loop = asyncio.get_running_loop()
     try:
@@ -90,13 +91,14 @@ def _everywhere(address: Address, passive: bool) -> list[Found]:
     return [(socket.AF_INET6, kind, protocol, ("::", address.port, 0, 0))]
 
 
-def _numeric(address: Address) -> list[Found]:
+@lru_cache(maxsize=64)
+def _numeric(address: Address) -> tuple[Found, ...]:
     kind, protocol = _KINDS[address.scheme]
     try:
         found = socket.getaddrinfo(address.host, address.port, 0, kind, protocol, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
-        return []
-    return [(family, kind, protocol, place) for family, _, _, _, place in found]
+        return ()
+    return tuple((family, kind, protocol, place) for family, _, _, _, place in found)
 
 
 def _not_found(address: Address, error: Exception, passive: bool) -> ConnectError | ListenError:

@@ -11,7 +11,6 @@ from typing import Any
 
 from tincans.address import Address
 from tincans.errors import (
-    AddressError,
     AddressInUse,
     ConnectError,
     ConnectionRefused,
@@ -20,7 +19,7 @@ from tincans.errors import (
 )
 from tincans.limits import ATTEMPT_DELAY, BACKLOG
 from tincans.tasks import spawn
-from tincans.transports.resolve import resolve
+from tincans.transports.resolve import resolve, resolve_bind
 from tincans.transports.stream import SocketChannel, SocketListener, describe
 
 #: What `resolve` gives: family, type, protocol and sockaddr.
@@ -34,6 +33,8 @@ async def dial(address: Address) -> SocketChannel:
     cancelling leaves nothing open.
     """
     candidates = list(_interleaved(await resolve(address)))
+    if len(candidates) == 1:
+        return await _dial_one(address, candidates[0])
     errors: list[OSError] = []
     attempts: set[asyncio.Task[socket.socket]] = set()
     try:
@@ -55,6 +56,14 @@ async def dial(address: Address) -> SocketChannel:
     raise _failure(address, errors)
 
 
+async def _dial_one(address: Address, candidate: Candidate) -> SocketChannel:
+    """As `dial`, where there is nothing to race."""
+    try:
+        return SocketChannel(await _attempt(address, candidate), peer=candidate[3])
+    except OSError as error:
+        raise connect_error(address, error) from error
+
+
 def _interleaved(candidates: list[Candidate]) -> Iterator[Candidate]:
     """The families in turn, the one that the resolver prefers first (RFC 8305 §4)."""
     first = [c for c in candidates if c[0] == candidates[0][0]]
@@ -68,30 +77,14 @@ async def _attempt(address: Address, candidate: Candidate) -> socket.socket:
     try:
         sock.setblocking(False)
         tune(sock, address)
-        _bind(sock, address)
+        if (place := await resolve_bind(address, family)) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(place)
         await asyncio.get_running_loop().sock_connect(sock, sockaddr)
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-def _bind(sock: socket.socket, address: Address) -> None:
-    """Call from where the option `bind` says: `host:port`, `host` or `:port`."""
-    if bind := address.option("bind"):
-        host, port = parse_bind(address, bind)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host or ("::" if sock.family == socket.AF_INET6 else "0.0.0.0"), port))
-
-
-def parse_bind(address: Address, text: str) -> tuple[str, int]:
-    """The host (or empty) and the port (or 0) of a `bind` option."""
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host, port = (text, "0") if not text.isdecimal() else ("", text)
-    if not port.isdecimal() or int(port) > 65535:
-        raise AddressError(str(address), f"the option 'bind' takes a host, a :port or both, not {text!r}")
-    return host.strip("[]"), int(port)
 
 
 def _winner(task: asyncio.Task[socket.socket], done: set[asyncio.Task[socket.socket]]) -> socket.socket:
