@@ -121,9 +121,8 @@ class _Up:
             watchers = [] if self._quiet else [stack.enter_context(printing(self._show, stop.broken))]
             board = await stack.enter_async_context(Switchboard(journal=journal, watchers=watchers))
             await self._start(board, config)
-            again = spawn(self._follow(board, hung_up, stop))
+            stack.callback(spawn(self._follow(board, hung_up, stop)).cancel)
             await stop.attend(board, quiet=self._quiet)
-            again.cancel()
         if stop.unread:
             raise BrokenPipeError
 
@@ -167,7 +166,7 @@ class _Up:
             await hung_up.wait()
             hung_up.clear()
             if terminals and not any(map(os.isatty, terminals)):
-                stop.ask()
+                stop.broken()
             else:
                 await self._read_again(board)
 
@@ -176,13 +175,14 @@ class _Up:
             config = self._source.read()
             changes = await board.apply(config)
         except TincansError as error:
+            self._keep_ports(board)  # a changed entry that was put back on port 0 has another one now
             say(f"tincans: {error}")
             say(f"  {error.advice}")
             say("  What runs was not changed.")
-        else:
-            if not self._quiet:
-                self._tell(changes, board, config)
+            return
         self._keep_ports(board)
+        if not self._quiet:
+            self._tell(changes, board, config)
 
     def _tell(self, changes: Changes, board: Switchboard, config: Config) -> None:
         """Say what was changed."""
