@@ -1,0 +1,91 @@
+"""The options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from tincans.address import Address
+from tincans.cli import options
+from tincans.cli.options import ADDRESS, Listening, Record, Settings, Show, open_the_journal
+from tincans.errors import AddressError, JournalError
+from tincans.limits import Limits
+
+
+def parse(decorate: Callable[[options.Function], options.Function], *arguments: str) -> dict[str, Any]:
+    """What a command with these options is given."""
+    given: dict[str, Any] = {}
+
+    @click.command()
+    @decorate
+    def command(**values: Any) -> None:
+        given.update(values)
+
+    command.main(list(arguments), standalone_mode=False)
+    return given
+
+
+def test_a_bundle_is_one_argument() -> None:
+    assert parse(options.showing) == {"show": Show(hex=False, full=False, json=False)}
+    assert parse(options.showing, "--hex", "--full", "--json") == {"show": Show(hex=True, full=True, json=True)}
+    assert parse(options.recording) == {"record": Record(journal=None, record=True, quiet=False)}
+    assert parse(options.recording, "--no-record", "-q", "--journal", "here") == {
+        "record": Record(journal="here", record=False, quiet=True)
+    }
+
+
+def test_what_listens_has_limits() -> None:
+    assert parse(options.listening)["listening"].limits == Limits()
+    given = parse(options.listening, "--clients", "3", "--idle", "1.5", "--workers", "2", "--port-file", "p")
+    assert given["listening"] == Listening(port_file="p", workers=2, clients=3, idle=1.5)
+    assert given["listening"].limits == Limits(clients=3, idle=1.5)
+
+
+@pytest.mark.parametrize("wrong", [("--clients", "0"), ("--idle", "0"), ("--workers", "257"), ("--port-file", "/")])
+def test_a_limit_has_bounds_itself(wrong: tuple[str, str]) -> None:
+    with pytest.raises(click.BadParameter):
+        parse(options.listening, *wrong)
+
+
+def test_verbosity_adds_up_before_and_after_the_command() -> None:
+    settings = Settings()
+
+    @click.group()
+    @options.common
+    def group() -> None:
+        pass
+
+    @group.command()
+    @options.common
+    def command() -> None:
+        assert options.settings() is settings
+
+    group.main(["-v", "--debug", "command", "-v"], standalone_mode=False, obj=settings)
+    assert settings.verbosity == 2
+    assert settings.debug
+
+
+def test_an_address_is_parsed_once() -> None:
+    address = ADDRESS.convert(":7707", None, None)
+    assert address == Address.parse(":7707")
+    assert ADDRESS.convert(address, None, None) is address
+    with pytest.raises(AddressError):
+        ADDRESS.convert("::", None, None)
+
+
+async def test_the_journal_is_opened_and_closed_or_left_out() -> None:
+    async with Record(journal="memory:", record=True, quiet=False).opened() as journal:
+        assert journal is not None
+        assert await journal.conversations() == []
+    async with Record(journal="memory:", record=False, quiet=False).opened() as journal:
+        assert journal is None
+
+
+def test_a_journal_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(JournalError, match="journal"):
+        open_the_journal(str(tmp_path / "file" / "journal"))
