@@ -61,6 +61,14 @@ async def test_what_the_function_raises_is_raised(error: BaseException) -> None:
         await in_thread(crash, server)
 
 
+async def test_a_plain_function_that_returns_a_coroutine_is_told() -> None:
+    async def app(_: Channel) -> None: ...
+
+    _, server = memory_pair()
+    with pytest.raises(TypeError, match="make it an async def"):
+        await in_thread(lambda _: app(server), server)
+
+
 async def test_more_callers_than_any_pool_has_threads() -> None:
     barrier = threading.Barrier(40, timeout=5)
     pairs = [memory_pair() for _ in range(40)]

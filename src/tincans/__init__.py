@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tincans.address import Address as Address
+    from tincans.blocking import BlockingChannel as BlockingChannel
     from tincans.channel import Buffered as Buffered
     from tincans.channel import Channel as Channel
     from tincans.channel import Listener as Listener
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from tincans.client import connect as connect
     from tincans.limits import Limits as Limits
     from tincans.relay import relay as relay
+    from tincans.server import Server as Server
     from tincans.server import serve as serve
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Address": "address",
+    "BlockingChannel": "blocking",
     "Buffered": "channel",
     "Channel": "channel",
     "Listener": "channel",
@@ -37,6 +40,7 @@ _HOME = {
     "Traits": "channel",
     "Limits": "limits",
     "connect": "client",
+    "Server": "server",
     "serve": "server",
     "relay": "relay",
 }

@@ -123,7 +123,9 @@ def _run(
 ) -> None:  # fmt: skip
     error = None
     try:
-        function(channel)
+        if inspect.iscoroutine(result := function(channel)):
+            result.close()
+            raise TypeError("a plain function returned a coroutine: make it an async def")
     except BaseException as raised:
         error = raised
     try:
