@@ -116,7 +116,7 @@ def test_what_is_relative_is_relative_to_the_file_and_the_command_line_to_the_ca
     config, elsewhere = tmp_path / "config", tmp_path / "elsewhere"
     config.mkdir()
     elsewhere.mkdir()
-    (config / "answer.sh").write_text("#!/bin/sh\necho answered in $(pwd)\n")
+    (config / "answer.sh").write_text("#!/bin/sh\nread words\necho answered in $(pwd)\n")
     (config / "answer.sh").chmod(0o755)
     (config / "answers.py").write_text("def shout(channel):\n    channel.send(channel.receive().upper())\n")
     text = ECHO.replace('"echo"', '"command"', 1).replace('app = "echo"', 'app = "exec:./answer.sh"')
