@@ -195,11 +195,11 @@ class Index:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:  # SQLite itself rolls back after some errors
                 self._database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
 
     def close(self) -> None:
         self._database.close()

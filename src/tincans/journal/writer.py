@@ -43,7 +43,7 @@ _GROUP_BYTES = 4 * 1024 * 1024
 
 
 class Writer:
-    """The thread and what it shares with the taps. Everything public but `start` is called under `lock`, or by taps."""
+    """The thread, and what it shares with the taps, which call it under its lock."""
 
     def __init__(self, folder: Folder, bounds: Bounds, clock: Clock = SYSTEM) -> None:
         self._folder, self._bounds = folder, bounds
@@ -119,10 +119,9 @@ class Writer:
         future: Future[None] = Future()
         with self._changed:
             if self._closing:
-                future.set_result(None)
-            else:
-                self._flushes.append(future)
-                self._changed.notify()
+                return self._ended
+            self._flushes.append(future)
+            self._changed.notify()
         return future
 
     def close(self) -> Future[None]:
