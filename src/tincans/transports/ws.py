@@ -132,7 +132,7 @@ def _refusal(error: Exception, first: bytes) -> str:
         return f"the other side does not speak HTTP: it said {quoted(first)}"
     if isinstance(error, InvalidMessage):
         return "the other side hung up"
-    return f"the other side's answer opens no WebSocket: {error}"
+    return f"what the other side said opens no WebSocket: {error}"
 
 
 # ── the one who is called ─────────────────────────────────────────────────────────────────────────────────

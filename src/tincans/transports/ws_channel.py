@@ -212,6 +212,9 @@ def _words(close: Close) -> str:
 
 def _again(error: ChannelError) -> ChannelError:
     """The same error once more, without the last one's traceback."""
-    if isinstance(error, EndOfStream):
-        return EndOfStream()
-    return ChannelBroken(error.reason if isinstance(error, ChannelBroken) else str(error))
+    match error:
+        case LimitExceeded(what=what, limit=limit):
+            return LimitExceeded(what, limit)
+        case ChannelBroken(reason=reason):
+            return ChannelBroken(reason)
+    return EndOfStream()
