@@ -35,6 +35,7 @@ TESTS = (
     Package("gcc", "gcc", "C at either end"),
     Package("iproute2", "ss", "the kernel's own table of sockets"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
+    Package("microsocks", "microsocks", "a SOCKS5 proxy"),
     Package("ncat", "ncat", "netcat with TLS, Unix sockets and UDP"),
     Package("nginx", "nginx", "a stock HTTP server"),
     Package("nodejs", "node", "Node at either end"),
