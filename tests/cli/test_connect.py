@@ -68,6 +68,16 @@ def test_once_sends_one_line_and_prints_one() -> None:
         assert run(connect("--once", "--crlf", f":{server.port}"), stdin=b"PING\nQUIT\n") == b"+PONG\r\n"
 
 
+def test_once_asks_nothing_of_a_server_that_speaks_first() -> None:
+    with ByHand(lambda caller: caller.sendall(b"220 hello\r\n250 more")) as server:
+        assert run(connect("--once", f":{server.port}")) == b"220 hello\r\n"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with start(connect("--once", "--timeout", "0.1", f"udp://127.0.0.1:{silent.getsockname()[1]}")) as running:
+            running.wait(1)
+            assert running.err.startswith(b"tincans: there was no answer")
+
+
 @pytest.mark.parametrize(
     ("serve", "sentence"),
     [

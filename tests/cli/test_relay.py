@@ -66,3 +66,13 @@ def test_an_address_that_is_taken_is_told() -> None:
             sentence, advice = running.err.decode().splitlines()
             assert sentence.endswith("the address is already in use")
             assert advice.startswith("  Another program listens there")
+
+
+def test_stdout_is_the_partys_own_where_it_is_one() -> None:
+    with ByHand(lambda caller: caller.sendall(read_all(caller).upper())) as server:
+        command = tincans("relay", "stdio:", f":{server.port}", "--no-record")
+        with start(command, stdin=b"as a ProxyCommand\n") as running:
+            running.wait(0)
+            assert running.out == b"AS A PROXYCOMMAND\n"
+            assert "stdio: calls stdio:" in running.err.decode()
+            assert running.err.decode().endswith("1 conversation: ► 18 B, ◄ 18 B\n")

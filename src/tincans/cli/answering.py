@@ -63,7 +63,7 @@ class Answering(NamedTuple):
                 listener=OneCaller(listener) if self.once else listener,
             )  # fmt: skip
 
-        await serve_until_stopped(start, place, self.record, show, stop)
+        await serve_until_stopped(start, place, self.record, show, stop, parties=(place.address,))
 
 
 class Yourself:

@@ -22,7 +22,15 @@ from typing import NamedTuple
 from tincans.channel import Buffer, Buffered, Channel, Side
 from tincans.cli.text import escape, hexdump
 from tincans.conversation import How
-from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream, LimitExceeded, UsageError
+from tincans.errors import (
+    CannotHalfClose,
+    ChannelBroken,
+    ChannelClosed,
+    ChannelError,
+    EndOfStream,
+    LimitExceeded,
+    UsageError,
+)
 from tincans.pump import pump
 from tincans.transports.stdio import StdioChannel
 
@@ -191,13 +199,21 @@ async def ask(channel: Channel, manner: Manner, timeout: float) -> None:
         try:
             await channel.send(await desk.receive())
         except EndOfStream:
-            await channel.send_eof()
+            await _end(channel)
         try:
             async with asyncio.timeout(timeout):
                 answer = await _answer(channel)
         except TimeoutError:
             raise NoAnswer(f"nothing came within {timeout:g} s") from None
         await desk.send(answer)
+
+
+async def _end(channel: Channel) -> None:
+    """Nothing is asked: many a server speaks first."""
+    try:
+        await channel.send_eof()
+    except CannotHalfClose:
+        pass
 
 
 async def _answer(channel: Channel) -> bytes:

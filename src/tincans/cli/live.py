@@ -50,15 +50,17 @@ _NOT_SHOWN = "not shown (--full shows all)"
 
 
 @contextmanager
-def printing(show: Show, on_broken: Callable[[], object], worker: int = 0, of: int = 1) -> Iterator[Printer]:
-    """A printer to stdout, with the totals at a good end; in colour where that is a terminal and wants it.
+def printing(
+    show: Show, on_broken: Callable[[], object], *, fd: int = 1, worker: int = 0, of: int = 1
+) -> Iterator[Printer]:
+    """A printer to `fd`, with the totals at a good end; in colour where that is a terminal and wants it.
 
-    `on_broken` is called, from another thread, when whoever reads stdout has gone. Where several processes print, each
+    `on_broken` is called, from another thread, when whoever reads it has gone. Where several processes print, each
     is a `worker` of so many.
     """
     sys.stdout.flush()
-    form = Json() if show.json else Script(hex=show.hex, colour=wants_colour(1))
-    printer = Printer(Output(1, form, on_broken), full=show.full, worker=worker, of=of)
+    form = Json() if show.json else Script(hex=show.hex, colour=wants_colour(fd))
+    printer = Printer(Output(fd, form, on_broken), full=show.full, worker=worker, of=of)
     try:
         yield printer
     except BaseException:

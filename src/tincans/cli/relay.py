@@ -47,6 +47,6 @@ def command(listen: Address, target: Address, timeout: float, listening: Listeni
                 reuse_port=place.reuse_port,
             )  # fmt: skip
 
-        await serving.serve_until_stopped(start, place, record, show, serving.Stop())
+        await serving.serve_until_stopped(start, place, record, show, serving.Stop(), parties=(listen, target))
 
     return serving.run(serve, listen, listening, record)

@@ -141,9 +141,12 @@ def _run_workers(serve: Serve, address: Address, count: int, ready: Callable[[Ad
         return workers.run(work, ready=lambda: ready(workers.address))
 
 
-async def serve_until_stopped(start: Start, place: Place, record: Record, show: Show | None, stop: Stop) -> None:
+async def serve_until_stopped(
+    start: Start, place: Place, record: Record, show: Show | None, stop: Stop, *, parties: Sequence[Address] = ()
+) -> None:
     """Start a server, tell that it listens, print what is said where `show` is given, and stop when asked.
 
+    It is printed on stdout, or on stderr where stdout belongs to one of the `parties` (stdio:).
     Raises `BrokenPipeError` when it stopped because whoever read stdout has gone.
     """
     async with AsyncExitStack() as stack:
@@ -151,7 +154,9 @@ async def serve_until_stopped(start: Start, place: Place, record: Record, show: 
         if journal := await stack.enter_async_context(record.opened()):
             recorders.append(journal)
         if show is not None and not record.quiet:
-            recorders.append(stack.enter_context(printing(show, stop.broken, place.number, place.of)))
+            fd = 2 if any(party.scheme == "stdio" for party in parties) else 1
+            printer = printing(show, stop.broken, fd=fd, worker=place.number, of=place.of)
+            recorders.append(stack.enter_context(printer))
         server = await stack.enter_async_context(await start(recorders))
         place.ready(server.address)
         await stop.attend(server, quiet=record.quiet)
