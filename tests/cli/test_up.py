@@ -6,13 +6,14 @@ import contextlib
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from partners import AtTerminal
-from running import PATIENCE, Program, recorded, run, start, tincans
+from running import PATIENCE, POLL, Program, recorded, run, start, tincans
 from tincans.cli import PIPE_CLOSED
 from tincans.errors import AddressError, ConfigError
 
@@ -128,17 +129,15 @@ def test_what_is_relative_is_relative_to_the_file_and_the_command_line_to_the_ca
 
 
 def test_the_default_and_that_it_runs_already(tmp_path: Path) -> None:
-    free = True
-    for port in (7707, 7708):
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:  # somebody runs it on this machine: the second half still holds
-            free = False
-    with start(tincans("up", "--no-record"), cwd=tmp_path) as first:
-        if free:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(start(tincans("up", "--no-record"), cwd=tmp_path))
+        if _runs(first):
             first.wait_for("front  tcp://127.0.0.1:7708  tcp://127.0.0.1:7707  tincans connect :7708")
             with socket.create_connection(("127.0.0.1", 7708), PATIENCE) as caller:
                 assert say(caller, b"hello") == b"hello"
+        else:  # somebody runs it on this machine: see to it that it stays so
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", 7707)))
         with start(tincans("up", "--no-record"), cwd=tmp_path) as second:
             second.wait(1)
             second.wait_for(
@@ -147,6 +146,13 @@ def test_the_default_and_that_it_runs_already(tmp_path: Path) -> None:
                 stream="err",
             )
             assert second.out == b""
+
+
+def _runs(running: Program) -> bool:
+    """Wait until it listens, or has found its ports taken."""
+    while running.process.poll() is None and b"Ctrl-C" not in running.out:
+        time.sleep(POLL)
+    return running.process.poll() is None
 
 
 def test_quiet_says_nothing(tmp_path: Path) -> None:
