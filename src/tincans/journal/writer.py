@@ -41,6 +41,9 @@ _log = logging.getLogger("tincans.journal")
 #: Written by one call: enough to cost nothing a byte, little enough that segments keep their size.
 _GROUP_BYTES = 4 * 1024 * 1024
 
+#: The bounds are looked at after an eighth of a segment, and after so long: a look costs as much as a small commit.
+_CHECK_SECONDS = 10.0
+
 
 class Writer:
     """The thread, and what it shares with the taps, which call it under its lock."""
@@ -71,6 +74,10 @@ class Writer:
         self._begun: int | None = None
         self._due: float | None = None
         self._uncommitted = _Uncommitted()
+        #: A segment's size; bytes written since the bounds were last looked at, and when to do so anyway.
+        self._limit = min(bounds.segment, bounds.total // 8)
+        self._unchecked = 0
+        self._check_again = 0.0
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="tincans-journal", daemon=True).start()
@@ -259,6 +266,7 @@ class Writer:
 
     def _wrote(self, size: int) -> None:
         """So many bytes wait no longer."""
+        self._unchecked += size
         with self.lock:
             self.unwritten -= size
             if not self._hurry:
@@ -267,9 +275,8 @@ class Writer:
     def _ready_segment(self) -> Segment:
         """The segment to append to: another when the last one is full, but never within a batch."""
         segment = self._segment
-        limit = min(self._bounds.segment, self._bounds.total // 8)
-        if segment is None or (segment.end >= limit and self._begun is None):
-            identity, end = self._ready_index().claim(self._identity, limit // 2)
+        if segment is None or (segment.end >= self._limit and self._begun is None):
+            identity, end = self._ready_index().claim(self._identity, self._limit // 2)
             if segment is not None:
                 segment.close()
             segment = self._segment = Segment(identity, self._folder.segment(identity), end)
@@ -294,6 +301,13 @@ class Writer:
         index = self._ready_index()
         index.commit(new.flushed(self._identity, self._segment.identity, self.now()))
         self._uncommitted = _Uncommitted()
+        now = time.monotonic()
+        if self._unchecked * 8 >= self._limit or now >= self._check_again:
+            self._unchecked, self._check_again = 0, now + _CHECK_SECONDS
+            self._forget(index)
+
+    def _forget(self, index: Index) -> None:
+        """Drop what is beyond the bounds."""
         age = self._bounds.age
         for identity in index.forget(self._bounds.total, None if age is None else self.now() - int(age * 1e9)):
             self._folder.segment(identity).unlink(missing_ok=True)
