@@ -24,8 +24,9 @@ from running import PATIENCE, Certificates, recorded, serving, tincans
 from tincans.address import Address
 from tincans.channel import Buffered, Channel
 from tincans.client import connect
+from tincans.errors import EndOfStream
 from tincans.limits import Limits
-from tincans.relay import relay
+from tincans.relays import relay
 from tincans.server import App, serve
 
 #: Everything that can be listened on and called in one process, and the options that only the caller's address has.
@@ -40,8 +41,8 @@ PLACES = {
     "ws+unix": "ws+unix://{folder}/{name}.sock",
 }
 
-SINGLE = random.Random(1).randbytes(2000)
-MUCH = random.Random(2).randbytes(1_000_000)
+SINGLE = random.Random(1).randbytes(64)
+MUCH = random.Random(2).randbytes(300_000)
 WORDS = SINGLE + MUCH
 
 MEBIBYTE = 1 << 20
@@ -75,11 +76,11 @@ class Chain:
         self.half_close = "ws" not in near + far
 
     @contextlib.asynccontextmanager
-    async def client(self, app: App) -> AsyncIterator[Buffered]:
+    async def client(self, app: App) -> AsyncIterator[Channel]:
         """A client's channel to `app`, through the relay."""
         async with await serve(self._target, app) as server:
             async with await relay(self._listen, called(server.address, self._certificates)) as between:
-                async with Buffered(await connect(called(between.address, self._certificates))) as client:
+                async with await connect(called(between.address, self._certificates)) as client:
                     yield client
 
 
@@ -96,21 +97,26 @@ async def say(channel: Channel) -> None:
     await channel.send(MUCH)
 
 
-async def hear(channel: Channel) -> bytes:
-    return b"".join([data async for data in channel])
+async def hear(channel: Channel, *, to_the_end: bool) -> bytes:
+    """All that comes until the end; or what was agreed, where no side can end and still listen."""
+    if to_the_end:
+        return b"".join([data async for data in channel])
+    return await Buffered(channel).receive_exactly(len(WORDS))
 
 
 async def test_the_client_ends_first_and_hears_the_rest(chain: Chain) -> None:
     async def app(channel: Channel) -> None:
-        heard.append(await (hear(channel) if chain.half_close else Buffered(channel).receive_exactly(len(WORDS))))
+        heard.append(await hear(channel, to_the_end=chain.half_close))
         await say(channel)
+        if not chain.half_close:
+            await hear_the_end(channel)
 
     heard: list[bytes] = []
     async with asyncio.timeout(PATIENCE), chain.client(app) as client:
         await say(client)
         if chain.half_close:
             await client.send_eof()
-        assert await hear(client) == WORDS
+        assert await hear(client, to_the_end=chain.half_close) == WORDS
     assert heard == [WORDS]
 
 
@@ -119,25 +125,47 @@ async def test_the_server_ends_first_and_hears_the_rest(chain: Chain) -> None:
         await say(channel)
         if chain.half_close:
             await channel.send_eof()
-        heard.set_result(await hear(channel))
+        heard.set_result(await hear(channel, to_the_end=chain.half_close))
 
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(PATIENCE), chain.client(app) as client:
-        assert await (hear(client) if chain.half_close else client.receive_exactly(len(WORDS))) == WORDS
+        assert await hear(client, to_the_end=chain.half_close) == WORDS
         await say(client)
-        await (client.send_eof() if chain.half_close else client.aclose())
+        if chain.half_close:
+            await client.send_eof()
         assert await heard == WORDS
 
 
 async def test_both_speak_at_once(chain: Chain) -> None:
+    async def talk(channel: Channel) -> bytes:
+        _, heard = await asyncio.gather(say(channel), hear(channel, to_the_end=False))
+        return heard
+
     async def app(channel: Channel) -> None:
-        _, data = await asyncio.gather(say(channel), Buffered(channel).receive_exactly(len(WORDS)))
-        heard.set_result(data)
+        heard.set_result(await talk(channel))
+        await hear_the_end(channel)
 
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(PATIENCE), chain.client(app) as client:
-        _, data = await asyncio.gather(say(client), client.receive_exactly(len(WORDS)))
-        assert data == await heard == WORDS
+        assert await talk(client) == await heard == WORDS
+
+
+async def hear_the_end(channel: Channel) -> None:
+    with pytest.raises(EndOfStream):
+        await channel.receive()
+
+
+@pytest.mark.parametrize("kind", PLACES)
+async def test_thousands_of_bytes_one_at_a_time(kind: str, tmp_path: Path, certificates: Certificates) -> None:
+    async def app(channel: Channel) -> None:
+        heard.set_result(await Buffered(channel).receive_exactly(len(words)))
+
+    words = random.Random(4).randbytes(3000)
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(PATIENCE), Chain(kind, kind, tmp_path, certificates).client(app) as client:
+        for at in range(len(words)):
+            await client.send(words[at : at + 1])
+        assert await heard == words
 
 
 # ── messages ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +244,11 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         listener.settimeout(PATIENCE)
         done = threads.submit(answer)
-        yield listener.getsockname()[1]
+        try:
+            yield listener.getsockname()[1]
+        except BaseException:
+            listener.shutdown(socket.SHUT_RDWR)  # nobody will call
+            raise
         done.result()
 
 

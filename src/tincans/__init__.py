@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tincans import errors as errors
     from tincans.address import Address as Address
     from tincans.blocking import BlockingChannel as BlockingChannel
     from tincans.channel import Buffered as Buffered
@@ -23,8 +24,36 @@ if TYPE_CHECKING:
     from tincans.channel import Side as Side
     from tincans.channel import Traits as Traits
     from tincans.client import connect as connect
+    from tincans.errors import AddressError as AddressError
+    from tincans.errors import AddressInUse as AddressInUse
+    from tincans.errors import CannotHalfClose as CannotHalfClose
+    from tincans.errors import CertificateNotTrusted as CertificateNotTrusted
+    from tincans.errors import ChannelBroken as ChannelBroken
+    from tincans.errors import ChannelBusy as ChannelBusy
+    from tincans.errors import ChannelClosed as ChannelClosed
+    from tincans.errors import ChannelError as ChannelError
+    from tincans.errors import ConfigError as ConfigError
+    from tincans.errors import ConnectError as ConnectError
+    from tincans.errors import ConnectionRefused as ConnectionRefused
+    from tincans.errors import ConnectTimedOut as ConnectTimedOut
+    from tincans.errors import EndOfStream as EndOfStream
+    from tincans.errors import HandshakeFailed as HandshakeFailed
+    from tincans.errors import JournalError as JournalError
+    from tincans.errors import JournalTooNew as JournalTooNew
+    from tincans.errors import LimitExceeded as LimitExceeded
+    from tincans.errors import ListenError as ListenError
+    from tincans.errors import ListenForbidden as ListenForbidden
+    from tincans.errors import LocalProtocolError as LocalProtocolError
+    from tincans.errors import NameNotFound as NameNotFound
+    from tincans.errors import NoSuchConversation as NoSuchConversation
+    from tincans.errors import NotStarted as NotStarted
+    from tincans.errors import ProxyRefused as ProxyRefused
+    from tincans.errors import RecordingIncomplete as RecordingIncomplete
+    from tincans.errors import RemoteProtocolError as RemoteProtocolError
+    from tincans.errors import TincansError as TincansError
+    from tincans.errors import UsageError as UsageError
     from tincans.limits import Limits as Limits
-    from tincans.relay import relay as relay
+    from tincans.relays import relay as relay
     from tincans.server import Server as Server
     from tincans.server import serve as serve
 
@@ -42,17 +71,16 @@ _HOME = {
     "connect": "client",
     "Server": "server",
     "serve": "server",
-    "relay": "relay",
+    "relay": "relays",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"tincans.{_HOME[name]}"), name)
-    if not name.startswith("_") and name[:1].isupper():
+    if name == "errors" or (name[:1].isupper() and hasattr(import_module("tincans.errors"), name)):
         errors = import_module("tincans.errors")
-        if hasattr(errors, name):
-            return getattr(errors, name)
+        return errors if name == "errors" else getattr(errors, name)
     raise AttributeError(f"module 'tincans' has no attribute {name!r}")
 
 

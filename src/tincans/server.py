@@ -57,31 +57,35 @@ def in_task(app: App) -> Callable[[Channel], Awaitable[None]]:
 async def serve(
     address: Address | str, app: App, *, limits: Limits | None = None, recorders: Sequence[Recorder] = (),
     name: str = "", reuse_port: bool = False, listener: Listener | None = None,
+    turned_away: Callable[[Channel, str], object] | None = None,
 ) -> Server:  # fmt: skip
     """Listen on `address` and run `app` for every caller, until the server that this returns is closed.
 
     `recorders` are told every conversation under `name`. `reuse_port` lets several processes share one TCP or UDP port.
-    A `listener` that there is already is used instead of opening `address`, and owned. Raises `ListenError`.
+    A `listener` that there is already is used instead of opening `address`, and owned. `turned_away` is called with
+    each caller whose handshake failed and why, instead of telling the recorders. Raises `ListenError`.
     """
     if isinstance(address, str):
         address = Address.parse(address)
     if listener is None:
         listener = await transports.listen(address, reuse_port=reuse_port)
-    return Server(listener, app, limits or Limits(), recorders, name)
+    return Server(listener, app, limits or Limits(), recorders, name, turned_away)
 
 
 class Server:
     """What `serve` gives: it listens until `aclose` or `abort`. Leaving its `async with` is `aclose`."""
 
     def __init__(
-        self, listener: Listener, app: App, limits: Limits, recorders: Sequence[Recorder] = (), name: str = ""
-    ) -> None:
+        self, listener: Listener, app: App, limits: Limits, recorders: Sequence[Recorder] = (), name: str = "",
+        turned_away: Callable[[Channel, str], object] | None = None,
+    ) -> None:  # fmt: skip
         self.limits = limits
         #: How many callers there have been.
         self.served = 0
         self._listener = listener
         self._app = in_task(app)
         self._recorders, self._name = tuple(recorders), name
+        self._turned_away = turned_away or self._record_failure
         self._greets = type(listener).greet is not Listener.greet
         self._watches = bool(recorders) or limits.idle is not None
         self._callers: dict[asyncio.Task[None], Channel] = {}
@@ -209,10 +213,13 @@ class Server:
         except ChannelError as error:
             reason = str(error)
         log.info("%s was turned away: %s", channel.remote, reason)
-        for tap in begin(self._recorders, opening(Kind.LISTEN, channel, self._name)):
-            tap.closed(How.FAILED, Side.CLIENT, reason)
+        self._turned_away(channel, reason)
         channel.abort()
         return None
+
+    def _record_failure(self, channel: Channel, reason: str) -> None:
+        for tap in begin(self._recorders, opening(Kind.LISTEN, channel, self._name)):
+            tap.closed(How.FAILED, Side.CLIENT, reason)
 
     def _watched(self, channel: Channel) -> RecordingChannel:
         taps = begin(self._recorders, opening(Kind.LISTEN, channel, self._name)) if self._recorders else []

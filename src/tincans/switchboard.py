@@ -26,7 +26,7 @@ from tincans.config import Config, Entry, Listen, same_place
 from tincans.conversation import Recorder
 from tincans.errors import AddressInUse, NotStarted, TincansError
 from tincans.limits import Limits
-from tincans.relay import relay
+from tincans.relays import relay
 from tincans.server import Server, serve
 from tincans.tasks import spawn
 

@@ -36,7 +36,7 @@ def command(listen: Address, target: Address, timeout: float, listening: Listeni
       tincans relay wss://127.0.0.1:8443?cert=cert.pem&key=key.pem :9000
     """
     from tincans.cli import serving
-    from tincans.relay import relay
+    from tincans.relays import relay
 
     settings().start_logging(record.quiet)
 

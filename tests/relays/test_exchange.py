@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+import tincans
 from hearing import Hearing
 from tincans import transports
 from tincans.address import Address
+from tincans.certificates import make_leaf
 from tincans.channel import Channel, Listener, Side
 from tincans.conversation import How, Kind
 from tincans.errors import ChannelBroken, EndOfStream
 from tincans.limits import Limits
-from tincans.relay import relay
+from tincans.relays import relay
 from tincans.server import Server
 
 
@@ -34,6 +36,7 @@ async def joined(
     listen: str = ":0", target: str = ":0", limits: Limits | None = None, *, heard: bool = True
 ) -> AsyncIterator[Joined]:
     hearing = Hearing()
+    listen, target = (text.format(pid=os.getpid()) for text in (listen, target))
     async with await transports.listen(Address.parse(target)) as there:
         recorders = [hearing] if heard else []
         async with await relay(listen, there.address, limits=limits, recorders=recorders, name="r") as server:
@@ -50,8 +53,8 @@ async def everything(channel: Channel) -> bytes:
     return b"".join([chunk async for chunk in channel])
 
 
-PLAIN = [(":0", ":0"), (":0", "unix:@tincans-test-{pid}"), ("unix:@tincans-test-relay-{pid}", ":0")]
-PAIRS = pytest.mark.parametrize(("listen", "target"), [tuple(a.format(pid=os.getpid()) for a in p) for p in PLAIN])
+ABSTRACT = "unix:@tincans-test-{pid}"
+PAIRS = pytest.mark.parametrize(("listen", "target"), [(":0", ":0"), (":0", ABSTRACT), (ABSTRACT, ":0")])
 
 
 @PAIRS
@@ -220,3 +223,23 @@ async def test_a_unix_socket_file_is_taken_away_again(tmp_path: Path) -> None:
     async with await relay(f"unix:{path}", ":1"):
         assert path.is_socket()
     assert not path.exists()
+
+
+async def test_a_caller_whose_handshake_fails_is_told_of(tmp_path: Path) -> None:
+    hearing = Hearing()
+    leaf = make_leaf(["localhost"], tmp_path)
+    listen = f"tls://127.0.0.1:0?cert={leaf.cert_path}&key={leaf.key_path}"
+    async with await relay(listen, ":1", recorders=[hearing]) as server:
+        async with await transports.dial(server.address.without_wraps()) as client:
+            await client.send(b"no TLS at all")
+            with pytest.raises(ChannelBroken):
+                await everything(client)
+    [heard] = hearing.all
+    assert heard.outcome is not None
+    assert heard.outcome[:2] == (How.FAILED, Side.CLIENT)
+
+
+async def test_the_package_gives_the_function_however_often() -> None:
+    for _ in range(2):
+        async with await tincans.relay(":0", ":1"):
+            pass

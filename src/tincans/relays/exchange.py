@@ -12,8 +12,8 @@ from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
 from tincans.errors import TincansError
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.recording import Outcome, Silence
-from tincans.relay.link import join
-from tincans.relay.plumbing import Plumbing
+from tincans.relays.link import join
+from tincans.relays.plumbing import Plumbing
 from tincans.server import Server, serve
 
 
@@ -35,15 +35,20 @@ async def relay(
     caller closes. Raises `ListenError`.
     """
     limits = limits or Limits()
-    switch = _Switch(Address.parse(target) if isinstance(target, str) else target, limits.idle, timeout, retry)
+    exchange = _Exchange(Address.parse(target) if isinstance(target, str) else target, limits.idle, timeout, retry)
 
     async def app(client: Channel) -> None:
-        await switch.carry(client, begin(recorders, switch.opening(client, name)) if recorders else [])
+        await exchange.carry(client, begin(recorders, exchange.opening(client, name)) if recorders else [])
 
-    return await serve(listen, app, limits=limits._replace(idle=None), name=name, reuse_port=reuse_port)
+    def turned_away(client: Channel, reason: str) -> None:
+        for tap in begin(recorders, exchange.opening(client, name)):
+            tap.closed(How.FAILED, Side.CLIENT, reason)
+
+    limits = limits._replace(idle=None)  # of the link, not of the caller alone
+    return await serve(listen, app, limits=limits, name=name, reuse_port=reuse_port, turned_away=turned_away)
 
 
-class _Switch:
+class _Exchange:
     """What all links of one relay share: whom it calls and how, and the plumbing."""
 
     def __init__(self, target: Address, idle: float | None, timeout: float, retry: float) -> None:

@@ -32,7 +32,7 @@ from typing import Protocol
 from tincans.channel import Side
 from tincans.conversation import BulkTap, Tap
 from tincans.limits import BULK_AFTER, BULK_BYTES, PIPE_BYTES, REST_MOST, REST_SECONDS
-from tincans.relay.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
+from tincans.relays.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
 
 
 class Ends(Protocol):

@@ -15,8 +15,8 @@ from tincans.channel import Channel, Side
 from tincans.conversation import How, Tap
 from tincans.pump import pump
 from tincans.recording import Outcome
-from tincans.relay.pipe import Pipe
-from tincans.relay.plumbing import Plumbing
+from tincans.relays.pipe import Pipe
+from tincans.relays.plumbing import Plumbing
 from tincans.transports.stream import SocketChannel, close, describe, reset
 
 

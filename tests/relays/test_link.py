@@ -11,8 +11,8 @@ from hearing import Hearing
 from tincans.channel import Channel, Side
 from tincans.conversation import How, Kind, Opening
 from tincans.recording import Outcome
-from tincans.relay.link import join
-from tincans.relay.plumbing import Plumbing
+from tincans.relays.link import join
+from tincans.relays.plumbing import Plumbing
 from tincans.tasks import spawn
 from tincans.testing import memory_pair
 from tincans.transports.stream import SocketChannel

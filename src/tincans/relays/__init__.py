@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tincans.relay.relay import relay
+from tincans.relays.exchange import relay
 
 __all__ = ["relay"]

@@ -14,8 +14,8 @@ from hearing import Heard, Hearing
 from tincans.channel import Side
 from tincans.conversation import Kind, Opening
 from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS
-from tincans.relay.pipe import Pipe
-from tincans.relay.plumbing import Plumbing
+from tincans.relays.pipe import Pipe
+from tincans.relays.plumbing import Plumbing
 
 OPENING = Opening(kind=Kind.RELAY, client="unix:", server="unix:")
 
@@ -154,7 +154,7 @@ async def test_a_journal_that_is_behind_is_given_a_moment() -> None:
 
 
 async def test_a_journal_that_stays_behind_does_not_stall_the_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tincans.relay.pipe.REST_MOST", 0.01)
+    monkeypatch.setattr("tincans.relays.pipe.REST_MOST", 0.01)
     journal = Copying(OPENING, 1)
     block = os.urandom(BULK_BYTES)
     with bench(journal) as b:

@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from tincans.limits import PIPES_LENT
-from tincans.relay.plumbing import CAN_TEE, Plumbing, tee
+from tincans.relays.plumbing import CAN_TEE, Plumbing, tee
 
 
 class Borrowing:
