@@ -161,6 +161,24 @@ async def test_a_close_does_not_wait_for_a_side_that_does_not_read(below: Below,
     there.abort()
 
 
+async def test_words_that_come_just_after_the_look(tls: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then OpenSSL has read the first ones already, and what is seen next is the middle of a handshake."""
+    look, looks = OverSocket._look, 0
+
+    def look_later(self: OverSocket) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            look(self)
+
+    monkeypatch.setattr(OverSocket, "_look", look_later)
+    here, there = await wrapped(over_tcp, tls, tls)
+    async with here, there:
+        await here.send(b"hello")
+        assert await there.receive() == b"hello"
+    assert looks > 2
+
+
 async def test_send_eof_while_a_receive_waits(tls: Address) -> None:
     """The descriptor is another socket's for a moment; the loop must not notice."""
     here, there = await wrapped(over_tcp, tls, tls)

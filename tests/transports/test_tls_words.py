@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from tincans.transports.tls_words import QUOTED_BYTES, failure, not_trusted, plain_text, quoted
+from tincans.transports.tls_words import QUOTED_BYTES, failure, not_trusted, quoted
 
 
 def error(reason: str) -> ssl.SSLError:
@@ -42,9 +42,13 @@ def test_reasons_for_no_trust() -> None:
     assert not_trusted(untrusted, "") == "it is for another name"
 
 
-@pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\x15\x03\x01"])
-def test_records_of_tls_are_not_plain_text(first: bytes) -> None:
-    assert plain_text(first) is None
+def test_who_does_not_speak_tls_is_quoted_and_who_does_is_not() -> None:
+    wrong, hung_up = error("WRONG_VERSION_NUMBER"), ssl.SSLEOFError(8, "EOF occurred")
+    for one in (wrong, hung_up):
+        assert failure(one, b"SSH-2.0-x\r\n") == "the other side does not speak TLS: it said 'SSH-2.0-x'"
+    for record in (20, 21, 22, 23):
+        assert failure(wrong, bytes([record, 3, 1])) == "the other side does not speak TLS"
+    assert failure(error("A_NEW_REASON"), b"SSH-2.0-x\r\n") == "TLS says a new reason"
 
 
 def test_a_quote_is_one_line_and_harmless() -> None:

@@ -17,7 +17,6 @@ from tincans.address import Address
 from tincans.channel import Buffered, Channel
 from tincans.errors import CertificateNotTrusted, ChannelBroken, ChannelError, ConnectError, HandshakeFailed
 from tincans.transports.stream import SocketChannel, describe
-from tincans.transports.tls_channel import NotTls
 from tincans.transports.tls_context import client_context, server_context, server_name
 from tincans.transports.tls_over_channel import OverChannel
 from tincans.transports.tls_over_socket import OverSocket
@@ -66,12 +65,9 @@ async def _handshake(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> 
     tls = _engine(channel, context, whom)
     try:
         await tls.handshake()
-    except NotTls as error:  # it does not understand a goodbye
-        tls.abort()
-        raise whom.failed(str(error)) from error
     except (OSError, ChannelError) as error:
         await tls.failed()
-        raise _explained(error, whom) from error
+        raise _explained(error, whom, tls.first) from error
     except BaseException:
         tls.abort()
         raise
@@ -92,11 +88,11 @@ def _engine(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> OverChann
         raise whom.failed(describe(error)) from error
 
 
-def _explained(error: Exception, whom: _Whom) -> ConnectError:
+def _explained(error: Exception, whom: _Whom, first: bytes) -> ConnectError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return whom.not_trusted(error)
     if isinstance(error, ssl.SSLError):
-        return whom.failed(failure(error))
+        return whom.failed(failure(error, first))
     if isinstance(error, OSError):
         return whom.failed(f"{describe(error)} during the handshake")
     return whom.failed(f"{error.reason} during the handshake" if isinstance(error, ChannelBroken) else str(error))

@@ -34,10 +34,6 @@ from tincans.transports.tls_words import failure
 Tls = NamedSocket | NamedObject
 
 
-class NotTls(Exception):
-    """The handshake found something else; its text is the sentence about it."""
-
-
 class _Scratch(threading.local):
     """Room that a loop's thread decrypts into before it knows how much there is."""
 
@@ -53,13 +49,15 @@ class TlsChannel(Channel):
 
     __slots__ = (
         "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_said_eof", "_sending",
-        "_stuck", "_tls", "_torn", "_truncated", "local", "remote",
+        "_stuck", "_tls", "_torn", "_truncated", "first", "local", "remote",
     )  # fmt: skip
 
     def __init__(self, tls: Tls, below: Channel) -> None:
         self.local, self.remote = below.local, below.remote
         self._below_facts = below.facts
         self._tls = tls
+        #: How the other side began: to be quoted, if it turns out not to speak TLS.
+        self.first = b""
         self._facts: Mapping[str, str] | None = None
         self._receiving, self._sending = Turn("receiving"), Turn("sending")
         self._ahead = b""  # decrypted, and not asked for yet
@@ -168,12 +166,15 @@ class TlsChannel(Channel):
     async def _say_goodbye(self) -> None:
         """Say close_notify, and go on receiving."""
 
-    def _goodbye(self) -> None:
-        """Have OpenSSL write close_notify, if it can."""
+    def _goodbye(self) -> bool:
+        """Have OpenSSL write close_notify, if it can; False if there is no room for it now."""
         try:
             self._tls.unwrap()
-        except (ssl.SSLError, OSError, ValueError):
+        except ssl.SSLWantWriteError:
+            return False
+        except (OSError, ValueError):
             pass
+        return True
 
     @property
     def _polite(self) -> bool:

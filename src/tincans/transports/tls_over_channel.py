@@ -13,9 +13,9 @@ from tincans.channel import Channel
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import LINGER_SECONDS, RECEIVE_BYTES
 from tincans.transports.outlet import Outlet
-from tincans.transports.tls_channel import NotTls, TlsChannel
+from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import NamedObject
-from tincans.transports.tls_words import plain_text
+from tincans.transports.tls_words import QUOTED_BYTES
 
 
 class OverChannel(TlsChannel):
@@ -32,26 +32,25 @@ class OverChannel(TlsChannel):
         self._outlet = Outlet(below, self._out.read)
 
     async def handshake(self) -> None:
-        """Raises `NotTls`, `ssl.SSLError` or `ChannelError`; the other side has been told why."""
-        first = True
+        """Raises `ssl.SSLError` or `ChannelError`, and then the other side is to be told why by `failed`."""
         while True:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self._outlet.flush()
-                await self._feed(first)
-                first = False
+                await self._feed()
             else:
-                return await self._outlet.flush()
+                await self._outlet.flush()
+                return
 
-    async def _feed(self, first: bool) -> None:
+    async def _feed(self) -> None:
         try:
             data = await self._below.receive()
-            if first and data and (reason := plain_text(data)):
-                raise NotTls(reason)
-            self._in.write(data)
         except EndOfStream:
             self._in.write_eof()
+        else:
+            self.first = self.first or data[:QUOTED_BYTES]
+            self._in.write(data)
 
     async def failed(self) -> None:
         """Pass on OpenSSL's last word, and close."""

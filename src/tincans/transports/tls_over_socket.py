@@ -13,9 +13,9 @@ import ssl
 
 from tincans.errors import ChannelClosed
 from tincans.transports.stream import SocketChannel
-from tincans.transports.tls_channel import NotTls, TlsChannel
+from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import NamedSocket
-from tincans.transports.tls_words import QUOTED_BYTES, plain_text
+from tincans.transports.tls_words import QUOTED_BYTES
 
 _RECORD_BYTES = 16 * 1024  # RFC 8446 §5.1
 
@@ -23,7 +23,7 @@ _RECORD_BYTES = 16 * 1024  # RFC 8446 §5.1
 class OverSocket(TlsChannel):
     """TLS on the socket of a channel, which is taken out of it. It owns the socket."""
 
-    __slots__ = ("_fd", "_looked", "_loop", "_reader", "_registered", "_writer")
+    __slots__ = ("_fd", "_loop", "_reader", "_registered", "_writer")
 
     _tls: NamedSocket
 
@@ -42,12 +42,11 @@ class OverSocket(TlsChannel):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._registered = False  # for reading, with the loop
-        self._looked = False  # at the other side's first words
 
     # ── the handshake ─────────────────────────────────────────────────────────────────────────────────────
 
     async def handshake(self) -> None:
-        """Raises `NotTls`, `ssl.SSLError` or `OSError`; the other side has been told why."""
+        """Raises `ssl.SSLError` or `OSError`; OpenSSL has told the other side why."""
         done = self._loop.create_future()
         self._shake(done)
         self._loop.add_reader(self._fd, self._shake, done)
@@ -63,7 +62,7 @@ class OverSocket(TlsChannel):
         if done.done():
             return
         try:
-            if not self._looked:
+            if not self.first:
                 self._look()
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -78,12 +77,9 @@ class OverSocket(TlsChannel):
     def _look(self) -> None:
         """Look at what the other side says first, and leave it there for OpenSSL."""
         try:
-            first = socket.socket.recv(self._tls, QUOTED_BYTES, socket.MSG_PEEK)
+            self.first = socket.socket.recv(self._tls, QUOTED_BYTES, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
-            return
-        self._looked = True
-        if first and (reason := plain_text(first)):
-            raise NotTls(reason)
+            pass
 
     async def failed(self) -> None:
         """Close; OpenSSL said its last word on the socket already."""
@@ -145,6 +141,10 @@ class OverSocket(TlsChannel):
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _say_goodbye(self) -> None:
+        if self._end is not None:  # there is nothing that SSL_shutdown could find
+            while not (self._closed or self._goodbye()):
+                await self._writable()
+            return
         record = self._goodbye_aside()
         while record:
             try:

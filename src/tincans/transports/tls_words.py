@@ -11,7 +11,7 @@ import ssl
 #: The first bytes of a peer that are quoted when they are not TLS.
 QUOTED_BYTES = 64
 
-_RECORD_TYPES = (21, 22)  # alert and handshake: nothing else begins a conversation (RFC 8446 §5.1)
+_RECORD_TYPES = (20, 21, 22, 23)  # RFC 8446 §5.1; plain text begins with none of these control characters
 
 # X509_V_ERR_…, https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _NOT_TRUSTED = {
@@ -56,21 +56,17 @@ _REASONS = {
 }
 
 
-def plain_text(first: bytes) -> str | None:
-    """A sentence about a peer whose first bytes are not TLS, quoting its first line; None where they may be."""
-    if first[0] in _RECORD_TYPES:
-        return None
-    return f"the other side does not speak TLS: it said {quoted(first)}"
-
-
 def quoted(said: bytes) -> str:
     """The first line of what somebody said, safe to show on a terminal."""
     return repr(said[:QUOTED_BYTES].partition(b"\n")[0].rstrip(b"\r").decode("latin-1"))
 
 
-def failure(error: ssl.SSLError) -> str:
-    """Why a handshake, or a channel after it, failed."""
-    if isinstance(error, ssl.SSLEOFError):
+def failure(error: ssl.SSLError, first: bytes = b"") -> str:
+    """Why a handshake, or a channel after it, failed; who spoke something else is quoted from its `first` bytes."""
+    hung_up = isinstance(error, ssl.SSLEOFError)
+    if first and first[0] not in _RECORD_TYPES and (hung_up or error.reason in _NO_TLS):
+        return f"the other side does not speak TLS: it said {quoted(first)}"
+    if hung_up:
         return _REASONS["UNEXPECTED_EOF_WHILE_READING"]
     if error.reason in _NO_TLS:
         return "the other side does not speak TLS"
