@@ -10,7 +10,7 @@ from tincans.journal.folder import Folder
 from tincans.journal.segments import HEADER
 from tincans.journal.tap import DEAF, Batch, Piped, SegmentTap, clean, piece_size
 from tincans.journal.writer import Writer
-from tincans.limits import LARGE_BYTES
+from tincans.limits import LARGE_BYTES, PIPE_BYTES
 
 OPENED = Opened(conversation=1, at=1, kind=Kind.RELAY, client="a", server="b")
 
@@ -84,6 +84,18 @@ def test_the_bound_is_kept_and_the_rest_is_told(tmp_path: Path) -> None:
     with writer.lock:
         batch = one.take()
     assert (batch.conversation.dropped, batch.conversation.server_bytes) == (5, 3)
+
+
+def test_it_is_behind_when_another_pipe_would_not_fit(tmp_path: Path) -> None:
+    one, writer = tap(tmp_path, unwritten=2 * PIPE_BYTES)
+    assert not one.is_behind()
+    one.said(Side.CLIENT, bytes(PIPE_BYTES))
+    assert one.is_behind()
+    writer.trouble = "no space left on device"  # then waiting would not help
+    assert not one.is_behind()
+    writer.trouble = ""
+    one.closed(How.FINISHED)
+    assert not one.is_behind()
 
 
 def test_an_idle_tap_is_small(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Batch(NamedTuple):
     def unsaid(self, count: int) -> None:
         """So many bytes that were counted as said turned out to be dropped."""
         self.conversation.dropped += count
-        self.tap.conversation.dropped += count
+        self.tap.unsaid(count)
 
 
 class SegmentTap:
@@ -108,7 +108,7 @@ class SegmentTap:
         writer = self._writer
         with writer.lock:
             if self._slow or size >= LARGE_BYTES or writer.unwritten + size > writer.mark:
-                self._said_slowly(side, bytes(data))
+                self._said_slowly(side, data)
                 return
             conversation = self.conversation
             if side is _CLIENT:
@@ -125,17 +125,18 @@ class SegmentTap:
             small += data
             writer.unwritten += size + _HEADER_BYTES
 
-    def _said_slowly(self, side: Side, data: bytes) -> None:
+    def _said_slowly(self, side: Side, data: Buffer) -> None:
         if self._over:
             return
-        if not self._writer.has_room(len(data)):
-            self._lose(side, len(data), self._writer.why())
+        size = memoryview(data).nbytes
+        if not self._writer.has_room(size):
+            self._lose(side, size, self._writer.why())
             return
-        header = _pack(SAID[side], len(data), self.number, self._count(side, len(data)))
-        if len(data) < LARGE_BYTES:
+        header = _pack(SAID[side], size, self.number, self._count(side, size))
+        if size < LARGE_BYTES:
             self._append(header + data)
         else:
-            self._append_piece((header, data), len(header) + len(data))
+            self._append_piece((header, bytes(data)), _HEADER_BYTES + size)
 
     def said_pipe(self, side: Side, reader: int, count: int, done: Callable[[], None]) -> bool:
         writer = self._writer
@@ -189,7 +190,7 @@ class SegmentTap:
                 self.conversation.fold(entry)
                 self._append(encode(entry))
 
-    # ── under the lock ────────────────────────────────────────────────────────────────────────────────────
+    # ── under the lock, but for `unsaid` ──────────────────────────────────────────────────────────────────
 
     def _count(self, side: Side, size: int) -> int:
         """Count what is said now, after what was lost before it; gives the time."""
@@ -241,6 +242,11 @@ class SegmentTap:
             entry = Dropped(conversation=self.number, at=at, side=side, count=count, reason=reason)
             self.conversation.fold(entry)
             self._append(encode(entry))
+
+    def unsaid(self, count: int) -> None:
+        """The writer's thread found that so many bytes that were counted as said are not there."""
+        with self._writer.lock:
+            self.conversation.dropped += count
 
     def take(self) -> Batch:
         """Hand over all records, and begin anew."""
