@@ -18,6 +18,7 @@ from tincans.pump import pump
 from tincans.recording import Outcome
 from tincans.tasks import spawn
 from tincans.transports.memory import memory_pair
+from tincans.transports.process import spawn_process
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 STREAM = Traits()
@@ -279,6 +280,20 @@ async def test_what_is_said_after_a_goodbye_is_noted_and_no_reset() -> None:
 
 
 # ── boundaries ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_side_that_only_stopped_reading_may_answer() -> None:
+    """A pipe to a process: the loss of one direction is not the loss of the other."""
+    process = await spawn_process("exec <&-; echo the answer")
+    caller, client = memory_pair()
+    heard = Hearing().begin(Opening(kind=Kind.RELAY, client="", server=""))
+    await process.exited()
+    pumping = spawn(pump(client, process, [heard]))
+    await caller.send(b"a question")
+    assert await everything(caller) == b"the answer\n"
+    assert (await pumping).how is How.FINISHED
+    assert heard.notes == ["the server does not read any more and did not hear the rest"]
+    await caller.aclose()
 
 
 async def test_a_message_stays_a_message() -> None:

@@ -53,6 +53,8 @@ class Traits(NamedTuple):
     half_close: bool = True
     #: What was sent arrives, once and in order (all but udp).
     reliable: bool = True
+    #: Each direction is a pipe of its own (exec, stdio): the other side may stop reading and still talk.
+    independent: bool = False
 
 
 STREAM = Traits()

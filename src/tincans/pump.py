@@ -7,7 +7,8 @@ reader slows the writer down. A message is passed on as one message, and what a 
 * **Where one of them cannot half-close**: what A said has been delivered, and B goes on for as long as it says
   something; once it was silent for `DRAIN_SECONDS`, both are closed. The taps are told in a note.
 * **A loss passes.** When one side is lost (`ChannelBroken`) or breaks its protocol's rules, the other is aborted. Only
-  a side that has said goodbye and cannot half-close, a WebSocket that sent Close, is not lost by not listening.
+  a side that has said goodbye and cannot half-close, a WebSocket that sent Close, is not lost by not listening; nor is
+  one whose two directions are pipes of their own, a process that does not read its input.
 * **A join loses boundaries** where one side is a stream and the other has messages; the taps are told once, before
   anything is said.
 """
@@ -142,9 +143,11 @@ class _Pump:
             spawn(self._close())
 
     def _unheard(self, side: Side, error: ChannelBroken) -> None:
-        """What was said to `side` did not reach it."""
+        """What was said to `side` did not reach it. A process that does not read its input may still have an answer."""
         if side in self._ends and not self._sides[side].traits.half_close:
             self._note(f"the {side.value} has closed its channel and did not hear the rest")
+        elif self._sides[side].traits.independent:
+            self._note(f"the {side.value} does not read any more and did not hear the rest")
         else:
             self._lost(side, error)
 

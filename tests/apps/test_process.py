@@ -54,6 +54,15 @@ async def test_its_exit_ends_the_channel_of_a_caller_who_goes_on() -> None:
                 await asyncio.sleep(0.001)
 
 
+async def test_its_answer_arrives_though_it_reads_nothing() -> None:
+    """As in a shell, where `printf … | date` prints the date."""
+    async with await serve(ANY, Process("exec <&-; sleep 0.02; echo the answer")) as server:
+        async with await dial(server.address) as caller:
+            await caller.send(b"x" * 100_000)
+            await caller.send_eof()
+            assert await everything(caller) == b"the answer\n"
+
+
 async def test_it_may_close_its_output_and_read_on(tmp_path: object) -> None:
     """The end of its output is not its exit: what the caller says still reaches it."""
     command = f"exec >&-; read line; echo $line > {tmp_path}/heard"

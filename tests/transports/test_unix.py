@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tincans.address import Address
-from tincans.errors import AddressInUse, ConnectionRefused, ListenError, ListenForbidden
+from tincans.errors import AddressInUse, ConnectionRefused, ListenError
 from tincans.tasks import spawn
 from tincans.transports import dial, listen
 
@@ -76,9 +76,8 @@ async def test_nobody_there(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ListenError) as caught:
+    with pytest.raises(ListenError, match="there is no such folder"):
         await listen(Address.parse(f"unix:{tmp_path}/no/x.sock"))
-    assert not isinstance(caught.value, ListenForbidden)
 
 
 async def test_processes_cannot_share_a_path(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 
 from tincans.address import Address
-from tincans.channel import Buffer, Channel, Turn
+from tincans.channel import Buffer, Channel, Traits, Turn
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.transports.stream import describe
@@ -58,6 +58,7 @@ class PipeChannel(Channel):
         "_broken", "_closed", "_ended", "_loop", "_reader", "_receiving", "_said_eof", "_sending", "_sink", "_source",
         "_writer", "local", "remote",
     )  # fmt: skip
+    traits = Traits(independent=True)
 
     def __init__(self, source: End, sink: End, local: Address, remote: Address) -> None:
         self.local, self.remote = local, remote

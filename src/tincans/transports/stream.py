@@ -406,6 +406,7 @@ def _peer_process(sock: socket.socket) -> Mapping[str, str]:
 _WORDS = {
     errno.ECONNRESET: "the other side reset it",
     errno.EPIPE: "the other side does not read any more",
+    errno.ENOTCONN: "the other side reset it",  # what shutdown(2) says of a reset that nobody has met yet
     errno.ETIMEDOUT: "the other side does not answer any more",
     errno.ECONNREFUSED: "the connection was refused",
     errno.EHOSTUNREACH: "there is no way to that host",

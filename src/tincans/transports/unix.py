@@ -64,6 +64,9 @@ async def listen(address: Address, *, reuse_port: bool = False) -> SocketListene
         if mode := address.option("mode"):
             os.chmod(path, int(mode, 8))
         sock.listen(BACKLOG)
+    except FileNotFoundError as error:
+        sock.close()
+        raise ListenError(address, "there is no such folder") from error
     except OSError as error:
         sock.close()
         raise listen_error(address, error) from error
