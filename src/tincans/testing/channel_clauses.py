@@ -19,6 +19,7 @@ from tincans.testing.ends import (
     half_close,
     hears,
     no_half_close,
+    over,
     passes,
     raises,
     reliable,
@@ -211,7 +212,7 @@ async def _close_cancelled(ends: Ends) -> None:
     closing = spawn(ends.one.aclose())
     await asyncio.sleep(0)  # it has begun; cancelled before, it would never run
     closing.cancel()
-    await asyncio.gather(closing, return_exceptions=True)
+    await over(closing)
     await _is_closed(ends.one)
     if ends.traits.reliable:
         await to_the_end(ends.other, lost=True)
@@ -358,7 +359,7 @@ async def _send_cancelled(ends: Ends) -> None:
     """A send that waits can be cancelled, and the channel closed after it."""
     async with Stuck(ends) as stuck:
         stuck.sending.cancel()
-        await asyncio.gather(stuck.sending, return_exceptions=True)
+        await over(stuck.sending)
         assert stuck.sending.cancelled(), "it was not cancelled"
         await ends.one.aclose()
         await _is_closed(ends.one)
@@ -399,10 +400,10 @@ class _Impatient:
             receiving = spawn(self._channel.receive())
             await turns(self._rng.randrange(5))
             receiving.cancel()
-            try:
-                return await receiving
-            except asyncio.CancelledError:
-                self.cancelled += 1
+            await asyncio.wait([receiving])
+            if not receiving.cancelled():
+                return receiving.result()
+            self.cancelled += 1
 
 
 async def _dawdle(ends: Ends, pieces: list[bytes]) -> None:

@@ -98,6 +98,13 @@ async def turns(count: int = _TURNS) -> None:
         await asyncio.sleep(0)
 
 
+async def over(task: asyncio.Task[Any]) -> None:
+    """Wait until the task has ended, however it did."""
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
 async def raises(doing: Awaitable[object], *errors: type[Exception]) -> None:
     names = " or ".join(error.__name__ for error in errors)
     try:
@@ -195,4 +202,5 @@ class Stuck:
 
     async def __aexit__(self, *_: object) -> None:
         self.sending.cancel()
-        await asyncio.gather(self.sending, return_exceptions=True)
+        self._ends.one.abort()
+        await over(self.sending)
