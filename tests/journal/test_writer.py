@@ -216,8 +216,9 @@ def full(size: int) -> Iterator[None]:
 
 
 async def test_a_full_disk_is_told_once_and_recording_goes_on_when_there_is_room(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tincans.journal.writer.JOURNAL_RETRY_SECONDS", 0.05)
     caplog.set_level(logging.INFO, "tincans.journal")
     journal = make(tmp_path, unwritten=300 * KIB)
     tap = begin(journal)
