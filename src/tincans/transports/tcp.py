@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from itertools import chain, zip_longest
@@ -80,11 +81,34 @@ async def _attempt(address: Address, candidate: Candidate) -> socket.socket:
         if (place := await resolve_bind(address, family)) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(place)
-        await asyncio.get_running_loop().sock_connect(sock, sockaddr)
+        await _connect(sock, sockaddr)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _connect(sock: socket.socket, sockaddr: Any) -> None:
+    """As the loop's `sock_connect`, for an address that is resolved: uvloop's asks a thread to resolve it once more."""
+    code = sock.connect_ex(sockaddr)
+    if code == errno.EINPROGRESS:  # on this machine it is done by now, and a second call says so (connect(2))
+        code = sock.connect_ex(sockaddr)
+    if code == errno.EALREADY:
+        loop = asyncio.get_running_loop()
+        answered = loop.create_future()
+        loop.add_writer(sock, _wake, answered)
+        try:
+            await answered
+        finally:
+            loop.remove_writer(sock)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _winner(task: asyncio.Task[socket.socket], done: set[asyncio.Task[socket.socket]]) -> socket.socket:
