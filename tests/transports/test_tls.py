@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -352,6 +353,15 @@ async def test_a_handshake_that_is_cancelled_leaves_nothing_open(below: Below, t
         shaking.cancel()
         await asyncio.gather(shaking, return_exceptions=True)
         await to_the_end(two)
+
+
+async def test_what_is_known_of_the_place_below_is_told_too(tls: Address, tmp_path: Path) -> None:
+    place = tls._replace(scheme="unix", host="", port=0, path=str(tmp_path / "x.sock"))
+    async with await transports.listen(place) as listener:
+        dialing = spawn(transports.dial(place))
+        async with await listener.greet(await listener.accept()) as there, await dialing as here:
+            assert here.facts["process.id"] == there.facts["process.id"] == str(os.getpid())
+            assert here.facts["tls.sni"] == "localhost"
 
 
 async def test_words_from_before_the_handshake_are_refused(tls: Address) -> None:

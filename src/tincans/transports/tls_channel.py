@@ -52,9 +52,9 @@ class TlsChannel(Channel):
         "_stuck", "_tls", "_torn", "_truncated", "first", "local", "remote",
     )  # fmt: skip
 
-    def __init__(self, tls: Tls, below: Channel) -> None:
+    def __init__(self, tls: Tls, below: Channel, below_facts: Mapping[str, str]) -> None:
         self.local, self.remote = below.local, below.remote
-        self._below_facts = below.facts
+        self._below_facts = below_facts
         self._tls = tls
         #: How the other side began: to be quoted, if it turns out not to speak TLS.
         self.first = b""

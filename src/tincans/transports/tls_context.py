@@ -109,6 +109,7 @@ def _client_context(choice: _Choice, own: str) -> ssl.SSLContext:
 def _server_context(choice: _Choice) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sni_callback = _asked
+    context.num_tickets = 1  # each is a record of its own; who resumes gets the next one
     if choice.ca:
         context.verify_mode = ssl.CERT_REQUIRED
         _trust(context, choice, choice.ca)

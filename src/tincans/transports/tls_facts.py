@@ -33,11 +33,8 @@ def _sni(tls: NamedSocket | NamedObject) -> str:
 
 
 def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    """Of a name that is one of both: no host name has a colon, or nothing but numbers."""
+    return ":" in name or name.replace(".", "").isdecimal()
 
 
 def _peer(tls: NamedSocket | NamedObject) -> tuple[str, str]:
@@ -62,7 +59,7 @@ _SHORT = {
 
 def _plain(name: str) -> str:
     """OpenSSL writes IPv6 addresses out in full."""
-    return str(ipaddress.ip_address(name)) if ":" in name and _is_ip(name) else name
+    return str(ipaddress.ip_address(name)) if ":" in name else name
 
 
 def _unverified(encoded: bytes) -> tuple[str, str]:

@@ -27,7 +27,7 @@ class OverChannel(TlsChannel):
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(self._in, self._out, server_side=server_side, server_hostname=name)
         assert isinstance(tls, NamedObject)
-        super().__init__(tls, below)
+        super().__init__(tls, below, below.facts)
         self._below = below
         self._outlet = Outlet(below, self._out.read)
 

@@ -12,7 +12,7 @@ import socket
 import ssl
 
 from tincans.errors import ChannelClosed
-from tincans.transports.stream import SocketChannel
+from tincans.transports.stream import SocketChannel, reset
 from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import NamedSocket
 from tincans.transports.tls_words import QUOTED_BYTES
@@ -29,6 +29,7 @@ class OverSocket(TlsChannel):
 
     def __init__(self, below: SocketChannel, context: ssl.SSLContext, server_side: bool, name: str | None) -> None:
         self._loop = asyncio.get_running_loop()
+        facts = below.facts  # it knows them as long as the socket is its own
         tls = context.wrap_socket(
             below.detach(),
             server_side=server_side,
@@ -37,7 +38,7 @@ class OverSocket(TlsChannel):
             suppress_ragged_eofs=False,
         )
         assert isinstance(tls, NamedSocket)
-        super().__init__(tls, below)
+        super().__init__(tls, below, facts)
         self._fd = tls.fileno()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -177,27 +178,32 @@ class OverSocket(TlsChannel):
             far.close()
 
     async def aclose(self) -> None:
-        if not self._closed:
-            _ = self.facts
-            if self._polite:
-                self._goodbye()
-            await self._release().aclose()
+        if self._closed:
+            return
+        if self._polite:
+            _ = self.facts  # the ssl module forgets them in unwrap
+            self._goodbye()
+        self._leave()
+        if self._end is not None:  # nothing is unread
+            self._tls.close()
+        else:
+            tls = self._tls
+            sock = socket.socket(tls.family, tls.type, tls.proto, tls.detach())
+            await SocketChannel(sock, peer=self.remote, where=self.local, loop=self._loop).aclose()
 
     def abort(self) -> None:
         if not self._closed:
             _ = self.facts
-            self._release().abort()
+            self._leave()
+            reset(self._tls)
 
-    def _release(self) -> SocketChannel:
-        """Close this channel, and give the bare socket to one that knows how to end it."""
+    def _leave(self) -> None:
+        """Take the socket from the loop, and wake whoever waits."""
         self._closed = True
         self._unregister()
         if self._writer is not None:
             self._on_writable()
         _wake(self._reader)
-        tls = self._tls
-        sock = socket.socket(tls.family, tls.type, tls.proto, tls.detach())
-        return SocketChannel(sock, peer=self.remote, where=self.local, loop=self._loop)
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:
