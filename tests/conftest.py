@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -15,6 +17,9 @@ from running import Certificates
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="send a gigabyte through every transport (make deep)")
 
+
+# `tincans` is on the path, as after `pip install .`; the tests run without the virtual environment being activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # libuv opens a pipe for signals with its first loop and keeps it: have it open before any test counts.
 uvloop.new_event_loop().close()

@@ -77,6 +77,13 @@ def up(folder: Path, text: str, *options: str, cwd: Path | None = None, record: 
 # ── running ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_the_commands_to_try_work_where_tincans_is_not_on_the_path(tmp_path: Path) -> None:
+    (tmp_path / "tincans.toml").write_text(PAIR)
+    with start(tincans("up", "--no-record"), cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}) as running:
+        call = running.wait_for(r"  (\S+/tincans connect :\d+)$")[1]
+        assert run([*call.split(), "--no-record"], stdin=b"hello\n") == b"hello\n"
+
+
 def test_all_of_it_runs_is_shown_and_recorded(tmp_path: Path) -> None:
     with up(tmp_path, 'journal = "kept"\n' + PAIR, record=True) as it:
         front = it.addresses["front"]

@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from shlex import quote
+from shutil import which
 
 import click
 import msgspec
@@ -221,7 +223,12 @@ def _table(rows: Sequence[Row], *, colour: bool) -> Iterator[str]:
 
 def _try(row: Row) -> str:
     """A command that calls it, where another program can."""
-    return "" if row.address.scheme == "memory" else f"tincans connect {quote(short(row.address))}"
+    return "" if row.address.scheme == "memory" else f"{_program()} connect {quote(short(row.address))}"
+
+
+def _program() -> str:
+    """What to type for `tincans` in the shell that ran this: `make up` runs it from where no shell looks."""
+    return "tincans" if which("tincans") else quote(sys.argv[0])
 
 
 def _recorded(record: Record) -> str:
@@ -232,4 +239,4 @@ def _recorded(record: Record) -> str:
     if where == "memory:":
         return "Recorded in memory, for as long as this runs."
     option = f" --journal {quote(where)}" if record.journal else ""
-    return f"Recorded in {escape(where)}; tincans conversations{escape(option)} lists what was said."
+    return f"Recorded in {escape(where)}; {_program()} conversations{escape(option)} lists what was said."
