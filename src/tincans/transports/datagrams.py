@@ -109,6 +109,7 @@ class UdpChannel(Channel):
                     await self._port.writable()
                 except OSError as error:
                     self.lost(error)
+                    self._port.drain()
 
     async def send_eof(self) -> None:
         if self._closed:
@@ -179,7 +180,7 @@ class Port(ABC):
         self.users = 0
         self._channels: dict[Pair, UdpChannel] = {}
         self._room: asyncio.Future[None] | None = None
-        self.loop.add_reader(sock, self._on_readable)
+        self.loop.add_reader(sock, self.drain)
 
     @abstractmethod
     def take(self) -> tuple[bytes, Pair]:
@@ -222,15 +223,16 @@ class Port(ABC):
             wake(self._room)
             self._room = None
 
-    def _on_readable(self) -> None:
+    def drain(self) -> None:
+        """Hand out what has arrived, as much as one turn of the loop may take."""
         for _ in range(DATAGRAMS_A_TURN):
             try:
                 data, pair = self.take()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                self.failed(error)
-                return
+                self.failed(error)  # the kernel tells of it before it gives what came earlier
+                continue
             channel = self._channels.get(pair) or self.newcomer(pair)
             if channel is not None:
                 channel.arrive(data)
