@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from running import Program, Recorded, program, recorded, run, serving, start
+from running import Program, Recorded, program, recorded, run, serving, start, tincans
 from tincans.address import Address
 
 SOURCES = Path(__file__).parent.parent / "examples" / "languages"
@@ -26,7 +27,7 @@ LANGUAGES: dict[str, Callable[[Path, str], list[str]]] = {
     "Java": lambda built, party: [program("java"), "-XX:TieredStopAtLevel=1", "-cp", str(built), party.title()],
     "Node": lambda built, party: [program("node"), str(SOURCES / f"{party}.js")],
     "PHP": lambda built, party: [program("php"), str(SOURCES / f"{party}.php")],
-    "Python": lambda built, party: [program("python3"), str(SOURCES / f"{party}.py")],
+    "Python": lambda built, party: [sys.executable, str(SOURCES / f"{party}.py")],
 }
 
 LONG = "tin can " * 12_500
@@ -82,6 +83,10 @@ def test_a_server_and_clients_in_every_language_through_the_relay(
         assert (found.client, found.server) == printed[language]
         assert (found.server, found.client) == by_port[Address.parse(found.conversation.far).port]
     assert len(by_port) == len(LANGUAGES), "every caller had a socket of its own"
+
+    number = str(conversations["PHP"].conversation.number)
+    shown = run(tincans("show", number, "--raw", "server", "--journal", str(tmp_path / "journal")))
+    assert shown == answered_to("PHP")
 
 
 def lines(*texts: str) -> bytes:

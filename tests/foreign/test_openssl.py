@@ -9,6 +9,7 @@ import contextlib
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_s_client_calls_a_tls_listener(version: str, certificates: Certificates)
 
 
 def test_s_client_and_a_server_without_tls(certificates: Certificates, tmp_path: Path) -> None:
-    with start([program("python3"), str(LINE_SERVER), "0"]) as server:
+    with start([sys.executable, str(LINE_SERVER), "0"]) as server:
         target = server.wait_for(r"^(\d+)\n")[1]
         listen = f"tls://127.0.0.1:0{certificates.served}"
         with serving("relay", listen, f":{target}", journal=tmp_path / "journal") as relay:
