@@ -18,7 +18,8 @@ from tincans.transports.tls_context import client_context, server_context, serve
 
 
 def at(place: str = "tls://localhost:1", **options: object) -> Address:
-    return Address.parse(place + "?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in options.items()))
+    query = "&".join(f"{name.replace('_', '-')}={value}" for name, value in options.items())
+    return Address.parse(f"{place}?{query}" if query else place)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,12 @@ def test_a_context_is_kept_until_its_files_change(authority: Authority, tmp_path
     assert server_context(address) is first
     os.utime(leaf.cert_path, (1, 1))
     assert server_context(address) is not first
+
+
+def test_a_context_serves_every_address_with_the_same_options(leaf: Leaf) -> None:
+    first = client_context(at("tls://one:1", ca=leaf.ca_path))
+    assert client_context(at("tls://other:2", ca=leaf.ca_path)) is first
+    assert client_context(at("tls://one:1", ca=leaf.ca_path, alpn="h2")) is not first
 
 
 def test_a_certificate_given_alone_has_its_key_with_it(leaf: Leaf, tmp_path: Path) -> None:

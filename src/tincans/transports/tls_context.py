@@ -46,10 +46,16 @@ def server_name(address: Address) -> str:
     return (address.option("sni") or host or "localhost").partition("%")[0].rstrip(".")
 
 
+class _Unusable(Exception):
+    """A file is not what an option needs."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"the file {path!r} cannot be used: {reason}")
+
+
 class _Choice(NamedTuple):
     """All of an address that its context depends on; `stamps` are when its files were last written."""
 
-    address: str
     minimum: str
     alpn: str
     cert: str
@@ -62,7 +68,10 @@ class _Choice(NamedTuple):
 def client_context(address: Address) -> ssl.SSLContext:
     """For the one who calls. `AddressError` names the file that cannot be used."""
     own = _own_authority() if not address.option("ca") else ""
-    return _client_context(_choice(address, address.option("ca"), also=own), own)
+    try:
+        return _client_context(_choice(address, address.option("ca"), also=own), own)
+    except _Unusable as error:
+        raise AddressError(str(address), str(error)) from error
 
 
 def server_context(address: Address) -> ssl.SSLContext:
@@ -70,25 +79,26 @@ def server_context(address: Address) -> ssl.SSLContext:
     if not address.option("cert"):
         leaf = _kept_leaf(address)
         address = address._replace(options=(*address.options, ("cert", leaf[0]), ("key", leaf[1])))
-    return _server_context(_choice(address, address.option("client-ca")))
+    try:
+        return _server_context(_choice(address, address.option("client-ca")))
+    except _Unusable as error:
+        raise AddressError(str(address), str(error)) from error
 
 
 def _choice(address: Address, ca: str, *, also: str = "") -> _Choice:
     cert, key = address.option("cert"), address.option("key")
     if key and not cert:
         raise AddressError(str(address), "the option 'key' is given without 'cert'")
-    stamps = tuple(_stamp(address, path) for path in (cert, key, ca, also) if path)
+    stamps = tuple(_stamp(path) for path in (cert, key, ca, also) if path)
     verify = address.flag("verify", default=True)
-    return _Choice(
-        str(address.bare()), address.option("min", "1.2"), address.option("alpn"), cert, key or cert, ca, verify, stamps
-    )
+    return _Choice(address.option("min", "1.2"), address.option("alpn"), cert, key or cert, ca, verify, stamps)
 
 
-def _stamp(address: Address, path: str) -> int:
+def _stamp(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError as error:
-        raise _unusable(address, path, (error.strerror or str(error)).lower()) from error
+        raise _Unusable(path, (error.strerror or str(error)).lower()) from error
 
 
 @lru_cache(maxsize=64)
@@ -97,11 +107,11 @@ def _client_context(choice: _Choice, own: str) -> ssl.SSLContext:
     context.check_hostname = choice.verify
     context.verify_mode = ssl.CERT_REQUIRED if choice.verify else ssl.CERT_NONE
     if choice.ca:
-        _trust(context, choice, choice.ca)
+        _trust(context, choice.ca)
     elif choice.verify:
         context.load_default_certs()
         if own:
-            _trust(context, choice, own)
+            _trust(context, own)
     return _finish(context, choice)
 
 
@@ -112,7 +122,7 @@ def _server_context(choice: _Choice) -> ssl.SSLContext:
     context.num_tickets = 1  # each is a record of its own; who resumes gets the next one
     if choice.ca:
         context.verify_mode = ssl.CERT_REQUIRED
-        _trust(context, choice, choice.ca)
+        _trust(context, choice.ca)
     return _finish(context, choice)
 
 
@@ -131,11 +141,11 @@ def _finish(context: ssl.SSLContext, choice: _Choice) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, choice: _Choice, path: str) -> None:
+def _trust(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(cafile=path)
     except OSError as error:  # ssl.SSLError is one
-        raise _unusable(choice.address, path, "there is no certificate in it") from error
+        raise _Unusable(path, "there is no certificate in it") from error
 
 
 def _show(context: ssl.SSLContext, choice: _Choice) -> None:
@@ -146,20 +156,16 @@ def _show(context: ssl.SSLContext, choice: _Choice) -> None:
             reason = f"the certificate in {choice.cert!r} belongs to another key"
         else:
             reason = f"there is no certificate in {choice.cert!r}, or no key"
-        raise _unusable(choice.address, choice.key, reason) from error
+        raise _Unusable(choice.key, reason) from error
     except ValueError as error:
-        raise _unusable(choice.address, choice.key, "it is locked with a password") from error
+        raise _Unusable(choice.key, "it is locked with a password") from error
     except OSError as error:
-        raise _unusable(choice.address, choice.key, (error.strerror or str(error)).lower()) from error
+        raise _Unusable(choice.key, (error.strerror or str(error)).lower()) from error
 
 
 def _no_password() -> str:
     """OpenSSL would ask the terminal, in the middle of everything."""
     raise ValueError
-
-
-def _unusable(address: object, path: str, reason: str) -> AddressError:
-    return AddressError(str(address), f"the file {path!r} cannot be used: {reason}")
 
 
 # ── the user's own authority ──────────────────────────────────────────────────────────────────────────────
