@@ -230,9 +230,9 @@ class Buffered(Channel):
         """
         looked = 0
         while (found := self._ahead.find(delimiter, looked)) < 0:
-            if len(self._ahead) > max_bytes:
+            looked = max(0, len(self._ahead) - len(delimiter) + 1)  # the rest may be the delimiter's beginning
+            if looked > max_bytes:
                 raise LimitExceeded(f"what comes before {delimiter!r}", max_bytes)
-            looked = max(0, len(self._ahead) - len(delimiter) + 1)
             self._ahead += await self.channel.receive()
         if found > max_bytes:
             raise LimitExceeded(f"what comes before {delimiter!r}", max_bytes)
