@@ -12,7 +12,8 @@ Short forms: `tls://` is `tls+tcp://`, `ws://` is `ws+tcp://`, `wss://` is `ws+t
 and `9000` are loopback TCP; the host `*` is every interface. Options follow as a query, each for one layer of the
 address (`OPTIONS` below): `tls://host:443?verify=off&alpn=h2`. Only `exec:` has none, because a command may hold any
 character. With a `ws` wrap over `host:port` the path, and what in the query is not an option of ours, is the
-WebSocket's resource.
+WebSocket's resource. Everywhere but in a command a percent sign and two hexadecimal digits stand for a byte (RFC 3986
+§2.1).
 
 An `Address` is inert: it opens nothing and resolves nothing. `str()` gives the shortest form, and parsing that
 gives the same address again.
@@ -21,9 +22,10 @@ gives the same address again.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote_to_bytes
 
 from tincans.errors import AddressError
 from tincans.limits import HOST_CHARACTERS, UNIX_PATH_BYTES
@@ -34,6 +36,7 @@ PLACES = (*NETWORK, *_LOCAL)
 WRAPS = ("tls", "ws")
 
 _SHORT = {"tls": ("tls",), "ws": ("ws",), "wss": ("ws", "tls")}
+_NAMES = (*PLACES, *_SHORT)
 _SCHEMES = {wraps: scheme for scheme, wraps in _SHORT.items()}
 _DEFAULT_PORT = {"ws": 80, "wss": 443}
 
@@ -70,6 +73,11 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "idle": (("udp",), "seconds without a datagram after which a peer's channel ends"),
     "mode": (("unix",), "the socket file's permissions, in octal"),
 }
+
+#: What is printed as it is: in a path or an option's value what the query does not need, in a resource all of ASCII.
+_PATH_SAFE = "/@:+,=~!$'()*;"
+_VALUE_SAFE = "/:,@*[]+"
+_RESOURCE_SAFE = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
@@ -122,7 +130,7 @@ class Address(NamedTuple):
         """Whether only this machine can reach it."""
         if self.scheme not in NETWORK:
             return True
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return self.host in ("localhost", "::1") or re.fullmatch(r"127\.[0-9.]+", self.host) is not None
 
     def __str__(self) -> str:
         return _print(self)
@@ -138,17 +146,22 @@ def _print(address: Address) -> str:
     if scheme in NETWORK:
         text = _print_network(address)
     elif scheme == "unix" and address.path.startswith("/"):
-        text = _prefix(wraps, "unix://") + quote(address.path, safe="/@:+,=~!$'()*;")
+        text = _prefix(wraps, "unix://") + _quoted(address.path, _PATH_SAFE)
     else:
-        text = _prefix(wraps, f"{scheme}:") + quote(address.path, safe="/@:+,=~!$'()*;")
+        text = _prefix(wraps, f"{scheme}:") + _quoted(address.path, _PATH_SAFE)
     if address.options:
         joint = "&" if "?" in address.resource else "?"
-        text += joint + urlencode(address.options, safe="/:,@*[]+", quote_via=quote)
+        text += joint + "&".join(f"{name}={_quoted(value, _VALUE_SAFE)}" for name, value in address.options)
     return text
 
 
 def _prefix(wraps: tuple[str, ...], place: str) -> str:
     return "+".join((*wraps, place))
+
+
+def _quoted(text: str, safe: str) -> str:
+    """Percent-encoded; a byte that is not UTF-8, which a file's name may have, stands as a surrogate (PEP 383)."""
+    return quote(text, safe=safe, errors="surrogateescape")
 
 
 def _print_network(address: Address) -> str:
@@ -165,32 +178,37 @@ def _print_network(address: Address) -> str:
 
 
 def _parse(text: str) -> Address:
-    if not text or text != text.strip() or any(ord(c) < 32 for c in text):
+    if not text or text != text.strip() or re.search(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]", text):
         raise AddressError(text, "it is empty or has spaces around it or control characters in it", ":9000")
     match = re.match(r"([A-Za-z][A-Za-z0-9+]*):", text)
-    if match is None or (match[1].lower() not in _LOCAL and re.match(r"\d+($|[/?])", text[match.end() :])):
+    if match is None or _is_host_and_port(match[1].lower(), text[match.end() :]):
         return _parse_network(text, text, "tcp", ())
     wraps, scheme = _parse_scheme(text, match[1].lower())
     rest = text[match.end() :]
     if scheme in NETWORK:
         if not rest.startswith("//"):
-            example = "tcp://127.0.0.1:9000" if rest else _EXAMPLE[scheme]
+            example = _EXAMPLE[wraps[0] if wraps else scheme]
             raise AddressError(text, f"after {match[1]}: come two slashes, a host, a colon and a port", example)
         return _parse_network(text, rest[2:], scheme, wraps)
     return _parse_local(text, rest, scheme, wraps)
 
 
+def _is_host_and_port(before: str, after: str) -> bool:
+    """Whether what stands before the first colon is a host's name, as in `localhost:9000`, and not a scheme."""
+    return before not in _NAMES and "+" not in before and re.match(r"[0-9]+($|[/?])", after) is not None
+
+
 def _parse_scheme(text: str, prefix: str) -> tuple[tuple[str, ...], str]:
     """Split `ws+tls+tcp` into its wraps and its place, and spell out the short forms."""
     parts = prefix.split("+")
-    if parts[-1] in _SHORT and parts[-1] not in PLACES:
+    if parts[-1] in _SHORT:
         parts = [*parts[:-1], *_SHORT[parts[-1]], "tcp"]
     *wraps, scheme = parts
     for part in wraps:
         if part not in WRAPS:
             raise AddressError(text, f"{part!r} is not a wrap (there are {' and '.join(WRAPS)})", _EXAMPLE["tls"])
     if scheme not in PLACES:
-        near = get_close_matches(scheme, (*PLACES, *_SHORT), 1)
+        near = get_close_matches(scheme, _NAMES, 1)
         if near:
             raise AddressError(text, f"there is no scheme {scheme!r}, did you mean {near[0]!r}?")
         raise AddressError(text, f"there is no scheme {scheme!r}", _EXAMPLE["tcp"])
@@ -201,18 +219,18 @@ def _parse_scheme(text: str, prefix: str) -> tuple[tuple[str, ...], str]:
 
 def _parse_network(text: str, rest: str, scheme: str, wraps: tuple[str, ...]) -> Address:
     example = _EXAMPLE[wraps[0] if wraps else scheme]
-    split = re.match(r"([^/?]*)([^?]*)(?:\?(.*))?$", rest, re.DOTALL)
-    assert split is not None
-    authority, resource, query = split[1], split[2], split[3] or ""
+    before, mark, query = rest.partition("?")
+    authority, slash, path = before.partition("/")
+    resource = slash + path
     if resource and wraps[:1] != ("ws",):
         if resource != "/":
             raise AddressError(text, f"{resource!r} is a path, and only ws:// and wss:// have one", example)
         resource = ""
-    options, unknown = _parse_options(text, query, scheme, wraps)
+    options, unknown = _parse_options(text, query.split("&") if mark else (), scheme, wraps)
     if unknown:
         resource = (resource or "/") + "?" + "&".join(unknown)
     host, port = _parse_authority(text, authority, _default_port(scheme, wraps), example)
-    return Address(scheme, host, port, "", wraps, resource, options)
+    return Address(scheme, host, port, "", wraps, _quoted(resource, _RESOURCE_SAFE), options)
 
 
 def _default_port(scheme: str, wraps: tuple[str, ...]) -> int | None:
@@ -247,10 +265,9 @@ def _checked_six(text: str, host: str) -> str:
     from ipaddress import IPv6Address
 
     try:
-        IPv6Address(host)
+        return str(IPv6Address(host))
     except ValueError:
         raise AddressError(text, f"{host!r} is not an IPv6 address", "tcp://[::1]:9000") from None
-    return host.lower() if "%" not in host else host
 
 
 def _checked_host(text: str, host: str, example: str) -> str:
@@ -278,14 +295,9 @@ def _parse_local(text: str, rest: str, scheme: str, wraps: tuple[str, ...]) -> A
         if not rest.strip():
             raise AddressError(text, "it has no command", _EXAMPLE["exec"])
         return Address(scheme, path=rest, wraps=wraps)
-    body, _, query = rest.partition("?")
-    options, unknown = _parse_options(text, query, scheme, wraps)
-    if unknown:  # pragma: no cover - _parse_options refuses them where there is no resource
-        raise AddressError(text, f"there is no option {unknown[0]!r}")
-    try:
-        path = unquote(body, errors="strict")
-    except UnicodeDecodeError:
-        raise AddressError(text, "its path is not UTF-8", _EXAMPLE[scheme]) from None
+    body, mark, query = rest.partition("?")
+    options, _ = _parse_options(text, query.split("&") if mark else (), scheme, wraps)
+    path = _unquoted(body)
     if scheme == "unix":
         path = _checked_unix_path(text, path)
     elif scheme == "stdio":
@@ -305,21 +317,29 @@ def _checked_unix_path(text: str, path: str) -> str:
         raise AddressError(text, "it has no path to a socket", _EXAMPLE["unix"])
     if "\0" in path:
         raise AddressError(text, "a path has no NUL in it; an abstract socket is written with @", "unix:@name")
-    if len(path.encode()) > UNIX_PATH_BYTES:
+    if len(_encoded(path)) > UNIX_PATH_BYTES:
         raise AddressError(text, f"a socket's path has at most {UNIX_PATH_BYTES} bytes", _EXAMPLE["unix"])
     return path
 
 
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _unquoted(text: str) -> str:
+    return unquote_to_bytes(_encoded(text)).decode("utf-8", "surrogateescape")
+
+
 def _parse_options(
-    text: str, query: str, scheme: str, wraps: tuple[str, ...]
+    text: str, pairs: Iterable[str], scheme: str, wraps: tuple[str, ...]
 ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Our options, and the pairs that belong to a WebSocket's resource instead, as they were written."""
     layers = {scheme, *wraps}
     resource = wraps[:1] == ("ws",) and scheme in NETWORK
     options: dict[str, str] = {}
     unknown: list[str] = []
-    for pair in query.split("&") if query else ():
-        name, value = (parse_qsl(pair, keep_blank_values=True) or [("", "")])[0]
+    for pair in pairs:
+        name, value = map(_unquoted, pair.partition("=")[::2])
         known = OPTIONS.get(name)
         if known is not None and layers.intersection(known[0]):
             if name in options:
@@ -327,6 +347,8 @@ def _parse_options(
             options[name] = _checked_option(text, name, value)
         elif resource:
             unknown.append(pair)
+        elif not pair:
+            pass
         elif known is not None:
             raise AddressError(text, f"the option {name!r} is for {' and '.join(known[0])} only")
         else:
