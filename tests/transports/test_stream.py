@@ -13,7 +13,7 @@ import pytest
 from tincans.address import Address
 from tincans.channel import Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
-from tincans.limits import ACCEPTS_A_TURN, RECEIVE_BYTES
+from tincans.limits import ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.tasks import spawn
 from tincans.testing import check_channel
 from tincans.transports import dial, listen
@@ -239,3 +239,22 @@ run(main())
 def test_running_out_of_descriptors_is_survived() -> None:
     done = subprocess.run([sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, timeout=20)
     assert (done.stdout, done.stderr) == ("survived True\n", "")
+
+
+async def test_others_have_a_turn_while_one_is_quick() -> None:
+    near, far = pair(room=1 << 20)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with near, far:
+        ticking = spawn(other())
+        for count in range(1, CHUNKS_A_TURN + 2):
+            near.socket.send(bytes(RECEIVE_BYTES))
+            await far.receive()
+            assert (turns > 0) is (count > CHUNKS_A_TURN)
+        ticking.cancel()

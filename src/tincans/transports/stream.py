@@ -27,7 +27,7 @@ from typing import Any
 from tincans.address import Address
 from tincans.channel import Buffer, Channel, Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, ChannelError, EndOfStream
-from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES
+from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES
 
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, for no time, so close(2) resets
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -37,7 +37,7 @@ class SocketChannel(Channel):
     """A connected, non-blocking stream socket as a channel; it owns the socket."""
 
     __slots__ = (
-        "_ahead", "_broken", "_closed", "_emptied", "_ended", "_loop", "_peer", "_reader", "_registered",
+        "_ahead", "_broken", "_closed", "_emptied", "_ended", "_loop", "_peer", "_reader", "_registered", "_row",
         "_said_eof", "_where", "_writer", "socket",
     )  # fmt: skip
 
@@ -55,6 +55,7 @@ class SocketChannel(Channel):
         self._writer: asyncio.Future[None] | None = None
         self._registered = False  # for reading, with the loop
         self._emptied = False  # the last receive found less than it had room for
+        self._row = 0  # receives since others had a turn
         self._ended = False  # the other side has
         self._said_eof = False
         self._closed = False
@@ -80,17 +81,18 @@ class SocketChannel(Channel):
     # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def receive(self) -> bytes:
-        data = self._ahead
-        if data is not None:
-            self._ahead = None
-            return data
         if self._reader is not None:
             raise ChannelBusy("receiving")
-        while True:
+        if self._row >= CHUNKS_A_TURN:  # a quick sender never makes us wait: let others have their turn
+            self._row = 0
+            await asyncio.sleep(0)
+        while (data := self._ahead) is None:
             if not self._emptied and (data := self._take()):
+                self._row += 1
                 return data
             if self._ended or self._closed or self._broken:
                 raise self._why_not()
+            self._row = 0
             self._reader = self._loop.create_future()
             if not self._registered:
                 self._loop.add_reader(self.socket, self._on_readable)
@@ -99,10 +101,8 @@ class SocketChannel(Channel):
                 await self._reader
             finally:
                 self._reader = None
-            data = self._ahead
-            if data is not None:
-                self._ahead = None
-                return data
+        self._ahead = None
+        return data
 
     def _take(self) -> bytes | None:
         """What is there now, at most RECEIVE_BYTES of it; None if nothing is, or nothing ever will be."""

@@ -18,6 +18,7 @@ the goodbye out. Whoever cares whether the words may have been cut finds the fac
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import threading
 from abc import abstractmethod
@@ -25,7 +26,7 @@ from collections.abc import Mapping
 
 from tincans.channel import Buffer, Channel, Turn
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
-from tincans.limits import RECEIVE_BYTES
+from tincans.limits import CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.transports.stream import describe
 from tincans.transports.tls_context import NamedObject, NamedSocket
 from tincans.transports.tls_facts import facts_of
@@ -48,8 +49,8 @@ class TlsChannel(Channel):
     """The part of both engines that knows TLS and no input or output."""
 
     __slots__ = (
-        "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_said_eof", "_sending",
-        "_stuck", "_tls", "_torn", "_truncated", "first", "local", "remote",
+        "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_row", "_said_eof",
+        "_sending", "_stuck", "_tls", "_torn", "_truncated", "first", "local", "remote",
     )  # fmt: skip
 
     def __init__(self, tls: Tls, below: Channel, below_facts: Mapping[str, str]) -> None:
@@ -62,6 +63,7 @@ class TlsChannel(Channel):
         self._receiving, self._sending = Turn("receiving"), Turn("sending")
         self._ahead = b""  # decrypted, and not asked for yet
         self._emptied = False  # the last read found nothing more
+        self._row = 0  # receives since others had a turn
         self._stuck = False  # the last read had to write first (a key update), and could not
         self._end: ChannelError | None = None  # what a receive says once everything was received
         self._truncated = False
@@ -85,13 +87,21 @@ class TlsChannel(Channel):
                 if self._closed:
                     raise ChannelClosed
                 if not (self._ahead or self._emptied or self._end):
-                    self._ahead = self._take()
+                    await self._give_way()
+                    self._ahead = self._ahead or self._take()
                 if data := self._ahead:
                     self._ahead = b""
                     return data
                 if self._end is not None:
                     raise _again(self._end)
                 await self._more()
+
+    async def _give_way(self) -> None:
+        """Let others have their turn where a quick sender never makes us wait."""
+        self._row += 1
+        if self._row > CHUNKS_A_TURN:
+            self._row = 0
+            await asyncio.sleep(0)
 
     def _take(self) -> bytes:
         """What can be decrypted now, of as many records as there are up to RECEIVE_BYTES; empty if nothing can."""
