@@ -10,7 +10,7 @@ A listening address with a path answers that path alone. A browser that only loo
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -63,28 +63,18 @@ class _Offer(NamedTuple):
 
 def client_wrap(address: Address) -> Wrap:
     """The caller's handshake. Raises `HandshakeFailed` with what the other side said instead."""
-    offer = _Offer.of(address)
-
-    async def wrap(channel: Channel) -> Channel:
-        try:
-            return await _call(channel, offer)
-        except HandshakeFailed:
-            await channel.aclose()
-            raise
-        except BaseException:
-            channel.abort()
-            raise
-
-    return wrap
+    return _wrap(_call, _Offer.of(address))
 
 
 def server_wrap(address: Address) -> Wrap:
     """The handshake of the one who is called. Raises `HandshakeFailed` once the caller has its answer."""
-    offer = _Offer.of(address)
+    return _wrap(_answer, _Offer.of(address))
 
+
+def _wrap(shake_hands: Callable[[Channel, _Offer], Awaitable[Channel]], offer: _Offer) -> Wrap:
     async def wrap(channel: Channel) -> Channel:
         try:
-            return await _answer(channel, offer)
+            return await shake_hands(channel, offer)
         except HandshakeFailed:
             await channel.aclose()
             raise
