@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import random
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from hearing import Heard, Hearing
 from tincans.channel import Buffer, Channel, Side, Traits
 from tincans.conversation import How, Kind, Opening
 from tincans.errors import ChannelBroken, ChannelClosed, EndOfStream, LimitExceeded, RemoteProtocolError
-from tincans.limits import DATAGRAM_BYTES, MEMORY_BYTES, RECEIVE_BYTES
+from tincans.limits import DATAGRAM_BYTES, DRAIN_SECONDS, MEMORY_BYTES, RECEIVE_BYTES
 from tincans.pump import pump
 from tincans.recording import Outcome
 from tincans.tasks import spawn
@@ -345,3 +346,7 @@ async def test_a_message_too_long_for_the_other_side_ends_it() -> None:
     pumping = spawn(pump(near, Small(far, LimitExceeded("a datagram", DATAGRAM_BYTES))))
     await client.send(b"x")
     assert await pumping == (How.RESET, CLIENT, f"a datagram is longer than {DATAGRAM_BYTES} bytes")
+
+
+def test_the_grace_is_the_limit_s_unless_told_otherwise() -> None:
+    assert inspect.signature(pump).parameters["drain"].default == DRAIN_SECONDS

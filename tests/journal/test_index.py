@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,3 +181,17 @@ def test_extents_that_follow_each_other_are_one() -> None:
     assert joined([a, b, c, Extent(1, 1, 20, 1, 0, 0), Extent(1, 2, 21, 1, 0, 0)]) == [
         Extent(1, 1, 0, 15, 4, 6), c, Extent(1, 1, 20, 1, 0, 0), Extent(1, 2, 21, 1, 0, 0),
     ]  # fmt: skip
+
+
+def test_it_waits_for_another_writer_as_long_as_the_limit_says(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "JOURNAL_BUSY_SECONDS", 0.03)
+    index, somebody = Index(folder), sqlite3.connect(folder.index, isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    with pytest.raises(sqlite3.OperationalError, match="locked"), index.transaction():
+        pass
+    assert 0.02 <= time.monotonic() - begun < 2
+    somebody.close()
+    with index.transaction():
+        pass
+    index.close()

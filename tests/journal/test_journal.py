@@ -9,9 +9,10 @@ import pytest
 from tincans.channel import Side
 from tincans.conversation import Conversation, Dropped, How, Kind, Opened
 from tincans.errors import JournalError
-from tincans.journal import ALL, FORGOTTEN, Filter, beginning, default_folder, open_journal
+from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, beginning, default_folder, open_journal
 from tincans.journal.memory import MemoryJournal
 from tincans.journal.sqlite import SqliteJournal
+from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
 
 
 @pytest.mark.parametrize("form", ["{}", "sqlite:{}"])
@@ -93,3 +94,7 @@ def test_a_beginning_that_was_dropped_is_told_from_what_is_known() -> None:
     assert isinstance(opened, Opened)
     assert Conversation.from_opened(opened).client == CONVERSATION.client
     assert dropped == [Dropped(conversation=1, at=100, side=Side.SERVER, count=7, reason=FORGOTTEN)]
+
+
+def test_without_bounds_of_ones_own_it_keeps_the_limits() -> None:
+    assert Bounds() == Bounds(JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES, None)

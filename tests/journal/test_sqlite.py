@@ -17,7 +17,7 @@ from tincans.conversation import Closed, Dropped, Entry, How, Kind, Opened, Open
 from tincans.errors import JournalError, NoSuchConversation
 from tincans.journal import FORGOTTEN, Bounds, Journal, open_journal
 from tincans.journal.sqlite import DAMAGED, SqliteJournal
-from tincans.limits import JOURNAL_READ_BYTES
+from tincans.limits import FLUSH_SECONDS, FOLLOW_SECONDS, JOURNAL_READ_BYTES
 from tincans.testing import check_journal
 
 OPENING = Opening(kind=Kind.RELAY, client="tcp://127.0.0.1:1", server="tcp://127.0.0.1:2")
@@ -242,4 +242,23 @@ async def test_who_is_not_there_cannot_be_followed(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j")
     with pytest.raises(NoSuchConversation):
         await anext(journal.follow(1))
+    await journal.aclose()
+
+
+async def test_who_follows_looks_as_often_as_the_limit_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = open_journal(tmp_path / "j")
+    tap = journal.begin(OPENING)
+    await journal.flush()
+    pauses: list[float] = []
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            tap.closed(How.FINISHED)
+            await journal.flush()
+
+    monkeypatch.setattr("tincans.journal.sqlite.asyncio.sleep", note)
+    assert [type(entry) async for entry in journal.follow(1)] == [Opened, Closed]
+    assert pauses == [FOLLOW_SECONDS] * 3
+    assert FLUSH_SECONDS + FOLLOW_SECONDS < 0.1, "the contract of Journal.follow"
     await journal.aclose()

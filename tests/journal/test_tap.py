@@ -10,7 +10,7 @@ from tincans.journal.folder import Folder
 from tincans.journal.segments import HEADER
 from tincans.journal.tap import DEAF, Batch, Piped, SegmentTap, clean, piece_size
 from tincans.journal.writer import Writer
-from tincans.limits import LARGE_BYTES, PIPE_BYTES
+from tincans.limits import HURRY_BYTES, LARGE_BYTES, PIPE_BYTES
 
 OPENED = Opened(conversation=1, at=1, kind=Kind.RELAY, client="a", server="b")
 
@@ -122,3 +122,13 @@ def test_the_deaf_tap_takes_everything_and_keeps_nothing() -> None:
     assert DEAF.number == 0
     assert not isinstance(DEAF, BulkTap)
     assert Opening(kind=Kind.LISTEN, client="a", server="b").number == DEAF.number
+
+
+def test_one_byte_more_than_may_wait_hurries_the_writer(tmp_path: Path) -> None:
+    one, writer = tap(tmp_path, unwritten=2 * HURRY_BYTES)
+    one.said(Side.CLIENT, bytes(HURRY_BYTES - writer.unwritten - 2 * HEADER.size))
+    one.said(Side.CLIENT, b"")
+    assert writer.unwritten == HURRY_BYTES
+    assert not writer._hurry
+    one.said(Side.CLIENT, b"x")
+    assert writer._hurry

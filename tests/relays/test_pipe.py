@@ -13,7 +13,7 @@ import pytest
 from hearing import Heard, Hearing
 from tincans.channel import Side
 from tincans.conversation import Kind, Opening
-from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS
+from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS, ROOM_BYTES
 from tincans.relays.pipe import Pipe
 from tincans.relays.plumbing import Plumbing
 
@@ -230,3 +230,11 @@ async def test_what_the_target_does_not_take_waits_its_turn(bulk: bool) -> None:
                 pass
         assert heard == sent
         assert await b.carry(b"and on") == b"and on"
+
+
+async def test_one_byte_more_than_the_room_holds_is_a_second_piece() -> None:
+    heard = Hearing().begin(OPENING)
+    with bench(heard) as b:
+        data = os.urandom(ROOM_BYTES + 1)
+        assert await b.carry(data) == data
+    assert [len(piece) for _, piece in heard.pieces] == [ROOM_BYTES, 1]

@@ -272,3 +272,19 @@ async def test_a_signal_to_who_has_left_is_no_error() -> None:
     channel.abort()
     with pytest.raises(ChannelError):
         await channel.receive()
+
+
+async def test_nobody_waits_longer_than_the_limit_for_the_kernel_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process in the middle of a system call that cannot be interrupted; here its SIGKILL is held back."""
+    for name in ("PROCESS_POLITE_SECONDS", "PROCESS_TERM_SECONDS", "PROCESS_KILL_SECONDS"):
+        monkeypatch.setattr(process, name, 0.02)
+    channel = await start("trap '' TERM; echo ready; while :; do sleep 1000; done")
+    await channel.receive()
+    with monkeypatch.context() as held:
+        held.setattr(os, "killpg", lambda *_: None)
+        async with asyncio.timeout(5):
+            await channel.aclose()
+    assert "process.status" not in channel.facts
+    os.killpg(int(channel.facts["process.id"]), signal.SIGKILL)
+    await channel.exited()
+    assert channel.facts["process.status"] == "SIGKILL"

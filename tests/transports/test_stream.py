@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -13,11 +14,11 @@ import pytest
 from tincans.address import Address
 from tincans.channel import Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
-from tincans.limits import ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES
+from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.tasks import spawn
 from tincans.testing import check_channel
-from tincans.transports import dial, listen
-from tincans.transports.stream import SocketChannel, address_of, describe
+from tincans.transports import dial, listen, stream
+from tincans.transports.stream import SocketChannel, SocketListener, address_of, describe
 
 
 def pair(*, room: int = 0) -> tuple[SocketChannel, SocketChannel]:
@@ -258,3 +259,40 @@ async def test_others_have_a_turn_while_one_is_quick() -> None:
             await far.receive()
             assert (turns > 0) is (count > CHUNKS_A_TURN)
         ticking.cancel()
+
+
+# ── how long it waits ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_unread_words_are_drained_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "LINGER_SECONDS", 0.03)
+    loop = asyncio.get_running_loop()
+    near, far = await tcp_pair()
+    async with near:
+        await near.send(b"nobody reads this, and the other side does not end")
+        begun = loop.time()
+        await far.aclose()
+        assert 0.025 <= loop.time() - begun < 1
+
+
+class Exhausted(socket.socket):
+    """A listening socket whose process has no descriptor left the first time."""
+
+    tried: tuple[float, ...] = ()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.tried += (asyncio.get_running_loop().time(),)
+        if len(self.tried) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_a_listener_without_descriptors_rests_as_long_as_the_limit_says() -> None:
+    sock = Exhausted()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen()
+    sock.setblocking(False)
+    where = address_of(sock.family, sock.getsockname())
+    async with SocketListener([sock], where) as listener, await dial(where), await listener.accept():
+        first, second, *_ = sock.tried
+        assert 0.9 * ACCEPT_REST <= second - first < 1
