@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import trustme
 
-from running import port_of, program, start
+from running import PATIENCE, port_of, program, start
 from tincans import transports
 from tincans.address import Address
 from tincans.certificates import Authority, Leaf, make_leaf
@@ -228,8 +228,9 @@ async def echoing(where: Address) -> AsyncIterator[tuple[Address, list[dict[str,
         async for channel in listener:
             facts.append(dict(channel.facts))
             async with channel:
-                async for piece in channel:
-                    await channel.send(piece)
+                with suppress(ChannelBroken):  # a client that is ended in mid-sentence
+                    async for piece in channel:
+                        await channel.send(piece)
 
     async with await transports.listen(where) as listener:
         serving = spawn(serve())
@@ -247,7 +248,8 @@ async def s_client(to: Address, leaf: Leaf, *options: str, said: bytes = b"hello
     assert client.stdin is not None
     assert client.stdout is not None
     client.stdin.write(said)
-    heard = await client.stdout.readexactly(len(said))
+    async with asyncio.timeout(PATIENCE):
+        heard = await client.stdout.readexactly(len(said))
     client.stdin.close()
     client.terminate()
     await client.wait()
