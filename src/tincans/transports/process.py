@@ -17,7 +17,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from typing import IO
+from contextlib import ExitStack
 
 from tincans.address import Address
 from tincans.channel import Channel, Listener
@@ -131,32 +131,33 @@ async def spawn_process(command: str, env: Mapping[str, str] | None = None) -> P
 
 
 def _spawn(command: str, env: Mapping[str, str], address: Address) -> ProcessChannel:
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=env,
-        start_new_session=True,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        return ProcessChannel(process, _FileEnd(process.stdout), _FileEnd(process.stdin), address)
-    except BaseException:  # no descriptor is left for the pidfd
-        os.killpg(process.pid, signal.SIGKILL)
-        with process:  # closes its files and reaps it
+    with ExitStack() as theirs, ExitStack() as ours:  # Popen's own pipes are left open where descriptors run out
+        stdin, sink = _pipe(theirs, ours)
+        source, stdout = _pipe(ours, theirs)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command], stdin=stdin, stdout=stdout, env=env, start_new_session=True
+        )
+        try:
+            channel = ProcessChannel(process, _end(source), _end(sink), address)
+        except BaseException:  # no descriptor is left for the pidfd
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             raise
+        ours.pop_all()  # the channel's now
+        return channel
 
 
-class _FileEnd(End):
-    """An end that somebody else opened as a file."""
+def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+    """A pipe, whose two ends the two close."""
+    reader, writer = os.pipe()
+    reads.callback(os.close, reader)
+    writes.callback(os.close, writer)
+    return reader, writer
 
-    __slots__ = ("_file",)
 
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file.fileno())
-        os.set_blocking(self.fd, False)
-        self._file = file
-
-    def close(self) -> None:
-        self._file.close()
+def _end(fd: int) -> End:
+    os.set_blocking(fd, False)
+    return End(fd)
 
 
 async def dial(address: Address, *, env: Mapping[str, str] | None = None) -> Channel:

@@ -30,7 +30,7 @@ from tincans.limits import CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.transports.stream import describe
 from tincans.transports.tls_context import NamedObject, NamedSocket
 from tincans.transports.tls_facts import facts_of
-from tincans.transports.tls_words import failure
+from tincans.transports.tls_words import failure, hung_up
 
 Tls = NamedSocket | NamedObject
 
@@ -122,7 +122,7 @@ class TlsChannel(Channel):
         return bytes(room[:count])
 
     def _ended_with(self, error: OSError) -> None:
-        if isinstance(error, ssl.SSLEOFError):
+        if hung_up(error):
             self._end, self._truncated = EndOfStream(), True
         elif isinstance(error, ssl.SSLZeroReturnError):  # what OpenSSL says once both sides have ended
             self._end = EndOfStream()
@@ -193,7 +193,7 @@ class TlsChannel(Channel):
 
 
 def broken(error: OSError) -> ChannelBroken:
-    if isinstance(error, ssl.SSLEOFError):
+    if hung_up(error):
         return ChannelBroken()
     return ChannelBroken(failure(error) if isinstance(error, ssl.SSLError) else describe(error))
 

@@ -61,12 +61,17 @@ def quoted(said: bytes) -> str:
     return repr(said[:QUOTED_BYTES].partition(b"\n")[0].rstrip(b"\r").decode("latin-1"))
 
 
+def hung_up(error: OSError) -> bool:
+    """Whether the stream below ended without TLS' goodbye; before CPython 3.11.4 that was no class of its own."""
+    return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", "") == "UNEXPECTED_EOF_WHILE_READING"
+
+
 def failure(error: ssl.SSLError, first: bytes = b"") -> str:
     """Why a handshake, or a channel after it, failed; who spoke something else is quoted from its `first` bytes."""
-    hung_up = isinstance(error, ssl.SSLEOFError)
-    if first and first[0] not in _RECORD_TYPES and (hung_up or error.reason in _NO_TLS):
+    gone = hung_up(error)
+    if first and first[0] not in _RECORD_TYPES and (gone or error.reason in _NO_TLS):
         return f"the other side does not speak TLS: it said {quoted(first)}"
-    if hung_up:
+    if gone:
         return _REASONS["UNEXPECTED_EOF_WHILE_READING"]
     if error.reason in _NO_TLS:
         return "the other side does not speak TLS"
