@@ -96,3 +96,11 @@ def test_run_returns_what_main_returned_and_raises_what_it_raised() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run(crash(), debug=False)
+
+
+async def test_whoever_waits_is_woken_once_and_nobody_is_no_error() -> None:
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    tasks.wake(waiter)
+    tasks.wake(waiter)
+    tasks.wake(None)
+    await waiter

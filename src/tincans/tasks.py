@@ -1,4 +1,4 @@
-"""Tasks and loops: the one place that starts either.
+"""Tasks and loops: the one place that starts either, and how one that waits for the loop is woken.
 
 `asyncio` keeps only a weak reference to a task and prints a crash when it is collected, or never. `spawn` keeps
 the task until it is done and hands its crash to the loop's exception handler at once. `run` gives a coroutine
@@ -33,6 +33,12 @@ def spawn(coroutine: Coroutine[Any, Any, T], *, name: str | None = None, keep: b
 
 def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
+
+
+def wake(waiter: asyncio.Future[None] | None) -> None:
+    """Let whoever waits for this future, if anybody does, look again."""
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

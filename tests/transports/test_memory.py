@@ -12,7 +12,7 @@ from tincans.errors import AddressInUse, ChannelBroken, ChannelBusy, ChannelClos
 from tincans.limits import MEMORY_BYTES, MEMORY_MESSAGES
 from tincans.tasks import spawn
 from tincans.testing import check_channel
-from tincans.transports import dial, listen, memory
+from tincans.transports import callers, dial, listen, memory
 from tincans.transports.memory import memory_pair
 
 NAME = Address.parse("memory:test")
@@ -78,7 +78,7 @@ async def test_closing_wakes_who_accepts_and_only_one_may() -> None:
 
 
 async def test_one_caller_more_than_may_wait_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "BACKLOG", 2)
+    monkeypatch.setattr(callers, "BACKLOG", 2)
     async with await listen(NAME) as listener:
         for _ in range(2):
             await dial(NAME)

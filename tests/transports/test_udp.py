@@ -21,7 +21,7 @@ from tincans.errors import (
 from tincans.limits import UDP_IDLE_SECONDS
 from tincans.tasks import spawn
 from tincans.testing import check_channel
-from tincans.transports import dial, listen, udp
+from tincans.transports import callers, dial, listen, udp
 from tincans.transports.datagrams import UdpChannel
 
 ANY = Address("udp", "127.0.0.1")
@@ -136,7 +136,7 @@ async def test_closing_wakes_who_accepts_and_only_one_may() -> None:
 
 
 async def test_one_peer_more_than_may_wait_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(udp, "BACKLOG", 2)
+    monkeypatch.setattr(callers, "BACKLOG", 2)
     async with await listen(ANY) as listener:
         assert isinstance(listener, udp.UdpListener)
         clients = [await dial(listener.address) for _ in range(3)]

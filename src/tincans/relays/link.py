@@ -60,11 +60,6 @@ class SocketLink:
             for sock in (self._client, self._server):
                 finish(sock)
 
-    @property
-    def carried(self) -> int:
-        """Bytes carried in both directions: whether it changes tells an idle link."""
-        return self._pipes[0].count + self._pipes[1].count
-
     # ── what the pipes tell ───────────────────────────────────────────────────────────────────────────────
 
     def ended(self, side: Side) -> None:

@@ -31,6 +31,7 @@ from tincans.limits import (
     DATAGRAMS_A_TURN,
     DATAGRAMS_QUEUED,
 )
+from tincans.tasks import wake
 from tincans.transports.stream import describe
 
 DATAGRAMS = Traits(boundaries=True, half_close=False, reliable=False)
@@ -325,9 +326,3 @@ _INFO = {
         socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, socket.IPV6_PKTINFO, struct.Struct("=16sI"), (b"", 0), 0
     ),
 }
-
-
-def wake(waiter: asyncio.Future[None] | None) -> None:
-    """Let whoever waits look again."""
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)

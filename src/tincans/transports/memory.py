@@ -19,12 +19,13 @@ from tincans.errors import (
     AddressInUse,
     CannotHalfClose,
     ChannelBroken,
-    ChannelBusy,
     ChannelClosed,
     ConnectionRefused,
     EndOfStream,
 )
-from tincans.limits import BACKLOG, MEMORY_BYTES, MEMORY_MESSAGES
+from tincans.limits import MEMORY_BYTES, MEMORY_MESSAGES
+from tincans.tasks import wake
+from tincans.transports.callers import Callers
 
 _names = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, "MemoryListener"]]()
 _callers = count(1)
@@ -53,7 +54,7 @@ class _Direction:
         piece = bytes(rest if self._boundaries else rest[:room])
         self._pieces.append(piece)
         self._held += len(piece)
-        _wake(self.reader)
+        wake(self.reader)
         return rest[len(piece) :] if len(piece) < len(rest) else None
 
     def take(self) -> bytes | None:
@@ -62,21 +63,21 @@ class _Direction:
             return None
         piece = self._pieces.popleft()
         self._held -= len(piece)
-        _wake(self.writer)
+        wake(self.writer)
         return piece
 
     def end(self, *, lost: bool = False) -> None:
         self.ended, self.lost = True, self.lost or lost
-        _wake(self.reader)
-        _wake(self.writer)
+        wake(self.reader)
+        wake(self.writer)
 
     def leave(self) -> None:
         """The reader leaves, and nobody will receive what is held."""
         self.unread = True
         self._pieces.clear()
         self._held = 0
-        _wake(self.reader)
-        _wake(self.writer)
+        wake(self.reader)
+        wake(self.writer)
 
 
 class MemoryChannel(Channel):
@@ -156,11 +157,6 @@ class MemoryChannel(Channel):
             self._out.writer = None
 
 
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
-
-
 def memory_pair(traits: Traits = STREAM, *, name: str = "pair") -> tuple[MemoryChannel, MemoryChannel]:
     """Two channels, client and server, whose ends are joined. `traits` chooses messages or a stream, half-close or not.
 
@@ -175,44 +171,32 @@ def memory_pair(traits: Traits = STREAM, *, name: str = "pair") -> tuple[MemoryC
 class MemoryListener(Listener):
     """The one who answers to a name in this loop."""
 
-    __slots__ = ("_callers", "_closed", "_taken", "_waiter", "address")
+    __slots__ = ("_callers", "_taken", "address")
 
     def __init__(self, address: Address, taken: dict[str, MemoryListener]) -> None:
         self.address = address
         self._taken = taken
-        self._callers = deque[MemoryChannel]()
-        self._waiter: asyncio.Future[None] | None = None
-        self._closed = False
+        self._callers: Callers[MemoryChannel] = Callers()
+
+    @property
+    def waiting(self) -> int:
+        """How many have called and were not accepted yet."""
+        return len(self._callers)
 
     def call(self, channel: MemoryChannel) -> bool:
         """Queue a caller; False where too many wait."""
-        if len(self._callers) >= BACKLOG:
+        if self._callers.full:
             return False
-        self._callers.append(channel)
-        _wake(self._waiter)
+        self._callers.add(channel)
         return True
 
     async def accept(self) -> Channel:
-        if self._waiter is not None:
-            raise ChannelBusy("accepting")
-        while not self._callers:
-            if self._closed:
-                raise ChannelClosed
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._callers.popleft()
+        return await self._callers.accept()
 
     async def aclose(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        del self._taken[self.address.path]
-        while self._callers:
-            self._callers.popleft().abort()
-        _wake(self._waiter)
+        if not self._callers.closed:
+            del self._taken[self.address.path]
+            self._callers.close()
 
 
 async def dial(address: Address) -> Channel:
@@ -222,7 +206,7 @@ async def dial(address: Address) -> Channel:
         raise ConnectionRefused(address, "nobody in this process listens on that name")
     client, server = memory_pair(name=address.path)
     if not listener.call(server):
-        raise ConnectionRefused(address, f"{BACKLOG} callers wait there already")
+        raise ConnectionRefused(address, f"{listener.waiting} callers wait there already")
     return client
 
 

@@ -16,6 +16,7 @@ from tincans.address import Address
 from tincans.channel import Buffer, Channel, Traits, Turn
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import CHUNKS_A_TURN, RECEIVE_BYTES
+from tincans.tasks import wake
 from tincans.transports.stream import describe
 
 
@@ -99,7 +100,7 @@ class PipeChannel(Channel):
     async def _readable(self) -> None:
         self._source.row = 0
         self._reader = self._loop.create_future()
-        self._loop.add_reader(self._source.fd, _wake, self._reader)
+        self._loop.add_reader(self._source.fd, wake, self._reader)
         try:
             await self._reader
         finally:
@@ -132,7 +133,7 @@ class PipeChannel(Channel):
     async def _writable(self) -> None:
         self._sink.row = 0
         self._writer = self._loop.create_future()
-        self._loop.add_writer(self._sink.fd, _wake, self._writer)
+        self._loop.add_writer(self._sink.fd, wake, self._writer)
         try:
             await self._writer
         finally:
@@ -163,15 +164,10 @@ class PipeChannel(Channel):
         self._closed = True
         if self._reader is not None:
             self._loop.remove_reader(self._source.fd)
-            _wake(self._reader)
+            wake(self._reader)
         if self._writer is not None:
             self._loop.remove_writer(self._sink.fd)
-            _wake(self._writer)
+            wake(self._writer)
         self._source.close()
         if not self._said_eof:
             self._sink.close()
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

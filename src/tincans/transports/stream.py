@@ -28,6 +28,8 @@ from tincans.address import Address
 from tincans.channel import Buffer, Channel, Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES
+from tincans.tasks import wake
+from tincans.transports.resolve import network_address
 
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, for no time, so close(2) resets
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -169,7 +171,7 @@ class SocketChannel(Channel):
 
     async def _writable(self) -> None:
         self._writer = self._loop.create_future()
-        self._loop.add_writer(self.socket, _wake, self._writer)
+        self._loop.add_writer(self.socket, wake, self._writer)
         try:
             await self._writer
         finally:
@@ -240,8 +242,8 @@ class SocketChannel(Channel):
             self._loop.remove_writer(self.socket)
         self._closed = self._said_eof = self._emptied = True
         self._ahead = None
-        _wake(self._reader)
-        _wake(self._writer)
+        wake(self._reader)
+        wake(self._writer)
 
     @property
     def fresh(self) -> bool:
@@ -327,7 +329,7 @@ class SocketListener(Listener):
     def _on_callers(self) -> None:
         if self._waiter is None:
             self._unregister()  # nobody takes them now: let them wait in the kernel's queue
-        _wake(self._waiter)
+        wake(self._waiter)
 
     def _unregister(self) -> None:
         self._registered = False
@@ -344,12 +346,7 @@ class SocketListener(Listener):
                 os.unlink(self._remove)
             except FileNotFoundError:
                 pass
-        _wake(self._waiter)
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+        wake(self._waiter)
 
 
 # ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -378,8 +375,7 @@ def address_of(family: int, sockaddr: Any) -> Address:
     if family == socket.AF_UNIX:
         path = sockaddr if isinstance(sockaddr, str) else os.fsdecode(sockaddr or b"")
         return Address("unix", path="@" + path[1:] if path.startswith("\0") else path)
-    host, port = sockaddr[:2]
-    return Address("tcp", host.removeprefix("::ffff:") if "." in host else host, port)
+    return network_address("tcp", sockaddr)
 
 
 def _own_address(sock: socket.socket) -> Address:

@@ -19,7 +19,7 @@ from tincans.errors import (
     ListenForbidden,
 )
 from tincans.limits import ATTEMPT_DELAY, BACKLOG
-from tincans.tasks import spawn
+from tincans.tasks import spawn, wake
 from tincans.transports.resolve import resolve, resolve_bind
 from tincans.transports.stream import SocketChannel, SocketListener, describe
 
@@ -96,7 +96,7 @@ async def _connect(sock: socket.socket, sockaddr: Any) -> None:
     if code == errno.EALREADY:
         loop = asyncio.get_running_loop()
         answered = loop.create_future()
-        loop.add_writer(sock, _wake, answered)
+        loop.add_writer(sock, wake, answered)
         try:
             await answered
         finally:
@@ -104,11 +104,6 @@ async def _connect(sock: socket.socket, sockaddr: Any) -> None:
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _winner(task: asyncio.Task[socket.socket], done: set[asyncio.Task[socket.socket]]) -> socket.socket:

@@ -12,6 +12,7 @@ import socket
 import ssl
 
 from tincans.errors import ChannelClosed
+from tincans.tasks import wake
 from tincans.transports.stream import SocketChannel, reset
 from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import NamedSocket
@@ -111,7 +112,7 @@ class OverSocket(TlsChannel):
         if self._end or self._stuck:
             self._unregister()
         if self._ahead or self._end or self._stuck:
-            _wake(self._reader)
+            wake(self._reader)
 
     def _unregister(self) -> None:
         if self._registered:
@@ -137,7 +138,7 @@ class OverSocket(TlsChannel):
     def _on_writable(self) -> None:
         self._loop.remove_writer(self._fd)
         writer, self._writer = self._writer, None
-        _wake(writer)
+        wake(writer)
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,9 +204,4 @@ class OverSocket(TlsChannel):
         self._unregister()
         if self._writer is not None:
             self._on_writable()
-        _wake(self._reader)
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+        wake(self._reader)

@@ -8,16 +8,14 @@ what they keep for slow receivers: `datagrams.py`.
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections import deque
 from typing import Any
 
 from tincans.address import Address
 from tincans.channel import Channel, Listener
-from tincans.errors import ChannelBusy, ChannelClosed
-from tincans.limits import BACKLOG, UDP_IDLE_SECONDS
-from tincans.transports.datagrams import ONLY, BoundPort, ConnectedPort, EverywherePort, Pair, UdpChannel, wake
+from tincans.limits import UDP_IDLE_SECONDS
+from tincans.transports.callers import Callers
+from tincans.transports.datagrams import ONLY, BoundPort, ConnectedPort, EverywherePort, Pair, UdpChannel
 from tincans.transports.resolve import Found, network_address, resolve, resolve_bind
 from tincans.transports.tcp import connect_error, listen_error
 
@@ -25,52 +23,38 @@ from tincans.transports.tcp import connect_error, listen_error
 class UdpListener(Listener):
     """A bound socket and the peers that have not been accepted yet, at most BACKLOG of them."""
 
-    __slots__ = ("_callers", "_idle", "_port", "_waiter", "address")
+    __slots__ = ("_callers", "_idle", "_port", "address")
 
     def __init__(self, port: BoundPort, address: Address, idle: float) -> None:
         self.address = address
         self._idle = idle
-        self._callers = deque[UdpChannel]()
-        self._waiter: asyncio.Future[None] | None = None
+        self._callers: Callers[UdpChannel] = Callers()
         self._port: BoundPort | None = port
         port.welcome = self._newcomer
         port.users += 1
 
     def _newcomer(self, pair: Pair) -> UdpChannel | None:
         """A channel for a peer that is heard for the first time; None where too many wait to be accepted."""
-        if len(self._callers) >= BACKLOG or self._port is None:
+        if self._callers.full or self._port is None:
             return None
         place, called = pair
         here = self._port.socket.getsockname()
         local = network_address("udp", (_printed(called), here[1]) if called else here)
         channel = self._port.add(pair, local, network_address("udp", place), self._idle)
-        self._callers.append(channel)
-        wake(self._waiter)
+        self._callers.add(channel)
         return channel
 
     async def accept(self) -> Channel:
-        if self._waiter is not None:
-            raise ChannelBusy("accepting")
-        while not self._callers:
-            if self._port is None:
-                raise ChannelClosed
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        return self._callers.popleft()
+        return await self._callers.accept()
 
     async def aclose(self) -> None:
         """Take no new peers; those who were accepted talk on, through the same socket."""
         port, self._port = self._port, None
         if port is None:
             return
-        while self._callers:
-            self._callers.popleft().abort()
         port.welcome = None
+        self._callers.close()
         port.release()
-        wake(self._waiter)
 
 
 async def listen(address: Address, *, reuse_port: bool = False) -> Listener:
