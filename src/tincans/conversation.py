@@ -108,6 +108,15 @@ class Noted(_Entry, frozen=True, kw_only=True):
     text: str
 
 
+class Secured(_Entry, frozen=True, kw_only=True):
+    """From here on TLS protects what is said; tincans stands in its middle, so that the recording goes on plain.
+
+    `facts` are those of both handshakes, as in `Joined`.
+    """
+
+    facts: dict[str, str] = {}
+
+
 class Closed(_Entry, frozen=True, kw_only=True):
     """The conversation is over."""
 
@@ -116,7 +125,7 @@ class Closed(_Entry, frozen=True, kw_only=True):
     detail: str = ""
 
 
-Entry = Opened | Joined | Said | Ended | Dropped | Noted | Closed
+Entry = Opened | Joined | Said | Ended | Dropped | Noted | Secured | Closed
 
 
 # ── taps: what is told as it happens ──────────────────────────────────────────────────────────────────────
@@ -254,6 +263,8 @@ class Conversation(msgspec.Struct, kw_only=True):
                 self.dropped += count
             case Joined(far=far, server=server, facts=facts):
                 self.far, self.server = far, server
+                self.facts.update(facts)
+            case Secured(facts=facts):
                 self.facts.update(facts)
             case Noted(text=text):
                 self.notes = [*self.notes, text]

@@ -60,6 +60,17 @@ class UsageError(TincansError):
     exit_code = 2
 
 
+class NoSuchProtocol(TincansError):
+    """The protocols: http, websocket, tls, smtp, ftp, pop3, imap, irc, redis, postgresql, mqtt, dns, lines, raw; or a
+    class of yours as MODULE:CLASS."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name!r} is not a protocol" + (f": {reason}" if reason else ""))
+
+
 # ── getting a channel ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -201,6 +212,11 @@ class LimitExceeded(ChannelError):
 class RemoteProtocolError(ChannelError):
     """The other side broke the rules of the protocol; what it sent is in the recording."""
 
+    def __init__(self, reason: str, *, reply: bytes = b"", at: int = 0) -> None:
+        #: What is wrong, what a polite server answers before it closes, and where that is in what the side said.
+        self.reason, self.reply, self.at = reason, reply, at
+        super().__init__(reason)
+
 
 class LocalProtocolError(ChannelError):
     """This is a mistake in the calling program: the protocol does not allow that here."""
@@ -227,6 +243,16 @@ class RecordingIncomplete(JournalError):
     def __init__(self, missing: int) -> None:
         self.missing = missing
         super().__init__(f"{missing} bytes of it are not in the recording")
+
+
+class TinError(TincansError):
+    """tincans export ID --to FILE.tin shows what such a file looks like."""
+
+    exit_code = 2
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line, self.reason = line, reason
+        super().__init__(f"line {line}: {reason}")
 
 
 class NoSuchConversation(JournalError):

@@ -124,6 +124,16 @@ JOURNAL_RETRY_SECONDS = 1.0
 JOURNAL_CLOSE_SECONDS = 5.0
 JOURNAL_BUSY_SECONDS = 5.0
 
+#: What a decoder keeps of one side before it can tell the protocol: more than any greeting, less than a segment.
+GUESS_BYTES = 1024
+
+#: What one side said and nobody can read before the other has answered (what follows a pipelined DATA or STARTTLS): a
+#: full TCP window without scaling (RFC 9293 §3.1).
+HELD_BYTES = 64 * 1024
+
+#: One length-prefixed message that a recording shows whole: as much as one WebSocket message.
+MESSAGE_BYTES = 16 * 1024 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

@@ -155,7 +155,7 @@ def _hush() -> int:
 
 def _tell(error: Exception) -> int:
     """Print the sentence and the advice; gives the exit status."""
-    from tincans.cli.text import escape
+    from tincans.text import escape
 
     sentence, advice, status = _words(error)
     if not sentence.isprintable():  # peers choose some of its words

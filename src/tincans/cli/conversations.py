@@ -133,7 +133,7 @@ def _style(conversation: Conversation) -> str:
 
 
 def _row(conversation: Conversation, short: bool = False) -> tuple[str, ...]:
-    from tincans.cli.text import escape, human_bytes, human_seconds
+    from tincans.text import escape, human_bytes, human_seconds
 
     c = conversation
     return (
@@ -152,9 +152,9 @@ def _began(at: int, short: bool) -> str:
 
 def _ended(conversation: Conversation) -> str:
     """How it ended, and whether the recording has all of it."""
-    from tincans.cli.text import human_bytes
     from tincans.cli.transcript import ending
     from tincans.conversation import Closed
+    from tincans.text import human_bytes
 
     c = conversation
     if c.closed is None or c.how is None:

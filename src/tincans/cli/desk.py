@@ -20,7 +20,6 @@ import sys
 from typing import NamedTuple
 
 from tincans.channel import Buffer, Buffered, Channel, Side
-from tincans.cli.text import escape, hexdump
 from tincans.conversation import How
 from tincans.errors import (
     CannotHalfClose,
@@ -32,6 +31,7 @@ from tincans.errors import (
     UsageError,
 )
 from tincans.pump import pump
+from tincans.text import escape, hexdump
 from tincans.transports.stdio import StdioChannel
 
 _LONE_LF = re.compile(rb"(?<!\r)\n")

@@ -6,7 +6,7 @@ import logging
 import traceback
 from types import TracebackType
 
-from tincans.cli.text import escape
+from tincans.text import escape
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -24,12 +24,12 @@ from tincans.address import NETWORK, Address
 from tincans.cli import guarded
 from tincans.cli.live import printing
 from tincans.cli.options import Listening, Record, Show, settings
-from tincans.cli.text import escape
 from tincans.conversation import Recorder
 from tincans.errors import UsageError
 from tincans.limits import Limits
 from tincans.server import Server
 from tincans.tasks import spawn
+from tincans.text import escape
 
 #: Makes the server, given who is told of its conversations.
 Start = Callable[[Sequence[Recorder]], Awaitable[Server]]

@@ -107,7 +107,7 @@ class _Transcript:
 
 
 def _head(opened: Opened) -> str:
-    from tincans.cli.text import escape
+    from tincans.text import escape
 
     day = time.strftime("%A, %Y-%m-%d", time.localtime(opened.at // 1_000_000_000))
     return f"{day}, {escape(f'{opened.kind.value} {opened.name}'.rstrip())}\n"

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable
 
 from tincans.channel import Buffered, Channel
 from tincans.cli.desk import Manner, Tame
-from tincans.cli.text import escape, hexdump
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError
+from tincans.text import escape, hexdump
 from tincans.transports.stdio import StdioChannel
 
 #: Who takes nothing for so long, in seconds, must not keep the others from hearing what is typed.

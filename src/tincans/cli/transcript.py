@@ -19,7 +19,6 @@ from collections.abc import Iterator
 import msgspec
 
 from tincans.channel import Side
-from tincans.cli.text import escape, hexdump, human_bytes, human_seconds
 from tincans.conversation import (
     Closed,
     Conversation,
@@ -33,6 +32,7 @@ from tincans.conversation import (
     Opened,
     Said,
 )
+from tincans.text import escape, hexdump, human_bytes, human_seconds
 
 MARKS = {Side.CLIENT: "►", Side.SERVER: "◄"}
 

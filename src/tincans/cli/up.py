@@ -28,12 +28,12 @@ from tincans.cli import options
 from tincans.cli.live import printing, wants_colour
 from tincans.cli.options import Record, Show, settings
 from tincans.cli.serving import Stop, kept_file, say, warn_if_open
-from tincans.cli.text import escape
 from tincans.config import FILE, Config, default, journal_at, load, short
 from tincans.errors import AddressInUse, ConfigError, NotStarted, TincansError
 from tincans.journal import default_folder
 from tincans.switchboard import Changes, Row, Switchboard
 from tincans.tasks import spawn
+from tincans.text import escape
 
 _HEAD = ("NAME", "LISTENS ON", "ANSWERED BY", "TRY")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"

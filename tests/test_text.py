@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.cli.text import escape, hexdump, human_bytes, human_seconds
+from tincans.text import escape, hexdump, human_bytes, human_seconds
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ bytes literal, give the same bytes again; what is UTF-8 and printable stays as i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 _NAMED = {0x07: r"\a", 0x08: r"\b", 0x09: r"\t", 0x0A: r"\n", 0x0B: r"\v", 0x0C: r"\f", 0x0D: r"\r", 0x5C: r"\\"}
@@ -46,6 +47,24 @@ def escape(data: bytes | str) -> str:
     if text.isprintable() and "\\" not in text:
         return text
     return text.translate(_ESCAPES)
+
+
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([abtnvfr\\]))")
+_UNNAMED = {text[1]: chr(code) for code, text in _NAMED.items()}
+
+
+def unescape(text: str) -> bytes:
+    """The bytes that `escape` made `text` of. A `ValueError` names an escape that `escape` does not write."""
+    plain = _ESCAPED.sub("", text)
+    if "\\" in plain:
+        raise ValueError(f"there is no escape {plain[plain.index(chr(92)) :][:2]!r}")
+    data = bytearray()
+    end = 0
+    for match in _ESCAPED.finditer(text):
+        data += text[end : match.start()].encode()
+        data += bytes.fromhex(match[1]) if match[1] else _UNNAMED[match[2]].encode()
+        end = match.end()
+    return bytes(data + text[end:].encode())
 
 
 def hexdump(data: bytes, offset: int = 0) -> Iterator[str]:

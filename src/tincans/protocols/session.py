@@ -1,0 +1,525 @@
+"""Sessions and events: how bytes become meaning, and meaning bytes.
+
+A `Session` is one protocol's pure state. It is fed with who spoke and what (`receive`), and gives the events that this
+was; it is told what its own end wants to say (`send`), and gives the bytes. It is blind to which end it serves, so the
+server, the client and the recorder in the middle use the same object. It knows no socket, no task, no clock.
+
+**Offsets.** Each side's stream has an offset that counts its bytes from 0. Every byte belongs to exactly one event:
+the events of a side tile its stream, `event.start` being the `end` of the one before. A subclass does not compute
+any of this: what it took from its `Inbox` since the last event is the span of the next.
+
+**Lenient or strict.** Broken input is found by the subclass, which raises `Wrong` with a reason, the offset and how to
+go on. Lenient (a recording: the default) that is a `Malformed` event and decoding goes on; strict (a server or a
+client) it is `RemoteProtocolError`, and the session is over. Any other exception is a bug.
+
+    receive(side, data) ─► inbox ─► _read(side) ─► event, stamped with its span ─┐
+                             ▲                        Wrong: Malformed, and skip ├─► events
+                             └──────────── as long as something comes of it ◄────┘
+
+**Holding.** What one side says may mean different things before and after the other's answer (what follows
+DATA, STARTTLS, CONNECT). A subclass then calls `_hold(side)`: nothing more of that side is read until `_release(side)`.
+
+**The rest is something else.** After STARTTLS or `101 Switching Protocols` a subclass calls `_upgrade(to)`: an
+`Upgraded` event is given, and what each side says from here on is left for another session in `rest(side)`.
+
+**Gaps.** A recording may lack bytes: `lost(side, count)` says so. A subclass that knows where it is all the same (in
+the middle of a body of known length) says so in `_skip`; a protocol of lines goes on at the next one; others call
+the rest of that side `Data`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from tincans.channel import Buffer, Side
+from tincans.errors import LocalProtocolError, RemoteProtocolError
+from tincans.limits import HELD_BYTES, LINE_BYTES
+
+E = TypeVar("E", bound="Event")
+
+#: What stands where a secret stood.
+MASK = "******"
+
+
+# ── events ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+    """What was meant. Frozen, and validated when built (`__post_init__` raises `ValueError`).
+
+    Text is `str`, read as UTF-8 with `surrogateescape`, so that nothing is lost; what is no text is `bytes`.
+    """
+
+    #: Who said it, and where in what that side said: offsets in bytes, `end` exclusive. An event that was built to
+    #: be sent has no place.
+    side: Side = Side.CLIENT
+    start: int = 0
+    end: int = 0
+    #: Spans of secret bytes within [start, end), as a hex dump has to mask them.
+    hidden: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The meaning in one line, for a reader. It may hold any character: escape it before it is printed."""
+        return type(self).__name__
+
+    @property
+    def details(self) -> Iterator[str]:
+        """Further lines worth reading: header fields, parameters. Escape them."""
+        return iter(())
+
+    def masked(self: E) -> E:
+        """The same with its secrets replaced by `MASK`."""
+        return self
+
+    def bare(self: E) -> E:
+        """The same without its place: what was meant alone, to compare by."""
+        return msgspec.structs.replace(self, start=0, end=0, hidden=())
+
+
+class Chunk(Event, frozen=True, kw_only=True):
+    """A piece of something longer. How it was cut means nothing: neighbours of one side and type may be joined."""
+
+    data: bytes
+
+    @property
+    def summary(self) -> str:
+        return f"{type(self).__name__.lower()}, {len(self.data)} bytes"
+
+    def join(self: C, other: C) -> C:
+        """This and the next one as one."""
+        return msgspec.structs.replace(
+            self, data=self.data + other.data, end=other.end, hidden=self.hidden + other.hidden
+        )
+
+
+C = TypeVar("C", bound=Chunk)
+
+
+class Data(Chunk, frozen=True, kw_only=True):
+    """Bytes that have no further meaning here: a raw stream, or what follows after decoding had to give up."""
+
+
+class Malformed(Chunk, frozen=True, kw_only=True):
+    """What breaks the rules of the protocol: what is wrong, and at which offset. Only in a recording.
+
+    `data` is what was skipped for it, the last bytes of its span.
+    """
+
+    reason: str
+    at: int
+
+    @property
+    def summary(self) -> str:
+        return f"malformed at byte {self.at}: {self.reason}"
+
+
+class Missing(Event, frozen=True, kw_only=True):
+    """The bytes from `start` to `end` are not in the recording."""
+
+    @property
+    def summary(self) -> str:
+        return f"{self.end - self.start} bytes are missing"
+
+
+class Upgraded(Event, frozen=True, kw_only=True):
+    """From here on both sides speak another protocol: its name, or empty where that is not said; what it is told."""
+
+    to: str
+    options: dict[str, str] = {}
+
+    @property
+    def summary(self) -> str:
+        return f"{_TITLES.get(self.to, self.to) or 'something else'} from here"
+
+
+_TITLES = {"tls": "TLS", "websocket": "WebSocket", "http": "HTTP", "smtp": "SMTP"}
+
+
+def text(data: Buffer) -> str:
+    """Bytes as text, reversibly."""
+    return str(data, "utf-8", "surrogateescape")
+
+
+def encoded(string: str) -> bytes:
+    """Text of an event as the bytes it was."""
+    return string.encode("utf-8", "surrogateescape")
+
+
+# ── what a subclass reads from, and raises ────────────────────────────────────────────────────────────────
+
+
+class Inbox:
+    """What one side said and nobody read yet. `start` is the offset of its first byte in that side's stream."""
+
+    __slots__ = ("_looked", "data", "ended", "start")
+
+    def __init__(self, start: int = 0) -> None:
+        self.start = start
+        self.data = bytearray()
+        #: That side has said its last word.
+        self.ended = False
+        self._looked = 0  # what was last asked for does not begin before this
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes; fewer where there are no more."""
+        data = bytes(self.data[:count])
+        del self.data[:count]
+        self.start += len(data)
+        self._looked = 0
+        return data
+
+    def take_all(self) -> bytes:
+        return self.take(len(self.data))
+
+    def look_again(self) -> None:
+        """Something else is to be found next."""
+        self._looked = 0
+
+    def find(self, end: bytes) -> int:
+        """Where `end` begins, or -1; what was looked through is remembered, so ask for the same `end` until it came."""
+        found = self.data.find(end, self._looked)
+        if found < 0:
+            self._looked = max(0, len(self.data) - len(end) + 1)
+        return found
+
+    def line(self, limit: int = LINE_BYTES, end: bytes = b"\n", what: str = "a line") -> bytes | None:
+        """The next line with its `end`; None when it is not there yet.
+
+        Raises `Wrong` when it is longer than `limit`, its end not counted; to go on after that line.
+        """
+        found = self.find(end)
+        if found > limit or (found < 0 and len(self.data) >= limit + len(end)):
+            raise Wrong(f"{what} is longer than {limit} bytes", self.start + limit, until=end)
+        return None if found < 0 else self.take(found + len(end))
+
+
+class Wrong(Exception):
+    """The other side broke the rules: raised by a session's `_read`, and seen by nobody else.
+
+    `at` is the offset of what is wrong. How decoding goes on: after the next `until`; or after `skip` more bytes of the
+    inbox; or, with neither, not at all: the rest of that side is `Data`. `reply` is what a polite server answers.
+    """
+
+    def __init__(
+        self, reason: str, at: int, *, skip: int | None = None, until: bytes = b"", reply: bytes = b""
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.at, self.skip, self.until, self.reply = reason, at, skip, until, reply
+
+
+class Match(IntEnum):
+    """How much what was said looks like a protocol."""
+
+    NO = 0
+    #: Not yet to be told: it is the beginning of what may become one.
+    WAIT = 1
+    #: It would make sense, and other protocols would, too. The port decides.
+    MAYBE = 2
+    SURE = 3
+
+
+# ── the session ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Session(ABC):
+    """One protocol's state between two parties. See the head of this module.
+
+    A subclass has a name and `_read`; it may have `_write`, `_finish`, `_skip` and `recognize`. Not thread-safe.
+    """
+
+    #: By what it is chosen (`--as NAME`), how a person calls it, and the ports it is at home on, TLS ones too.
+    name: ClassVar[str]
+    title: ClassVar[str]
+    ports: ClassVar[tuple[int, ...]] = ()
+    #: A message of a channel with boundaries is one message of the protocol (DNS over UDP), and not just some bytes.
+    framed: ClassVar[bool] = False
+
+    def __init__(
+        self, *, strict: bool = False, boundaries: bool = False, start: Mapping[Side, int] | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`boundaries`: each `receive` is a whole message. `start`: the offsets at which the two sides begin.
+
+        `options` are those of an `Upgraded` event, or {"option": "crlf"} for a name like `lines:crlf`.
+        """
+        self.strict, self.boundaries = strict, boundaries
+        self.options = options or {}
+        #: Set once the rest is something else: nothing more is read here.
+        self.upgraded: Upgraded | None = None
+        self._inboxes = {side: Inbox((start or {}).get(side, 0)) for side in Side}
+        self._marks = {side: inbox.start for side, inbox in self._inboxes.items()}  # the end of its last event
+        self._held: set[Side] = set()
+        self._given_up: set[Side] = set()
+        self._skipping: dict[Side, bytes] = {}  # the `until` of what is wrong
+        self._freed = False  # a side was released, and may have something to read
+        self._failed: RemoteProtocolError | None = None
+        self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in Side}
+
+    # ── what a party or a recorder calls ──────────────────────────────────────────────────────────────────
+
+    def receive(self, side: Side, data: Buffer) -> list[Event]:
+        """`side` said `data`: the events that are complete with it, in the order in which they make sense.
+
+        Usually they are of that side; where the other was held, its events are among them. Raises
+        `RemoteProtocolError` where strict, and again whenever it is called after that.
+        """
+        inbox = self._inboxes[side]
+        inbox.data += data
+        if self.is_through:
+            return []
+        if self.boundaries and self.framed:
+            return self._message(side)
+        return self._run(side)
+
+    def end(self, side: Side) -> list[Event]:
+        """`side` has said its last word: what was unfinished ends with it."""
+        inbox = self._inboxes[side]
+        if inbox.ended or self.is_through:
+            inbox.ended = True
+            return []
+        inbox.ended = True
+        self._release(side)
+        events = self._run(side)
+        if not self.is_through:
+            if (event := self._guarded(side, self._finish)) is not None:
+                events.append(event)
+            if inbox.data or inbox.start != self._marks[side]:
+                events += self._wrong(side, Wrong("it ends in the middle", inbox.start + len(inbox), skip=len(inbox)))
+        return events
+
+    def lost(self, side: Side, count: int) -> list[Event]:
+        """`count` bytes that `side` said here are not in the recording."""
+        events: list[Event] = []
+        inbox = self._inboxes[side]
+        if self.is_through or not count:
+            return events
+        self._release(side)
+        events += self._run(side)
+        if inbox.data or inbox.start != self._marks[side]:
+            self._skipping.pop(side, None)
+            wrong = Wrong("what follows is missing", inbox.start + len(inbox), skip=len(inbox))
+            events += self._wrong(side, wrong)
+        inbox.start += count
+        events.append(self._stamped(side, Missing()))
+        if side not in self._given_up and not self._skip(side, count):
+            self._given_up.add(side)
+        return events
+
+    def send(self, side: Side, event: Event) -> bytes:
+        """What `side`, our own end, says to mean `event`; the session goes on as if it had heard it.
+
+        Raises `LocalProtocolError` where the protocol does not allow it now, and where the other side would hear
+        something else: a text with a line's end in it can never become a second command.
+        """
+        data = self._write(side, event)
+        try:
+            heard = [e for e in self.receive(side, data) if e.side is side and not isinstance(e, Upgraded)]
+        except RemoteProtocolError as error:
+            raise LocalProtocolError(f"{event.summary!r} cannot be said here: {error}") from error
+        if len(heard) > 1 or (heard and type(heard[0]) is not type(event)):
+            raise LocalProtocolError(f"{event.summary!r} would be heard as {', '.join(e.summary for e in heard)!r}")
+        return data
+
+    @property
+    def is_through(self) -> bool:
+        """Whether the rest is something else (`upgraded` says what), so that nothing more is read here."""
+        return self.upgraded is not None
+
+    def rest(self, side: Side) -> bytes:
+        """After an upgrade: what `side` said already in the protocol that comes next. Taken once."""
+        return self._inboxes[side].take_all()
+
+    def secured(self) -> None:
+        """TLS stands now, and the same protocol goes on inside it (after STARTTLS): go on after an upgrade to "tls"."""
+        assert self.upgraded is not None
+        assert self.upgraded.to == "tls"
+        self.upgraded = None
+        self._held.clear()
+
+    def has_ended(self, side: Side) -> bool:
+        """Whether that side has said its last word."""
+        return self._inboxes[side].ended
+
+    def offset(self, side: Side) -> int:
+        """The offset behind all that was read of `side`."""
+        return self._inboxes[side].start
+
+    def waiting(self, side: Side) -> int:
+        """Bytes of `side` that were received and not read, as the other's answer decides what they mean."""
+        return len(self._inboxes[side]) if side in self._held else 0
+
+    def unfinished(self, side: Side) -> bytes:
+        """What `side` has begun to say: not yet an event."""
+        return bytes(self._inboxes[side].data)
+
+    @property
+    def awaited(self) -> Side | None:
+        """Who has to speak next, where the protocol knows that."""
+        return None
+
+    @classmethod
+    def recognize(cls, client: bytes, server: bytes) -> Match:
+        """Whether the first that the two said looks like this protocol. Either may be empty: not yet said."""
+        return Match.NO
+
+    @classmethod
+    def check_option(cls, option: str) -> None:
+        """Raise `ValueError` where `NAME:option` makes no sense."""
+        if option:
+            raise ValueError(f"{cls.name} takes no option")
+
+    # ── what a subclass writes ────────────────────────────────────────────────────────────────────────────
+
+    @abstractmethod
+    def _read(self, side: Side, inbox: Inbox) -> Event | None:
+        """Take the next event from the inbox, or None when more has to be said first. Without a place: it is stamped.
+
+        Must take something, or have changed its state, when it gives an event. Raises `Wrong`, having taken nothing or
+        what is surely part of what is wrong. When None is given, what was taken is part of the next event.
+        """
+
+    def _write(self, side: Side, event: Event) -> bytes:
+        """The bytes of an event. Raises `LocalProtocolError`."""
+        raise LocalProtocolError(f"{self.title} is only listened to here")
+
+    def _finish(self, side: Side, inbox: Inbox) -> Event | None:
+        """`side` has ended: the event that this completes, if it does. May raise `Wrong`."""
+        return None
+
+    def _skip(self, side: Side, count: int) -> bool:
+        """Whether decoding can go on behind a gap of `count` bytes. The inbox is empty."""
+        return False
+
+    # ── what a subclass calls ─────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, side: Side) -> None:
+        """Read nothing more of `side` until it is released: the other side's answer decides what it means."""
+        self._held.add(side)
+
+    def _release(self, side: Side) -> None:
+        if side in self._held:
+            self._held.discard(side)
+            self._freed = True
+
+    def _upgrade(self, to: str, **options: str) -> None:
+        """After the event that is about to be given, both sides speak `to`: a name of the registry, or empty."""
+        self._held.clear()
+        self.upgraded = Upgraded(to=to, options=options)
+
+    def _hide(self, side: Side, start: int, end: int) -> None:
+        """The bytes from `start` to `end` are a secret of the event that is about to be given."""
+        if end > start:
+            self._secrets[side].append((start, end))
+
+    # ── how it goes round ─────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self, side: Side) -> list[Event]:
+        events: list[Event] = []
+        self._drain(side, events)
+        return events
+
+    def _drain(self, side: Side, events: list[Event]) -> None:
+        """All events of `side`; when one of them releases the other side, that one's first."""
+        while not self.is_through:
+            event = self._step(side)
+            if event is None:
+                break
+            events.append(event)
+            if self.upgraded is not None:
+                self.upgraded = self._stamped(side, self.upgraded)
+                events.append(self.upgraded)
+                return
+            if self._freed:
+                self._freed = False
+                self._drain(side.other, events)
+        if self._freed and not self.is_through:
+            self._freed = False
+            self._drain(side.other, events)
+
+    def _step(self, side: Side) -> Event | None:
+        if self._failed is not None:
+            raise self._failed
+        inbox = self._inboxes[side]
+        if side in self._given_up:
+            return self._stamped(side, Data(data=inbox.take_all())) if inbox.data else None
+        if side in self._skipping:
+            return self._skipped(side, inbox)
+        if side in self._held:
+            if len(inbox) <= HELD_BYTES:
+                return None
+            self._release(side)
+        return self._guarded(side, self._read)
+
+    def _guarded(self, side: Side, function: Any) -> Event | None:
+        """What `function` reads; where it finds something wrong, that as an event."""
+        try:
+            event: Event | None = function(side, self._inboxes[side])
+        except Wrong as wrong:
+            return self._wrong(side, wrong)[0]
+        return None if event is None else self._stamped(side, event)
+
+    def _wrong(self, side: Side, wrong: Wrong) -> list[Event]:
+        """As `Malformed`, in a list that is never empty. Raises `RemoteProtocolError` where strict."""
+        if self.strict:
+            self._failed = RemoteProtocolError(wrong.reason, reply=wrong.reply, at=wrong.at)
+            raise self._failed
+        inbox = self._inboxes[side]
+        if wrong.until:
+            self._skipping[side] = wrong.until
+            inbox.look_again()
+            data = self._pass_over(side, inbox)
+        elif wrong.skip is not None:
+            data = inbox.take(wrong.skip)
+        else:
+            self._given_up.add(side)
+            data = b""
+        return [self._stamped(side, Malformed(data=data, reason=wrong.reason, at=wrong.at))]
+
+    def _skipped(self, side: Side, inbox: Inbox) -> Event | None:
+        """More of what is wrong."""
+        if not (data := self._pass_over(side, inbox)):
+            return None
+        return self._stamped(side, Malformed(data=data, reason="", at=self._marks[side]))
+
+    def _pass_over(self, side: Side, inbox: Inbox) -> bytes:
+        """What comes before decoding can go on, as far as it is there."""
+        until = self._skipping[side]
+        found = inbox.find(until)
+        if found < 0:
+            return inbox.take(max(0, len(inbox) - len(until) + 1))  # the rest may be the beginning of `until`
+        del self._skipping[side]
+        return inbox.take(found + len(until))
+
+    def _message(self, side: Side) -> list[Event]:
+        """One whole message of a channel with boundaries."""
+        inbox = self._inboxes[side]
+        if side in self._given_up:
+            return [self._stamped(side, Data(data=inbox.take_all()))]
+        event = self._guarded(side, self._read)
+        events = [] if event is None else [event]
+        if inbox.data:
+            reason = "the message ends too soon" if event is None else f"{len(inbox)} bytes too many in the message"
+            events += self._wrong(side, Wrong(reason, inbox.start, skip=len(inbox)))
+        return events
+
+    def _stamped(self, side: Side, event: E) -> E:
+        """The event with its place: all that was taken since the last one."""
+        end = self._inboxes[side].start
+        force_setattr(event, "side", side)
+        force_setattr(event, "start", self._marks[side])
+        force_setattr(event, "end", end)
+        self._marks[side] = end
+        if self._secrets[side]:
+            force_setattr(event, "hidden", tuple(self._secrets[side]))
+            self._secrets[side] = []
+        return event
