@@ -29,21 +29,31 @@ class Package(NamedTuple):
 
 #: One a line, so that two people can add theirs without meeting.
 TESTS = (
+    Package("bind9-dnsutils", "dig", "the DNS client that everybody has"),
     Package("chromium", "chromium", "a browser that talks wss:// through the relay"),
     Package("curl", "curl", "the HTTP client that everybody has"),
     Package("default-jdk-headless", "javac", "Java at either end"),
+    Package("dnsmasq-base", "dnsmasq", "a stock DNS server"),
     Package("gcc", "gcc", "C at either end"),
+    Package("git", "git", "a client of HTTP that is no browser"),
     Package("iproute2", "ss", "the kernel's own table of sockets"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
+    Package("lftp", "lftp", "the FTP client that mirrors, with TLS"),
     Package("microsocks", "microsocks", "a SOCKS5 proxy"),
+    Package("mosquitto", "mosquitto", "a stock MQTT server"),
+    Package("mosquitto-clients", "mosquitto_pub", "its clients"),
     Package("ncat", "ncat", "netcat with TLS, Unix sockets and UDP"),
     Package("nginx", "nginx", "a stock HTTP server"),
     Package("nodejs", "node", "Node at either end"),
     Package("openssl", "openssl", "s_client and s_server: another TLS"),
     Package("php-cli", "php", "PHP at either end"),
+    Package("postgresql", "/usr/lib/postgresql", "a stock PostgreSQL server, and psql"),
     Package("redis-server", "redis-server", "a server of short messages, many at once"),
     Package("redis-tools", "redis-cli", "its client and its benchmark"),
     Package("socat", "socat", "any socket to any socket"),
+    Package("swaks", "swaks", "the SMTP client that can say anything"),
+    Package("tshark", "tshark", "the decoder to be compared with"),
+    Package("vsftpd", "vsftpd", "a stock FTP server, with TLS"),
 )
 
 BENCH = (

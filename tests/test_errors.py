@@ -17,8 +17,10 @@ from tincans.errors import (
     ConnectionRefused,
     ConnectTimedOut,
     NameNotFound,
+    NoSuchProtocol,
     NotStarted,
     TincansError,
+    TinError,
     UsageError,
 )
 
@@ -68,7 +70,7 @@ def test_it_has_advice_of_its_own(kind: type[TincansError]) -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_wrong_command_is_2_and_a_failed_one_is_1(kind: type[TincansError]) -> None:
-    wrong = issubclass(kind, AddressError | ConfigError | UsageError)
+    wrong = issubclass(kind, AddressError | ConfigError | UsageError | NoSuchProtocol | TinError)
     assert kind.exit_code == (2 if wrong else 1)
 
 

@@ -134,6 +134,9 @@ HELD_BYTES = 64 * 1024
 #: One length-prefixed message that a recording shows whole: as much as one WebSocket message.
 MESSAGE_BYTES = 16 * 1024 * 1024
 
+#: What a viewer keeps of a body or a mail to show it, and what it decompresses at most: a large page, and no bomb.
+VIEW_BYTES = 1024 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

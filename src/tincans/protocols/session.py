@@ -32,7 +32,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -40,6 +40,9 @@ from msgspec.structs import force_setattr
 from tincans.channel import Buffer, Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import HELD_BYTES, LINE_BYTES
+
+if TYPE_CHECKING:
+    from tincans.protocols.view import Viewer
 
 E = TypeVar("E", bound="Event")
 
@@ -377,6 +380,13 @@ class Session(ABC):
         """Raise `ValueError` where `NAME:option` makes no sense."""
         if option:
             raise ValueError(f"{cls.name} takes no option")
+
+    @classmethod
+    def viewer(cls) -> Viewer:
+        """What shows this protocol's events to a reader; one a conversation."""
+        from tincans.protocols.view import Viewer  # it knows our events
+
+        return Viewer()
 
     # ── what a subclass writes ────────────────────────────────────────────────────────────────────────────
 

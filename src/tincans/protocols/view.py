@@ -1,0 +1,32 @@
+"""What a reader is shown of events: the meaning in a line, what belongs to it, and the content as it was meant.
+
+A session's events hold what was said; a `Viewer` makes it readable, which may need what came before (a body's encoding
+stands in its header, a mail is whole only at its end). It belongs to one conversation, is shown the events of one
+protocol in their order, and holds no more than VIEW_BYTES.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tincans.protocols.session import Chunk, Event
+
+
+class View(NamedTuple):
+    """What a reader is shown. Any of it may hold any character: escape it before it is printed."""
+
+    summary: str
+    details: tuple[str, ...] = ()
+    #: What is carried, with its encoding undone; None where the summary says it all.
+    content: bytes | None = None
+    #: What kind of content that is, as in MIME: `application/json`; empty where nobody said.
+    media: str = ""
+
+
+class Viewer:
+    """Shows events as they are. A protocol that knows more has a subclass."""
+
+    def view(self, event: Event) -> View:
+        """What to show of the next event. Never raises."""
+        content = event.data if isinstance(event, Chunk) else None
+        return View(event.summary, tuple(event.details), content)
