@@ -32,7 +32,7 @@ docs: $(VENV)/.dev
 	$(PYTHON) tests/debian.py
 	$(BIN)/pytest tests/test_readme.py tests/test_config.py
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.bench $(VENV)/mitmproxy/.installed
 	$(PYTHON) tests/debian.py --bench
 	$(BIN)/python -m bench
 
@@ -40,6 +40,7 @@ lock: $(VENV)/.dev
 	$(BIN)/python -m pip install -q uv
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	for f in build dev bench; do $(LOCK) requirements/$$f.in -c requirements/run.txt -o requirements/$$f.txt; done
+	$(LOCK) requirements/mitmproxy.in -o requirements/mitmproxy.txt
 
 LOCK    := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check
@@ -56,4 +57,9 @@ $(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
 
 $(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
 	$(INSTALL) --require-hashes -r requirements/bench.txt
+	touch $@
+
+$(VENV)/mitmproxy/.installed: requirements/mitmproxy.txt
+	$(PYTHON) -m venv $(VENV)/mitmproxy
+	$(VENV)/mitmproxy/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/mitmproxy.txt
 	touch $@

@@ -110,7 +110,6 @@ def ncat(place: Workplace, target: int) -> Program:
 
 
 def mitmproxy(place: Workplace, target: int) -> Program:
-    """Not in the lock, because of its many dependencies: measured when somebody has installed it."""
     program, port = has("mitmdump"), free_port()
     return place.start([program, "-q", "--mode", f"reverse:tcp://127.0.0.1:{target}@127.0.0.1:{port}"], port)
 

@@ -16,6 +16,8 @@ from bench.figures import Figure, NotMeasured, leave_out
 from bench.program import Program
 
 HERE = Path(__file__).parent
+#: The environment that mitmproxy has to itself (requirements/mitmproxy.in).
+MITMPROXY = HERE.parent / ".venv" / "mitmproxy" / "bin"
 C_PROGRAMS = {
     "echo_epoll": [],
     "sink": [],
@@ -131,7 +133,7 @@ def workplace(*, rounds: int, scale: float) -> Iterator[Workplace]:
 
 def has(program: str) -> str:
     """Where the program is; `NotMeasured` when it is not installed. An ordinary user's PATH leaves /usr/sbin out."""
-    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    found = shutil.which(program, path=f"{MITMPROXY}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if found is None:
         raise NotMeasured(f"{program} is not installed")
     return found
