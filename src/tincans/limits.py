@@ -137,6 +137,9 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 #: What a viewer keeps of a body or a mail to show it, and what it decompresses at most: a large page, and no bomb.
 VIEW_BYTES = 1024 * 1024
 
+#: One reply of SMTP or FTP with all its lines: a hundred lines of 512 bytes (RFC 5321 §4.5.3.1.5), more than any help.
+REPLY_BYTES = 64 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

@@ -184,6 +184,12 @@ class Inbox:
     def take_all(self) -> bytes:
         return self.take(len(self.data))
 
+    def put_back(self, data: bytes) -> None:
+        """What was taken last was too much."""
+        self.data[:0] = data
+        self.start -= len(data)
+        self._looked = 0
+
     def look_again(self) -> None:
         """Something else is to be found next."""
         self._looked = 0
