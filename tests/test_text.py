@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.text import escape, hexdump, human_bytes, human_seconds
+from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,23 @@ def test_hexdump_is_as_hexdump_c_writes_it() -> None:
         "00000020  ff 61 62                                          |.ab|",
     ]
     assert list(hexdump(b"")) == []
+
+
+def test_hexdump_masks_what_is_hidden() -> None:
+    hidden = [(0, 0x12), (0x1E, 0x21), (0x90, 0x99)]
+    assert list(hexdump(b"Hello, world!\r\n\x00\xffab", 0x10, hidden)) == [
+        "00000010  ** ** 6c 6c 6f 2c 20 77  6f 72 6c 64 21 0d ** **  |**llo, world!.**|",
+        "00000020  ** 61 62                                          |*ab|",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "reads"),
+    [(b"", True), (b"a line\r\n", True), ("grüße".encode(), True), (b"\x00" * 8, False), (b"\xff1234567", True),
+     (b"\xff123456", False), (b"\x001234567", True), (b"\x00123456", False)],
+)  # fmt: skip
+def test_text_is_told_from_what_is_none(data: bytes, reads: bool) -> None:
+    assert is_text(data) == reads
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ bytes literal, give the same bytes again; what is UTF-8 and printable stays as i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _NAMED = {0x07: r"\a", 0x08: r"\b", 0x09: r"\t", 0x0A: r"\n", 0x0B: r"\v", 0x0C: r"\f", 0x0D: r"\r", 0x5C: r"\\"}
 
@@ -67,13 +67,31 @@ def unescape(text: str) -> bytes:
     return bytes(data + text[end:].encode())
 
 
-def hexdump(data: bytes, offset: int = 0) -> Iterator[str]:
-    """`data` as lines of 16 bytes in the manner of `hexdump -C`; `offset` is where the first byte stands."""
+def is_text(data: bytes) -> bool:
+    """Whether it reads better as text: at most one byte in eight is neither printable nor a line's end."""
+    strange = len(data.translate(None, bytes([9, 10, 13, *range(0x20, 0x7F)])))
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return strange * 8 <= len(data)
+    return sum(byte < 0x20 and byte not in (9, 10, 13) for byte in data) * 8 <= len(data)
+
+
+def hexdump(data: bytes, offset: int = 0, hidden: Iterable[tuple[int, int]] = ()) -> Iterator[str]:
+    """`data` as lines of 16 bytes in the manner of `hexdump -C`; `offset` is where the first byte stands.
+
+    The bytes of the `hidden` spans, counted as `offset` is, are shown as `**`.
+    """
+    secret = {at for start, end in hidden for at in range(max(start, offset), min(end, offset + len(data)))}
     for start in range(0, len(data), 16):
         row = data[start : start + 16]
-        left, right = row[:8].hex(" "), row[8:].hex(" ")
-        printed = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        yield f"{offset + start:08x}  {left:<23}  {right:<23}  |{printed}|"
+        place = offset + start
+        cells = [f"{byte:02x}" for byte in row]
+        printed = [chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row]
+        for at in secret.intersection(range(place, place + len(row))) if secret else ():
+            cells[at - place], printed[at - place] = "**", "*"
+        left, right = " ".join(cells[:8]), " ".join(cells[8:])
+        yield f"{place:08x}  {left:<23}  {right:<23}  |{''.join(printed)}|"
 
 
 def human_bytes(count: int) -> str:

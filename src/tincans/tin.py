@@ -31,7 +31,7 @@ import msgspec
 from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Ended, Entry, How, Joined, Kind, Noted, Opened, Said, Secured
 from tincans.errors import TinError
-from tincans.text import escape, unescape
+from tincans.text import escape, is_text, unescape
 
 FORMAT = 1
 
@@ -107,7 +107,7 @@ def _facts(facts: dict[str, str]) -> Iterator[str]:
 
 
 def _said(letter: str, data: bytes) -> Iterator[str]:
-    lines = [_escaped(line) for line in data.splitlines(keepends=True)] if _is_text(data) else []
+    lines = [_escaped(line) for line in data.splitlines(keepends=True)] if is_text(data) else []
     if lines or not data:
         yield letter
         yield from lines
@@ -121,16 +121,6 @@ def _escaped(text: bytes | str) -> str:
     """As `escape`; an editor would take a blank at a line's end away."""
     line = escape(text)
     return f"{line[:-1]}\\x20" if line.endswith(" ") else line
-
-
-def _is_text(data: bytes) -> bool:
-    """Whether it reads better as text: at most one byte in eight is neither printable nor a line's end."""
-    strange = len(data.translate(None, bytes([9, 10, 13, *range(0x20, 0x7F)])))
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return strange * 8 <= len(data)
-    return sum(byte < 0x20 and byte not in (9, 10, 13) for byte in data) * 8 <= len(data)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
