@@ -20,6 +20,7 @@ class Heard:
         self.join: tuple[str, str, dict[str, str]] | None = None
         self.ends: list[Side] = []
         self.notes: list[str] = []
+        self.security: list[dict[str, str]] = []
         self.outcome: tuple[How, Side | None, str] | None = None
         self.over = asyncio.Event()
         #: What `wants` answers.
@@ -43,6 +44,9 @@ class Heard:
 
     def noted(self, text: str) -> None:
         self.notes.append(text)
+
+    def secured(self, facts: Mapping[str, str]) -> None:
+        self.security.append(dict(facts))
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         assert self.outcome is None, "told the end twice"

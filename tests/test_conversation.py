@@ -20,6 +20,7 @@ from tincans.conversation import (
     Opened,
     Opening,
     Said,
+    Secured,
     begin,
     conversations,
 )  # fmt: skip
@@ -39,6 +40,7 @@ TOLD: list[Entry] = [
     Said(conversation=7, at=4 * SECOND, side=Side.SERVER, data=b""),
     Dropped(conversation=7, at=5 * SECOND, side=Side.SERVER, count=100, reason="the disk is full"),
     Noted(conversation=7, at=6 * SECOND, text="drained for 2 s"),
+    Secured(conversation=7, at=6 * SECOND, facts={"client.tls.version": "TLSv1.3"}),
     Ended(conversation=7, at=7 * SECOND, side=Side.CLIENT),
     Closed(conversation=7, at=8 * SECOND, how=How.RESET, by=Side.SERVER, detail="connection reset by peer"),
 ]  # fmt: skip
@@ -47,7 +49,8 @@ TOLD: list[Entry] = [
 def test_a_conversation_is_a_fold_over_its_entries() -> None:
     assert conversations(TOLD)[7] == Conversation(
         number=7, kind=Kind.RELAY, name="front", client="tcp://127.0.0.1:50312", server="tcp://127.0.0.1:7709",
-        near="tcp://127.0.0.1:7708", far="tcp://127.0.0.1:50313", facts={"tls.version": "TLSv1.3", "a": "b"},
+        near="tcp://127.0.0.1:7708", far="tcp://127.0.0.1:50313",
+        facts={"tls.version": "TLSv1.3", "a": "b", "client.tls.version": "TLSv1.3"},
         opened=1 * SECOND, closed=8 * SECOND, last=8 * SECOND, how=How.RESET, by=Side.SERVER,
         detail="connection reset by peer", client_bytes=5, client_pieces=1, server_bytes=102, server_pieces=2,
         dropped=100, notes=["drained for 2 s"],
@@ -91,6 +94,7 @@ class _Tap:
     def carried(self, side: Side, count: int) -> None: ...
     def ended(self, side: Side) -> None: ...
     def noted(self, text: str) -> None: ...
+    def secured(self, facts: Mapping[str, str]) -> None: ...
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None: ...
 
 

@@ -174,6 +174,9 @@ class Tap(Protocol):
     def noted(self, text: str) -> None:
         """Something worth knowing happened."""
 
+    def secured(self, facts: Mapping[str, str]) -> None:
+        """From here on TLS protects what is said on both legs, and what is told is the plain conversation inside it."""
+
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         """It is over."""
 

@@ -53,10 +53,10 @@ def test_an_older_format_is_converted(folder: Folder, monkeypatch: pytest.Monkey
     index.commit(flushed(1, [Extent(1, 1, 0, 10, 1, 1)], conversation(1)))
     index.close()
 
-    def to_format_2(database: sqlite3.Connection) -> None:
+    def to_next_format(database: sqlite3.Connection) -> None:
         database.execute("ALTER TABLE conversations ADD COLUMN colour TEXT")
 
-    monkeypatch.setattr(index_module, "CONVERTERS", [*index_module.CONVERTERS, to_format_2])
+    monkeypatch.setattr(index_module, "CONVERTERS", [*index_module.CONVERTERS, to_next_format])
     monkeypatch.setattr(index_module, "FORMAT", FORMAT + 1)
     for _ in range(2):  # the second time there is nothing left to convert
         index = Index(folder)
@@ -194,4 +194,17 @@ def test_it_waits_for_another_writer_as_long_as_the_limit_says(folder: Folder, m
     somebody.close()
     with index.transaction():
         pass
+    index.close()
+
+
+def test_a_folder_of_format_1_is_taken_as_it_is(folder: Folder) -> None:
+    """Format 2 only says that there may be entries which a reader of format 1 does not know."""
+    index = Index(folder)
+    index.commit(flushed(1, [Extent(1, 1, 0, 10, 1, 1)], conversation(1)))
+    index.close()
+    database = sqlite3.connect(folder.index)
+    database.execute("PRAGMA user_version = 1")
+    database.close()
+    index = Index(folder)
+    assert [c.number for c in index.conversations()] == [1]
     index.close()

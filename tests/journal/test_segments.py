@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tincans.channel import Side
-from tincans.conversation import Closed, Dropped, Ended, Entry, How, Joined, Noted, Said
+from tincans.conversation import Closed, Dropped, Ended, Entry, How, Joined, Noted, Said, Secured
 from tincans.journal.segments import HEADER, Segment, encode, records
 from tincans.limits import JOURNAL_READ_BYTES
 
@@ -22,7 +22,8 @@ ENTRIES: list[Entry] = [
     Dropped(conversation=1, at=14, side=Side.SERVER, count=5, reason="full"),
     Noted(conversation=1, at=15, text="grüße"),
     Said(conversation=1, at=16, side=Side.SERVER, data=b"x" * (JOURNAL_READ_BYTES + 1)),
-    Closed(conversation=1, at=17, how=How.RESET, by=Side.CLIENT),
+    Secured(conversation=1, at=17, facts={"client.tls.version": "TLSv1.3"}),
+    Closed(conversation=1, at=18, how=How.RESET, by=Side.CLIENT),
 ]
 DATA = b"".join(map(encode, ENTRIES))
 

@@ -117,6 +117,7 @@ def test_the_deaf_tap_takes_everything_and_keeps_nothing() -> None:
     DEAF.carried(Side.CLIENT, 1)
     DEAF.ended(Side.CLIENT)
     DEAF.noted("x")
+    DEAF.secured({})
     DEAF.closed(How.FINISHED)
     assert not DEAF.wants(Side.CLIENT)
     assert DEAF.number == 0

@@ -39,6 +39,7 @@ from tincans.conversation import (
     Opened,
     Opening,
     Said,
+    Secured,
 )
 
 #: How much of a turn is shown, and of all that one side says in a second: half a screen of text, and eight screens.
@@ -176,6 +177,10 @@ class _Ear:
 
     def noted(self, text: str) -> None:
         self._tell(Noted(**self._now(), text=text))
+
+    def secured(self, facts: Mapping[str, str]) -> None:
+        self._tell_cut()
+        self._tell(Secured(**self._now(), facts=dict(facts)))
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         self._tell_cut()

@@ -26,6 +26,7 @@ from tincans.conversation import (
     Opened,
     Opening,
     Said,
+    Secured,
     Tap,
 )  # fmt: skip
 from tincans.errors import NoSuchConversation
@@ -189,6 +190,9 @@ class MemoryTap:
 
     def noted(self, text: str) -> None:
         self._journal.add(Noted(conversation=self.number, at=self._journal.now(), text=text))
+
+    def secured(self, facts: Mapping[str, str]) -> None:
+        self._journal.add(Secured(conversation=self.number, at=self._journal.now(), facts=dict(facts)))
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         at = self._journal.now()

@@ -31,7 +31,7 @@ from tincans.journal.burial import bury
 from tincans.journal.folder import Folder
 from tincans.journal.index import Extent, Index
 from tincans.journal.segments import records
-from tincans.journal.tap import DEAF, SegmentTap, clean
+from tincans.journal.tap import DEAF, SegmentTap, clean, clean_facts
 from tincans.journal.writer import Writer
 from tincans.limits import FOLLOW_SECONDS, JOURNAL_CLOSE_SECONDS, JOURNAL_READ_BYTES
 
@@ -250,7 +250,7 @@ def _opened(opening: Opening, number: int, at: int) -> Opened:
         conversation=number, at=at, kind=opening.kind, boundaries=opening.boundaries,
         name=clean(opening.name), client=clean(opening.client), server=clean(opening.server),
         near=clean(opening.near), far=clean(opening.far),
-        facts={clean(name): clean(value) for name, value in opening.facts.items()},
+        facts=clean_facts(opening.facts),
     )  # fmt: skip
 
 

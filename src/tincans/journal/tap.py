@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tincans.channel import Buffer, Side
-from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, How, Joined, Noted, Opened
+from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, How, Joined, Noted, Opened, Secured
 from tincans.journal import CARRIED
 from tincans.journal.segments import HEADER, SAID, encode
 from tincans.limits import LARGE_BYTES, PIPE_BYTES
@@ -165,7 +165,7 @@ class SegmentTap:
     # ── what else happens ─────────────────────────────────────────────────────────────────────────────────
 
     def joined(self, far: str, server: str, facts: Mapping[str, str]) -> None:
-        known = {clean(name): clean(value) for name, value in facts.items()}
+        known = clean_facts(facts)
         self._tell(Joined(conversation=self.number, at=self._now(), far=clean(far), server=clean(server), facts=known))
 
     def ended(self, side: Side) -> None:
@@ -173,6 +173,9 @@ class SegmentTap:
 
     def noted(self, text: str) -> None:
         self._tell(Noted(conversation=self.number, at=self._now(), text=clean(text)))
+
+    def secured(self, facts: Mapping[str, str]) -> None:
+        self._tell(Secured(conversation=self.number, at=self._now(), facts=clean_facts(facts)))
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         self._tell(Closed(conversation=self.number, at=self._now(), how=how, by=by, detail=clean(detail)))
@@ -279,6 +282,11 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
+def clean_facts(facts: Mapping[str, str]) -> dict[str, str]:
+    """Facts in text that can be kept."""
+    return {clean(name): clean(value) for name, value in facts.items()}
+
+
 class DeafTap:
     """Keeps nothing, and has no number: for a conversation that cannot be recorded at all."""
 
@@ -301,6 +309,9 @@ class DeafTap:
         pass
 
     def noted(self, text: str) -> None:
+        pass
+
+    def secured(self, facts: Mapping[str, str]) -> None:
         pass
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:

@@ -24,6 +24,7 @@ from tincans.conversation import (
     Opened,
     Opening,
     Said,
+    Secured,
     Tap,
     conversations,
 )  # fmt: skip
@@ -95,6 +96,7 @@ def _talk(tap: Tap) -> None:
     tap.said(Side.SERVER, b"")
     tap.said(Side.SERVER, bytes(range(256)))
     tap.noted("the far side cannot half-close")
+    tap.secured({"client.tls.version": "TLSv1.3"})
     tap.ended(Side.CLIENT)
     tap.said(Side.SERVER, b"bye")
     tap.ended(Side.SERVER)
@@ -116,17 +118,19 @@ async def _everything(journal: Journal) -> None:
     tap = journal.begin(_opening())
     _talk(tap)
     entries = await _read(journal, tap.number)
-    kinds = [Opened, Joined, Said, Said, Said, Noted, Ended, Said, Ended, Closed]
+    kinds = [Opened, Joined, Said, Said, Said, Noted, Secured, Ended, Said, Ended, Closed]
     _equal([type(entry) for entry in entries], kinds)
     _equal([entry.data for entry in entries if isinstance(entry, Said)], [b"hello\r\n", b"", bytes(range(256)), b"bye"])
     _equal({entry.conversation for entry in entries}, {tap.number})
-    opened, joined, noted, closed = entries[0], entries[1], entries[5], entries[9]
+    opened, joined, noted, secured, closed = entries[0], entries[1], entries[5], entries[6], entries[10]
     assert isinstance(opened, Opened)
     _equal((opened.kind, opened.client, opened.facts), (Kind.RELAY, _opening().client, {"tls.version": "TLSv1.3"}))
     assert isinstance(joined, Joined)
     _equal((joined.far, joined.facts), ("tcp://127.0.0.1:50313", {"tls.alpn": "h2"}))
     assert isinstance(noted, Noted)
     _equal(noted.text, "the far side cannot half-close")
+    assert isinstance(secured, Secured)
+    _equal(secured.facts, {"client.tls.version": "TLSv1.3"})
     assert isinstance(closed, Closed)
     _equal((closed.how, closed.by, closed.detail), (How.FINISHED, Side.CLIENT, "both said goodbye"))
     times = [entry.at for entry in entries]
@@ -277,7 +281,7 @@ async def _follow_all(journal: Journal) -> None:
     _talk(late := journal.begin(_opening()))
     early.closed(How.FINISHED)
     found: dict[int, list[Entry]] = {early.number: [], late.number: []}
-    while sum(map(len, found.values())) < 12:
+    while sum(map(len, found.values())) < 13:
         entry = await anext(entries)
         found[entry.conversation].append(entry)
     _equal(found[early.number], (await _read(journal, early.number))[2:])
@@ -287,7 +291,7 @@ async def _follow_all(journal: Journal) -> None:
     await asyncio.wait([stopped])
     await entries.aclose()
     _talk(journal.begin(_opening()))
-    _equal(len(await _read(journal, 3)), 10)
+    _equal(len(await _read(journal, 3)), 11)
 
 
 async def _readers(journal: Journal) -> None:
@@ -325,6 +329,7 @@ async def _hostile(journal: Journal) -> None:
         tap = journal.begin(Opening(kind=Kind.LISTEN, client=text, server=text, name=text, facts={text: text}))
         tap.joined(text, text, {text: text})
         tap.noted(text)
+        tap.secured({text: text})
         tap.closed(How.RESET, detail=text)
     await journal.flush()
     found = await journal.conversations()
