@@ -7,7 +7,9 @@ somebody looks, and never on the way of the traffic.
 
 from __future__ import annotations
 
+import re
 from collections import deque
+from typing import Any
 
 import msgspec
 
@@ -15,7 +17,8 @@ from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Ended, Entry, Opened, Said, Secured
 from tincans.errors import AddressError
-from tincans.protocols import Decoder, Event
+from tincans.protocols import Decoder, Event, Missing
+from tincans.text import escape
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,10 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     protocol: str
     event: Event
+
+    def masked(self) -> Heard:
+        """The same with its secrets replaced."""
+        return msgspec.structs.replace(self, event=self.event.masked())
 
 
 class Decoding:
@@ -40,6 +47,11 @@ class Decoding:
         self._pieces: dict[Side, deque[tuple[int, int]]] = {side: deque() for side in Side}
         self._ended: set[Side] = set()
         self._last = opened.at
+
+    @property
+    def protocol(self) -> str:
+        """The name of what is spoken now; empty while that cannot be told."""
+        return self._decoder.protocol
 
     @property
     def decoder(self) -> Decoder:
@@ -99,6 +111,85 @@ class Decoding:
             while len(pieces) > 1 and pieces[0][0] <= offset:
                 pieces.popleft()
         return next((at for end, at in pieces if end > offset), self._last)
+
+
+class Tape:
+    """The very bytes of one conversation's events: tell it what was said, and cut off each event as it comes.
+
+    It holds what is not cut off yet, which is what is unfinished.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[Side, bytearray] = {side: bytearray() for side in Side}
+
+    def add(self, entry: Entry) -> None:
+        """What happens next; before its events are cut off."""
+        if isinstance(entry, Said):
+            self._said[entry.side] += entry.data
+
+    def cut(self, event: Event) -> bytes:
+        """The bytes of the next event of its side; none of what is missing."""
+        if isinstance(event, Missing):
+            return b""
+        said = self._said[event.side]
+        data = bytes(said[: event.end - event.start])
+        del said[: len(data)]
+        return data
+
+
+# ── as JSON ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def to_json(told: Heard | Entry) -> bytes:
+    """One line of JSON, without its end; nothing else in tincans writes entries or events as JSON.
+
+    An entry has its fields. An event has `type`, `conversation`, `at`, `began`, `protocol`, `side`, `start` and `end`,
+    and then its own fields, of which one that has such a name is called `TYPE_NAME`. Bytes are in base64; a byte that
+    is no UTF-8 in a text is `\\xNN`; and whatever does not print is escaped.
+    """
+    fields = _fields(told) if isinstance(told, Heard) else told
+    try:
+        line = msgspec.json.encode(fields)
+    except UnicodeEncodeError:  # a surrogate: a byte that is no text
+        line = msgspec.json.encode(_sound(msgspec.to_builtins(fields)))
+    text = line.decode()
+    return line if text.isprintable() else _UNPRINTED.sub(_unicode, text).encode()
+
+
+def _fields(heard: Heard) -> dict[str, Any]:
+    event = msgspec.to_builtins(heard.event)
+    kind = event.pop("type")
+    fields = {
+        "type": kind, "conversation": heard.conversation, "at": heard.at, "began": heard.began,
+        "protocol": heard.protocol, "side": event.pop("side"), "start": event.pop("start"), "end": event.pop("end"),
+    }  # fmt: skip
+    if not event["hidden"]:
+        del event["hidden"]
+    return fields | {f"{kind}_{name}" if name in fields else name: value for name, value in event.items()}
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNPRINTED = re.compile(r"[^ -~]")
+
+
+def _sound(value: Any) -> Any:
+    """With no surrogate in any text of it."""
+    match value:
+        case str():
+            return _SURROGATE.sub(lambda found: escape(found[0]), value)
+        case dict():
+            return {_sound(name): _sound(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_sound(each) for each in value]
+    return value
+
+
+def _unicode(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _port(server: str) -> int | None:
