@@ -23,8 +23,9 @@ DATA, STARTTLS, CONNECT). A subclass then calls `_hold(side)`: nothing more of t
 `Upgraded` event is given, and what each side says from here on is left for another session in `rest(side)`.
 
 **Gaps.** A recording may lack bytes: `lost(side, count)` says so. A subclass that knows where it is all the same (in
-the middle of a body of known length) says so in `_skip`; a protocol of lines goes on at the next one; others call
-the rest of that side `Data`.
+the middle of a body of known length) says so in `_skip`; a protocol of lines goes on at the next one. Others are lost,
+as they are behind what is too wrong to say where it ends: everything is `Data` up to where `_seek` finds that a
+message begins, and all of the rest where it cannot find any.
 """
 
 from __future__ import annotations
@@ -216,14 +217,17 @@ class Wrong(Exception):
     """The other side broke the rules: raised by a session's `_read`, and seen by nobody else.
 
     `at` is the offset of what is wrong. How decoding goes on: after the next `until`; or after `skip` more bytes of the
-    inbox; or, with neither, not at all: the rest of that side is `Data`. `reply` is what a polite server answers.
+    inbox; or, with neither, where `_seek` says so. With `seek` that is asked behind what was skipped. `reply` is what a
+    polite server answers.
     """
 
     def __init__(
-        self, reason: str, at: int, *, skip: int | None = None, until: bytes = b"", reply: bytes = b""
-    ) -> None:
+        self, reason: str, at: int, *, skip: int | None = None, until: bytes = b"", seek: bool = False,
+        reply: bytes = b"",
+    ) -> None:  # fmt: skip
         super().__init__(reason)
         self.reason, self.at, self.skip, self.until, self.reply = reason, at, skip, until, reply
+        self.seek = seek or (skip is None and not until)
 
 
 class Match(IntEnum):
@@ -252,6 +256,8 @@ class Session(ABC):
     ports: ClassVar[tuple[int, ...]] = ()
     #: A message of a channel with boundaries is one message of the protocol (DNS over UDP), and not just some bytes.
     framed: ClassVar[bool] = False
+    #: What its lines have to end in, `b"\\r\\n"`; empty where it has no lines or takes any end.
+    line_end: bytes = b""
 
     def __init__(
         self, *, strict: bool = False, boundaries: bool = False, start: Mapping[Side, int] | None = None,
@@ -300,10 +306,9 @@ class Session(ABC):
         self._release(side)
         events = self._run(side)
         if not self.is_through:
-            if (event := self._guarded(side, self._finish)) is not None:
+            if side not in self._given_up and (event := self._guarded(side, self._finish)) is not None:
                 events.append(event)
-            if inbox.data or inbox.start != self._marks[side]:
-                events += self._wrong(side, Wrong("it ends in the middle", inbox.start + len(inbox), skip=len(inbox)))
+            events += self._leftover(side, "it ends in the middle")
         return events
 
     def lost(self, side: Side, count: int) -> list[Event]:
@@ -314,10 +319,9 @@ class Session(ABC):
             return events
         self._release(side)
         events += self._run(side)
-        if inbox.data or inbox.start != self._marks[side]:
+        if cut := self._leftover(side, "what follows is missing"):
             self._skipping.pop(side, None)
-            wrong = Wrong("what follows is missing", inbox.start + len(inbox), skip=len(inbox))
-            events += self._wrong(side, wrong)
+            events += cut
         inbox.start += count
         events.append(self._stamped(side, Missing()))
         if side not in self._given_up and not self._skip(side, count):
@@ -335,7 +339,8 @@ class Session(ABC):
             heard = [e for e in self.receive(side, data) if e.side is side and not isinstance(e, Upgraded)]
         except RemoteProtocolError as error:
             raise LocalProtocolError(f"{event.summary!r} cannot be said here: {error}") from error
-        if len(heard) > 1 or (heard and type(heard[0]) is not type(event)):
+        # Behind it there may be events without bytes: what it completes.
+        if any(e.end > e.start for e in heard[1:]) or (heard and type(heard[0]) is not type(event)):
             raise LocalProtocolError(f"{event.summary!r} would be heard as {', '.join(e.summary for e in heard)!r}")
         return data
 
@@ -416,6 +421,14 @@ class Session(ABC):
         """Whether decoding can go on behind a gap of `count` bytes. The inbox is empty."""
         return False
 
+    def _seek(self, side: Side, inbox: Inbox) -> tuple[int, bool]:
+        """Lost: how many bytes of the inbox are surely before the next message, and whether that begins behind them.
+
+        When it does, `_read` is asked again, and must give an event or raise `Wrong` with `skip`. Bytes that may be the
+        beginning of one are left in the inbox, so that it is found however the bytes are cut.
+        """
+        return len(inbox), False
+
     # ── what a subclass calls ─────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, side: Side) -> None:
@@ -467,7 +480,9 @@ class Session(ABC):
             raise self._failed
         inbox = self._inboxes[side]
         if side in self._given_up:
-            return self._stamped(side, Data(data=inbox.take_all())) if inbox.data else None
+            event = self._sought(side, inbox)
+            if event is not None or side in self._given_up:
+                return event
         if side in self._skipping:
             return self._skipped(side, inbox)
         if side in self._held:
@@ -494,11 +509,10 @@ class Session(ABC):
             self._skipping[side] = wrong.until
             inbox.look_again()
             data = self._pass_over(side, inbox)
-        elif wrong.skip is not None:
-            data = inbox.take(wrong.skip)
         else:
+            data = inbox.take(wrong.skip or 0)
+        if wrong.seek:
             self._given_up.add(side)
-            data = b""
         return [self._stamped(side, Malformed(data=data, reason=wrong.reason, at=wrong.at))]
 
     def _skipped(self, side: Side, inbox: Inbox) -> Event | None:
@@ -515,6 +529,22 @@ class Session(ABC):
             return inbox.take(max(0, len(inbox) - len(until) + 1))  # the rest may be the beginning of `until`
         del self._skipping[side]
         return inbox.take(found + len(until))
+
+    def _sought(self, side: Side, inbox: Inbox) -> Event | None:
+        """What comes before the place where decoding goes on."""
+        count, found = self._seek(side, inbox)
+        if found:
+            self._given_up.discard(side)
+        return self._stamped(side, Data(data=inbox.take(count))) if count else None
+
+    def _leftover(self, side: Side, reason: str) -> list[Event]:
+        """What was said of an event that will never be complete."""
+        inbox = self._inboxes[side]
+        if not inbox.data and inbox.start == self._marks[side]:
+            return []
+        if side in self._given_up:
+            return [self._stamped(side, Data(data=inbox.take_all()))]
+        return self._wrong(side, Wrong(reason, inbox.start + len(inbox), skip=len(inbox)))
 
     def _message(self, side: Side) -> list[Event]:
         """One whole message of a channel with boundaries."""
