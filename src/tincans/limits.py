@@ -140,6 +140,35 @@ VIEW_BYTES = 1024 * 1024
 #: One reply of SMTP or FTP with all its lines: a hundred lines of 512 bytes (RFC 5321 §4.5.3.1.5), more than any help.
 REPLY_BYTES = 64 * 1024
 
+#: Bytes that lie in the kernel for less than these seconds are on their way; longer, and whoever should read them does
+#: not. Five times what Linux waits at the least before it sends again (TCP_RTO_MIN).
+READING_SECONDS = 1.0
+
+#: What the sentence on who is waiting quotes of what was said: it stays one line of a terminal, or two.
+QUOTE_CHARACTERS = 60
+
+#: What a file of packets is made with. An MSS is what an Ethernet frame leaves for data: 1500 bytes less 20 of TCP and 20
+#: of IPv4 or 40 of IPv6 (RFC 9293 §3.7.1); so many segments are at most acknowledged at once, which is less than a window
+#: without scaling; a gap moves the numbers by half of what they can tell apart (RFC 9293 §3.4) at most; and the
+#: comments of one packet take what the length of one option can say (pcapng, "Options").
+MSS_BYTES = 1460
+MSS6_BYTES = 1440
+UNACKNOWLEDGED_SEGMENTS = 40
+GAP_BYTES = 2**30
+COMMENT_BYTES = 65_535
+
+#: One command of FTP: a verb and a path as long as Linux has them (4096, PATH_MAX), every byte of it doubled by Telnet.
+FTP_COMMAND_BYTES = 8 * 1024 + 16
+
+#: Commands of FTP said ahead of their answers that are still told apart: lftp says some dozens, nobody a thousand.
+FTP_COMMANDS_WAITING = 1024
+
+#: One message of IRC with its CR LF (RFC 2812 §2.3), and its tags with their @ and blank (IRCv3 message-tags): from a
+#: server, and from a client.
+IRC_MESSAGE_BYTES = 512
+IRC_TAGS_BYTES = 8191
+IRC_CLIENT_TAGS_BYTES = 4096
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

@@ -60,6 +60,7 @@ class LinesSession(Session):
         option = self.options.get("option", "")
         self.check_option(option)
         self._option = option
+        self.line_end = _MARKS["crlf"] if option == "crlf" else b""
         self._pattern = re.compile(encoded(option[1:-1])) if option.startswith("/") else None
 
     @classmethod

@@ -104,6 +104,11 @@ def guess(client: bytes, server: bytes, port: int | None = None, *, complete: bo
     return Protocol(found) if found is not None else find_protocol("raw")
 
 
+def at_home(port: int) -> Protocol | None:
+    """The protocol whose servers are usually on `port`."""
+    return next((Protocol(kind) for kind in _kinds() if port in kind.ports), None)
+
+
 @cache
 def _kinds() -> tuple[type[Session], ...]:
     """All that can be recognized, those of other distributions first: who installs one wants it."""

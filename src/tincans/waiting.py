@@ -1,0 +1,385 @@
+"""Who is waiting for whom: what an open conversation stands still at, in one sentence.
+
+A `Waiting` hears a conversation beside its `Decoding` and can say at any moment how things stand (`state`): when each
+side spoke last, what of it is unfinished, what the kernel still holds for the other, and one sentence. The sentence is
+that of the first case that applies; the cases are the table `_CASES`, in which the sure comes before the likely.
+
+    it is over ─ still calling ─ nobody reads ─ nobody spoke ─ begun and not ended ─ ended, and the other is silent
+               ─ an answer is awaited ─ nothing is unfinished
+
+Two programs in two languages often stand still because one ends its lines in LF and the other waits for CR LF. What
+ends each side's first line is remembered, and where they differ the sentence says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+
+import msgspec
+
+from tincans.address import Address
+from tincans.channel import Side
+from tincans.conversation import Conversation, Dropped, Ended, Entry, How, Kind, Opened, Said
+from tincans.decoding import Decoding, Heard
+from tincans.errors import AddressError
+from tincans.limits import GUESS_BYTES, QUOTE_CHARACTERS, READING_SECONDS
+from tincans.protocols import Chunk, Event, Malformed, Missing, Session, Upgraded
+from tincans.protocols.registry import at_home
+from tincans.protocols.session import MASK
+from tincans.text import escape, human_bytes, human_seconds
+
+#: Ports on which TLS comes first, so that the client speaks first whatever is said inside (IANA's registry).
+_TLS_PORTS = frozenset({443, 465, 563, 636, 853, 989, 990, 993, 994, 995, 6697, 8883})
+
+CR, LF = b"\r", b"\n"
+_NAMES = {LF: "LF", CR + LF: "CR LF"}
+#: Text has none of these; a lone CR is spoken of by itself.
+_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+class Socket(msgspec.Struct, frozen=True, kw_only=True):
+    """One end of a connection, as the kernel knows it."""
+
+    #: As in RFC 9293 §3.3.2: ESTABLISHED, CLOSE_WAIT, FIN_WAIT2 …
+    state: str
+    #: Bytes that came and that its program has not read, and bytes that it sent and the other end has not acknowledged.
+    unread: int
+    unsent: int
+
+
+class Direction(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands with what one side says."""
+
+    said: int
+    #: When its last byte was said, in nanoseconds, and how many seconds ago; None where it said nothing.
+    last: int | None
+    age: float | None
+    #: How much of what it said is no whole message yet.
+    unfinished: int
+    ended: bool
+    #: Bytes in the kernel: on their way to the other side, and there but unread. None where the kernel does not tell.
+    queued: int | None
+    unread: int | None
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="state"):
+    """How a conversation stands at one moment, and the sentence that says who waits for whom."""
+
+    conversation: int
+    at: int
+    #: What is spoken; empty while that cannot be told.
+    protocol: str
+    client: Direction
+    server: Direction
+    #: The ends that this machine's kernel knows, by the names of `ends`.
+    sockets: dict[str, Socket]
+    sentence: str
+
+
+def ends(conversation: Conversation) -> dict[str, tuple[str, str]]:
+    """The sockets that a conversation goes through: the address of each, and of the other end of its connection."""
+    c = conversation
+    if c.near and c.far:
+        return {
+            "client": (c.client, c.near), "near": (c.near, c.client),
+            "far": (c.far, c.server), "server": (c.server, c.far),
+        }  # fmt: skip
+    return {"client": (c.client, c.server), "server": (c.server, c.client)}
+
+
+class Waiting:
+    """Hears one conversation, and can say how it stands. Holds the first line and the last event of each side."""
+
+    def __init__(self, opened: Opened, decoding: Decoding, *, secrets: bool = False) -> None:
+        """`secrets`: quote them too."""
+        self.conversation = Conversation.from_opened(opened)
+        self.decoding, self.secrets = decoding, secrets
+        self._voices = {side: _Voice() for side in Side}
+
+    def take(self, entry: Entry, told: Iterable[Entry | Heard]) -> None:
+        """What happened next, and what `decoding` made of it."""
+        self.conversation.fold(entry)
+        if isinstance(entry, Said | Dropped | Ended):
+            self._voices[entry.side].take(entry)
+        for heard in told:
+            if isinstance(heard, Heard) and _is_meant(heard.event):
+                self._voices[heard.event.side].event = heard.event
+
+    def state(self, now: int, sockets: Mapping[str, Socket] | None = None) -> State:
+        """How it stands at `now`; `sockets` are those of `ends` that the kernel knows."""
+        moment = _Moment(self, self._voices, now, dict(sockets or {}))
+        return State(
+            conversation=self.conversation.number, at=now, protocol=self.decoding.decoder.protocol,
+            client=moment.direction(Side.CLIENT), server=moment.direction(Side.SERVER), sockets=moment.sockets,
+            sentence=next(filter(None, (case(moment) for case in _CASES))),
+        )  # fmt: skip
+
+
+class _Voice:
+    """What is remembered of one side."""
+
+    __slots__ = ("_begun", "_looking", "ended", "event", "last", "line_end")
+
+    def __init__(self) -> None:
+        self.last: int | None = None
+        self.ended: int | None = None
+        self.event: Event | None = None  # the last that it said
+        self.line_end = b""  # of its first line; empty where that is no text
+        self._begun, self._looking = b"", True
+
+    def take(self, entry: Said | Dropped | Ended) -> None:
+        if isinstance(entry, Ended):
+            self.ended = entry.at
+            return
+        self.last = entry.at
+        if isinstance(entry, Dropped):
+            self._looking = False
+        elif self._looking:
+            self._look(entry.data)
+
+    def _look(self, data: bytes) -> None:
+        self._begun += data[:GUESS_BYTES]
+        line, end, _ = self._begun.partition(LF)
+        if end and not _CONTROLS.search(line):
+            self.line_end = CR + LF if line.endswith(CR) else LF
+        self._looking = not end and len(self._begun) < GUESS_BYTES
+
+
+def _is_meant(event: Event) -> bool:
+    """Whether a reader would say that this was what was said: not a piece of it, and not a remark of ours."""
+    if isinstance(event, Malformed):
+        return bool(event.reason)
+    return not isinstance(event, Chunk | Missing | Upgraded)
+
+
+class _Moment:
+    """What the cases look at."""
+
+    def __init__(self, heard: Waiting, voices: dict[Side, _Voice], now: int, sockets: dict[str, Socket]) -> None:
+        self.conversation, self.decoding, self.secrets = heard.conversation, heard.decoding, heard.secrets
+        self.voices, self.now, self.sockets = voices, now, sockets
+        self.session: Session | None = self.decoding.decoder.session
+        self.begun = {side: _begun(self.decoding, side) for side in Side}
+        spoke = [(voice.last, side) for side, voice in voices.items() if voice.last is not None]
+        self.latest = max(spoke, key=lambda each: each[0])[1] if spoke else None
+
+    def direction(self, side: Side) -> Direction:
+        voice = self.voices[side]
+        queued, unread = self.queues(side)
+        return Direction(
+            said=self.said(side), last=voice.last,
+            age=None if voice.last is None else max(0, self.now - voice.last) / 1e9,
+            unfinished=len(self.begun[side]), ended=voice.ended is not None, queued=queued, unread=unread,
+        )  # fmt: skip
+
+    def said(self, side: Side) -> int:
+        return self.conversation.client_bytes if side is Side.CLIENT else self.conversation.server_bytes
+
+    def queues(self, side: Side) -> tuple[int | None, int | None]:
+        """Of what `side` said: how much is on its way in the kernel, and how much lies unread at the other side."""
+        path = [self.sockets.get(name) for name in ("client", "near", "far", "server")]
+        first, inward, outward, last = path if side is Side.CLIENT else reversed(path)
+        on_way = [socket.unsent for socket in (first, outward) if socket] + ([inward.unread] if inward else [])
+        return sum(on_way) if on_way else None, last.unread if last else None
+
+    def since(self, at: int | None) -> str:
+        return human_seconds(max(0, self.now - (self.conversation.opened if at is None else at)) / 1e9)
+
+
+def _begun(decoding: Decoding, side: Side) -> bytes:
+    """What `side` has begun to say and not ended, the other's answer not being what it lacks."""
+    session = decoding.decoder.session
+    data = decoding.unfinished(side)
+    if session is None:  # all that it said: whole lines are whole, whatever the protocol
+        return b"" if _CONTROLS.search(data) else data[data.rfind(b"\n") + 1 :]
+    return b"" if session.waiting(side) else data
+
+
+# ── the cases ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _over(moment: _Moment) -> str:
+    c = moment.conversation
+    if c.closed is None or c.how is None:
+        return ""
+    who = {How.FINISHED: ", the {} first", How.RESET: " by the {}"}.get(c.how, "") if c.by else ""
+    return f"it is over since {moment.since(c.closed)}: {c.how.value}{who.format(c.by.value if c.by else '')}"
+
+
+def _calling(moment: _Moment) -> str:
+    c = moment.conversation
+    if c.kind is not Kind.RELAY or c.far or c.server_bytes:
+        return ""
+    return f"{escape(c.server)} has not answered the call since {moment.since(None)}"
+
+
+def _not_reading(moment: _Moment) -> str:
+    """Bytes that lie in the kernel although nothing moves."""
+    clogged = [(side, *_clog(moment, side)) for side in Side]
+    found = [(side, verb, count) for side, verb, count in clogged if count]
+    if len(found) == 2:
+        (_, _, to_server), (_, _, to_client) = found
+        return (
+            f"neither side reads: {human_bytes(to_server)} wait for the server and {human_bytes(to_client)} for the "
+            "client; where both write before they read, both wait for ever"
+        )
+    for side, verb, count in found:
+        last = moment.since(moment.voices[side].last)
+        return f"the {side.other.value} does not {verb}: {human_bytes(count)} wait for it since {last}"
+    return ""
+
+
+def _clog(moment: _Moment, side: Side) -> tuple[str, int]:
+    """How much of what `side` said waits for the other, and what that does not do with it."""
+    last = moment.voices[side].last
+    if last is None or moment.now - last < READING_SECONDS * 1e9:
+        return "", 0
+    queued, unread = moment.queues(side)
+    if unread:
+        return "read", unread + (queued or 0)
+    return "take it", queued or 0
+
+
+def _nobody_spoke(moment: _Moment) -> str:
+    if moment.latest is not None or any(voice.ended is not None for voice in moment.voices.values()):
+        return ""
+    text = f"nobody has spoken since it opened {moment.since(None)} ago"
+    session = moment.session or _expected(moment.conversation.server)
+    if session is None or session.awaited is None:
+        return text
+    first = session.awaited.value
+    waits = session.awaited.other.value
+    return f"{text}: in {session.title} the {first} speaks first, and the {waits} waits for it"
+
+
+def _expected(server: str) -> Session | None:
+    """The protocol that is at home on the server's port."""
+    try:
+        port = Address.parse(server).port
+    except AddressError:
+        return None
+    found = at_home(port) if port and port not in _TLS_PORTS else None
+    return found.session() if found else None
+
+
+def _begun_and_not_ended(moment: _Moment) -> str:
+    found = [
+        f"the {side.other.value} has {_beginning(moment, side, data)} since {moment.since(moment.voices[side].last)}"
+        for side, data in moment.begun.items()
+        if data and moment.voices[side].ended is None
+    ]
+    return f"{', and '.join(found)}; both sides wait" if found else ""
+
+
+def _beginning(moment: _Moment, side: Side, data: bytes) -> str:
+    shown = data if moment.secrets else _masked(moment, side, data)
+    if _CONTROLS.search(data) or shown is None:
+        return f"the first {human_bytes(len(data))} of a message"
+    if b"\n" not in data:
+        return f"{_quoted(shown)}{', whose line ends in CR alone,' if data.endswith(CR) else ' without a line end'}"
+    if moment.session is not None and moment.session.line_end == CR + LF and CR + LF not in data:
+        return f"{_quoted(shown)}, whose line ends in LF alone and not in CR LF,"
+    return f"the beginning of a message, {_quoted(shown.splitlines()[0])}, of which {human_bytes(len(data))} came,"
+
+
+def _masked(moment: _Moment, side: Side, data: bytes) -> bytes | None:
+    """`data`, with its secrets masked; None where that cannot be told.
+
+    Only an event knows what is secret in it, so a copy of the decoder is told an end and asked what the event would be.
+    """
+    try:
+        decoder = deepcopy(moment.decoding.decoder)
+    except TypeError:  # it holds what cannot be copied: a decompressor
+        return None
+    told = decoder.receive(side, b"\r\n\r\n") + decoder.close()
+    start = moment.said(side) - len(data)
+    spans = [span for _, event in told if event.side is side for span in event.hidden]
+    for first, last in sorted(spans, reverse=True):
+        if last > start:
+            data = data[: max(0, first - start)] + MASK.encode() + data[last - start :]
+    return data
+
+
+def _ended_and_silent(moment: _Moment) -> str:
+    over = [side for side in Side if moment.voices[side].ended is not None]
+    if len(over) == 2:
+        return "both sides have ended what they say; the channel is not closed yet"
+    for side in over:
+        since = moment.since(moment.voices[side].ended)
+        last = moment.voices[side.other].last
+        silent = f"has been silent for {moment.since(last)}" if last is not None else "has said nothing"
+        return (
+            f"the {side.value} has ended what it says since {since} and only listens; "
+            f"the {side.other.value} may go on, and {silent}"
+        )
+    return ""
+
+
+def _awaited(moment: _Moment) -> str:
+    """The protocol knows whose turn it is."""
+    side = moment.session.awaited if moment.session else None
+    if side is None:
+        return ""
+    said = moment.voices[side.other]
+    if said.last is None:
+        return f"the {side.value} is to speak first, and has been silent since it opened {moment.since(None)} ago"
+    return (
+        f"the {side.value} has been silent since {_what(moment, side.other)}, {moment.since(said.last)} ago"
+        f"{_line_ends(moment, side.other)}"
+    )
+
+
+def _quiet(moment: _Moment) -> str:
+    side = moment.latest
+    assert side is not None  # else nobody spoke
+    since = moment.since(moment.voices[side].last)
+    hint = _line_ends(moment, side)
+    if hint:
+        return f"the {side.other.value} has been silent since {_what(moment, side)}, {since} ago{hint}"
+    return f"nothing is unfinished; the last word was {_what(moment, side)}, {since} ago"
+
+
+_CASES: tuple[Callable[[_Moment], str], ...] = (
+    _over, _calling, _not_reading, _nobody_spoke, _begun_and_not_ended, _ended_and_silent, _awaited, _quiet,
+)  # fmt: skip
+
+
+# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _line_ends(moment: _Moment, side: Side) -> str:
+    """Where what ends the lines of `side` may be what keeps the other waiting: that."""
+    mine, theirs = moment.voices[side].line_end, moment.voices[side.other].line_end
+    session = moment.session
+    wanted = session.line_end if session else b""
+    me, other = side.value, side.other.value
+    if not mine:
+        return ""
+    if theirs and mine != theirs:
+        follows = "the {0} may wait for CR LF" if mine == b"\n" else "the {0} may take the CR for a part of the line"
+        return (
+            f"; the {me}'s lines end in {_NAMES[mine]} and the {other}'s in {_NAMES[theirs]}: {follows.format(other)}"
+        )
+    if mine == b"\n" and wanted == b"\r\n" and session:
+        return f"; the {me}'s lines end in LF and those of {session.title} in CR LF: the {other} may wait for it"
+    if mine == LF and not theirs and (session is None or session.name == "lines"):
+        return f"; the {me}'s lines end in LF: if the {other} reads up to CR LF, it still waits"
+    return ""
+
+
+def _what(moment: _Moment, side: Side) -> str:
+    """The last that `side` said: the client's request `GET /`."""
+    event = moment.voices[side].event
+    if event is None or isinstance(event, Malformed):
+        broken = f" ({escape(event.summary)})" if event else ""
+        return f"what the {side.value} said last{broken}"
+    kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(event).__name__).lower()
+    shown = event if moment.secrets else event.masked()
+    return f"the {side.value}'s {kind} {_quoted(shown.summary)}"
+
+
+def _quoted(words: bytes | str) -> str:
+    text = escape(words[: QUOTE_CHARACTERS + 1])
+    return f"`{text}`" if len(text) <= QUOTE_CHARACTERS else f"`{text[:QUOTE_CHARACTERS]}…`"
