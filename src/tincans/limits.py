@@ -169,6 +169,25 @@ IRC_MESSAGE_BYTES = 512
 IRC_TAGS_BYTES = 8191
 IRC_CLIENT_TAGS_BYTES = 4096
 
+#: HTTP: a request line or status line (RFC 9112 §3 asks for 8000 at the least; nginx takes 8 KiB, Apache 8190, Node.js 16
+#: KiB), a whole head with it or a trailer section (uvicorn 64 KiB, curl 300 KiB), and fields in it (Apache, Tomcat and
+#: Python's http.client take 100; a recording shows more).
+HTTP_START_BYTES = 16 * 1024
+HTTP_HEAD_BYTES = 64 * 1024
+HTTP_FIELDS = 256
+
+#: HTTP: the line before a chunk with its extensions (Go reads 4096), and the digits of a length: 2**64 has 20 decimal ones
+#: and 16 hexadecimal ones, which is where others begin to calculate modulo.
+HTTP_CHUNK_LINE_BYTES = 4096
+HTTP_LENGTH_DIGITS = 20
+HTTP_CHUNK_DIGITS = 16
+
+#: HTTP: requests of one connection that wait for their answers. No client pipelines more than a few.
+HTTP_PIPELINED = 1000
+
+#: A WebSocket message up to this is one event; a longer one comes in pieces, as they arrive.
+WEBSOCKET_EVENT_BYTES = 1024 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
