@@ -277,6 +277,7 @@ class Session(ABC):
         self._given_up: set[Side] = set()
         self._skipping: dict[Side, bytes] = {}  # the `until` of what is wrong
         self._freed = False  # a side was released, and may have something to read
+        self._overheard: list[Event] = []  # what the other side meant, as our own `send` has decided
         self._failed: RemoteProtocolError | None = None
         self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in Side}
 
@@ -288,6 +289,10 @@ class Session(ABC):
         Usually they are of that side; where the other was held, its events are among them. Raises
         `RemoteProtocolError` where strict, and again whenever it is called after that.
         """
+        before, self._overheard = self._overheard, []
+        return before + self._receive(side, data)
+
+    def _receive(self, side: Side, data: Buffer) -> list[Event]:
         inbox = self._inboxes[side]
         inbox.data += data
         if self.is_through:
@@ -333,10 +338,15 @@ class Session(ABC):
 
         Raises `LocalProtocolError` where the protocol does not allow it now, and where the other side would hear
         something else: a text with a line's end in it can never become a second command.
+
+        Where it decides what the other side, held until then, has said already, the next `receive` gives that first:
+        ask with `receive(side.other, b"")`.
         """
         data = self._write(side, event)
         try:
-            heard = [e for e in self.receive(side, data) if e.side is side and not isinstance(e, Upgraded)]
+            events = self._receive(side, data)
+            self._overheard += [e for e in events if e.side is not side]
+            heard = [e for e in events if e.side is side and not isinstance(e, Upgraded)]
         except RemoteProtocolError as error:
             raise LocalProtocolError(f"{event.summary!r} cannot be said here: {error}") from error
         # Behind it there may be events without bytes: what it completes.
