@@ -50,6 +50,9 @@ E = TypeVar("E", bound="Event")
 #: What stands where a secret stood.
 MASK = "******"
 
+#: Why something is `Malformed` that was whole when it was said.
+CUT_OFF = "what follows is missing"
+
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
