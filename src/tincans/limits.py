@@ -188,6 +188,25 @@ HTTP_PIPELINED = 1000
 #: A WebSocket message up to this is one event; a longer one comes in pieces, as they arrive.
 WEBSOCKET_EVENT_BYTES = 1024 * 1024
 
+#: One record of TLS, encryption's overhead of up to TLS 1.2 included (RFC 5246 §6.2.3); and one message of its handshake,
+#: which spans records: Go's bound for a certificate chain, where OpenSSL has 100 KiB.
+TLS_RECORD_BYTES = 2**14 + 2048
+TLS_MESSAGE_BYTES = 256 * 1024
+
+#: Redis: values nested in one another, of which hiredis reads 9; values in one reply that are kept, and so many commands
+#: without an answer to be matched to theirs (Redis itself takes 1,048,576 arguments, PROTO_MAX_MULTIBULK_LEN).
+REDIS_DEPTH = 64
+REDIS_VALUES = 256 * 1024
+REDIS_PENDING = 64 * 1024
+
+#: A PostgreSQL start-up packet: MAX_STARTUP_PACKET_LENGTH in its pqcomm.h.
+POSTGRESQL_STARTUP_BYTES = 10_000
+
+#: A DNS name on the wire (RFC 1035 §2.3.4), and the compression pointers that are followed for one: as Unbound's
+#: MAX_COMPRESS_PTRS.
+DNS_NAME_BYTES = 255
+DNS_POINTERS = 256
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
