@@ -280,7 +280,7 @@ class Session(ABC):
         self._given_up: set[Side] = set()
         self._skipping: dict[Side, bytes] = {}  # the `until` of what is wrong
         self._freed = False  # a side was released, and may have something to read
-        self._overheard: list[Event] = []  # what the other side meant, as our own `send` has decided
+        self._speaking: Side | None = None  # our own end, while `send` hears what it says
         self._failed: RemoteProtocolError | None = None
         self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in Side}
 
@@ -292,10 +292,6 @@ class Session(ABC):
         Usually they are of that side; where the other was held, its events are among them. Raises
         `RemoteProtocolError` where strict, and again whenever it is called after that.
         """
-        before, self._overheard = self._overheard, []
-        return before + self._receive(side, data)
-
-    def _receive(self, side: Side, data: Buffer) -> list[Event]:
         inbox = self._inboxes[side]
         inbox.data += data
         if self.is_through:
@@ -342,16 +338,17 @@ class Session(ABC):
         Raises `LocalProtocolError` where the protocol does not allow it now, and where the other side would hear
         something else: a text with a line's end in it can never become a second command.
 
-        Where it decides what the other side, held until then, has said already, the next `receive` gives that first:
+        Where it decides what the other side, held until then, has said already, the next `receive` reads that first:
         ask with `receive(side.other, b"")`.
         """
         data = self._write(side, event)
+        self._speaking = side
         try:
-            events = self._receive(side, data)
-            self._overheard += [e for e in events if e.side is not side]
-            heard = [e for e in events if e.side is side and not isinstance(e, Upgraded)]
+            heard = [e for e in self.receive(side, data) if not isinstance(e, Upgraded)]
         except RemoteProtocolError as error:
             raise LocalProtocolError(f"{event.summary!r} cannot be said here: {error}") from error
+        finally:
+            self._speaking = None
         # Behind it there may be events without bytes: what it completes.
         if any(e.end > e.start for e in heard[1:]) or (heard and type(heard[0]) is not type(event)):
             raise LocalProtocolError(f"{event.summary!r} would be heard as {', '.join(e.summary for e in heard)!r}")
@@ -481,10 +478,10 @@ class Session(ABC):
                 self.upgraded = self._stamped(side, self.upgraded)
                 events.append(self.upgraded)
                 return
-            if self._freed:
+            if self._freed and self._speaking is None:
                 self._freed = False
                 self._drain(side.other, events)
-        if self._freed and not self.is_through:
+        if self._freed and self._speaking is None and not self.is_through:
             self._freed = False
             self._drain(side.other, events)
 
