@@ -193,8 +193,8 @@ WEBSOCKET_EVENT_BYTES = 1024 * 1024
 TLS_RECORD_BYTES = 2**14 + 2048
 TLS_MESSAGE_BYTES = 256 * 1024
 
-#: Redis: values nested in one another, of which hiredis reads 9; values in one reply that are kept, and so many commands
-#: without an answer to be matched to theirs (Redis itself takes 1,048,576 arguments, PROTO_MAX_MULTIBULK_LEN).
+#: Redis: values nested in one another, of which hiredis reads 9; values in one reply that are kept; and commands whose
+#: replies are still to come (Redis itself takes a command of 1,048,576 arguments).
 REDIS_DEPTH = 64
 REDIS_VALUES = 256 * 1024
 REDIS_PENDING = 64 * 1024
