@@ -1,0 +1,35 @@
+"""Recorded conversations as files that other programs read.
+
+A form is a `Form`: it is given the entries of one conversation after the other and gives the file's bytes, piece by
+piece, so that a conversation of any size needs no more memory than one of its entries. Nothing here opens a file.
+
+    .pcapng   packets, for Wireshark      pcapng.py, of wire.py (the packets) and legs.py (the addresses)
+    .har      HTTP, for browsers' tools   har.py
+    .jsonl    a decoded event a line      jsonl.py
+    .tin      text, to be kept and to be imported again   tincans.tin
+
+What was said is written as it was said: it is masked before by `hiding.Hiding`, or in the events by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from tincans.conversation import Entry
+
+
+class Form(Protocol):
+    """Makes a file of conversations."""
+
+    def head(self) -> bytes:
+        """How the file begins."""
+
+    def take(self, entry: Entry) -> Iterator[bytes]:
+        """What an entry adds. `Opened` begins the next conversation."""
+
+    def over(self) -> Iterator[bytes]:
+        """What the conversation still adds that has no more entries."""
+
+    def foot(self) -> bytes:
+        """How the file ends."""
