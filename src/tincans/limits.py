@@ -207,6 +207,21 @@ POSTGRESQL_STARTUP_BYTES = 10_000
 DNS_NAME_BYTES = 255
 DNS_POINTERS = 256
 
+#: SMTP's lines, their ends included: a command's (RFC 5321 §4.5.3.1.4); MAIL's and RCPT's with the parameters of all
+#: extensions (as Postfix's line_length_limit); one of a login (RFC 4954 §4); one of a mail's text (§4.5.3.1.6).
+SMTP_COMMAND_BYTES = 512
+SMTP_ENVELOPE_BYTES = 2048
+SASL_BYTES = 12288
+MAIL_LINE_BYTES = 1000
+
+#: A mailbox's name before the @, its domain, and a path with its brackets (RFC 5321 §4.5.3.1).
+MAIL_LOCAL_BYTES = 64
+MAIL_DOMAIN_BYTES = 255
+MAIL_PATH_BYTES = 256
+
+#: Commands whose replies are still to come: Postfix takes 1000 recipients of one mail, which may all be pipelined.
+PIPELINED_COMMANDS = 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
