@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ _PLAIN = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 def _entries(at: int) -> st.SearchStrategy[Entry]:
-    when = {"conversation": st.just(7), "at": st.integers(at, at + 10**10)}
+    when = {"conversation": st.just(7), "at": st.integers(at - 10**9, at + 10**10)}
     return st.one_of(
         st.builds(Said, side=_SIDES, data=_DATA, **when),
         st.builds(Ended, side=_SIDES, **when),
@@ -53,6 +55,28 @@ def test_what_is_said_reads_well() -> None:
     assert "".join(tin.write([opened, said])).endswith(
         "opened: 1970-01-01 00:00:00.000000000\n\n1.500000000 C\n    GET / HTTP/1.0\\r\\n\n    \\r\\n\n"
     )
+
+
+def test_a_file_may_hold_several() -> None:
+    entries: list[Entry] = []
+    for number in (7, 8, 9):
+        entries.append(Opened(conversation=number, at=number, kind=Kind.LISTEN, client="c", server="s"))
+        if number != 8:
+            entries.append(Said(conversation=number, at=number + 1, side=Side.CLIENT, data=b"%d" % number))
+    text = "".join(tin.write(entries))
+    assert text.count("\n\ntincans conversation 1\n") == 2
+    assert list(tin.read(text.splitlines(), number=7)) == entries
+
+
+def test_a_file_within_a_file_has_its_format() -> None:
+    with pytest.raises(TinError, match="line 2: it is of format 2"):
+        list(tin.read(["C ends", "tincans conversation 2"]))
+
+
+@given(st.lists(st.one_of(st.text(max_size=20), st.from_regex(r"(-?[0-9.]{,9} )?[CS]( [a-z]+)?( [0-9]+)?"))))
+def test_whatever_is_read_only_tin_errors_are_raised(lines: list[str]) -> None:
+    with suppress(TinError):
+        list(tin.read(lines))
 
 
 def test_what_is_written_by_hand_may_be_short() -> None:

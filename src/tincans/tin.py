@@ -17,7 +17,8 @@
 The number behind the first words is the format. The head has what `Opened` has; then comes what happened, each with its
 seconds since then. What was said is indented by four spaces, a line a line with its end written out; the lines' escapes
 are those of `escape`. A line that begins with `#` is a comment. Written by hand, the head's lines and the times may be
-left out. `read` gives the very entries that `write` was given, but for the conversation's number.
+left out. A file may hold several conversations: each further one begins with the same first words. `read` gives the
+very entries that `write` was given, but for the conversations' numbers.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ FORMAT = 1
 _TITLE = "tincans conversation"
 _INDENT = "    "
 _HEX_ROW = 32
+#: Of a line that makes no sense: it may be no text, and of any length.
+_QUOTED = 40
 _SIDES = {"C": Side.CLIENT, "S": Side.SERVER}
 _LETTERS = {side: letter for letter, side in _SIDES.items()}
-_HAPPENED = re.compile(r"(?:(\d+)(?:\.(\d{1,9}))? )?(\S+)(?: (.*))?")
+_HAPPENED = re.compile(r"(?:(-?)(\d+)(?:\.(\d{1,9}))? )?(\S+)(?: (.*))?")
 _HEAD = re.compile(r"([a-z]+(?: [\w.-]+)?): ?(.*)")
 
 
@@ -48,17 +51,35 @@ _HEAD = re.compile(r"([a-z]+(?: [\w.-]+)?): ?(.*)")
 
 
 def write(entries: Iterable[Entry]) -> Iterator[str]:
-    """The lines of a file, their ends included. The entries are one conversation's, `Opened` first."""
-    opened = 0
+    """The lines of a file, their ends included. `Opened` begins each conversation."""
+    writer = Writer()
     for entry in entries:
+        yield from writer.take(entry)
+
+
+class Writer:
+    """Writes a file entry by entry."""
+
+    def __init__(self) -> None:
+        self._opened: int | None = None
+
+    def take(self, entry: Entry) -> Iterator[str]:
+        """The lines of what happened next."""
         if isinstance(entry, Opened):
-            opened = entry.at
+            if self._opened is not None:
+                yield "\n"
+            self._opened = entry.at
             yield from _head(entry)
-        else:
-            seconds, rest = divmod(entry.at - opened, 1_000_000_000)
-            words, *lines = _happened(entry)
-            yield f"{seconds}.{rest:09} {words}\n"
-            yield from (f"{_INDENT}{line}\n" for line in lines)
+            return
+        words, *lines = _happened(entry)
+        yield f"{_since(entry.at - (self._opened or 0))} {words}\n"
+        yield from (f"{_INDENT}{line}\n" for line in lines)
+
+
+def _since(nanoseconds: int) -> str:
+    """Seconds; less than none where the clock was put back."""
+    seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    return f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09}"
 
 
 def _head(opened: Opened) -> Iterator[str]:
@@ -127,7 +148,7 @@ def _escaped(text: bytes | str) -> str:
 
 
 def read(lines: Iterable[str], number: int = 1) -> Iterator[Entry]:
-    """The entries, with `number` as their conversation's. Raises `TinError`, which names the line."""
+    """The entries, with `number` as the first conversation's. Raises `TinError`, which names the line."""
     return _Reader(number).entries(lines)
 
 
@@ -137,6 +158,7 @@ class _Reader:
     def __init__(self, number: int) -> None:
         self._number = number
         self._head: dict[str, str] | None = {}
+        self._titled = False
         self._opened = self._at = 0
         self._words: str | None = None  # of the entry that is being read
         self._body: list[str] = []
@@ -161,25 +183,28 @@ class _Reader:
             return
         if self._words is not None and line.startswith(_INDENT):
             self._body.append(line.removeprefix(_INDENT))
-        elif line.strip():
-            if self._head is not None and self._is_head(line):
-                return
+        elif line.startswith(_TITLE):
+            yield from self._title(count, line.removeprefix(_TITLE).strip())
+        elif line.strip() and not self._is_head(line):
             yield from self._open()
             yield from self._entry()
             self._began = count
             self._begin(line)
 
+    def _title(self, count: int, version: str) -> Iterator[Entry]:
+        if self._titled or self._head is None:
+            yield from self._open()
+            yield from self._entry()
+            self._number, self._head = self._number + 1, {}
+        self._titled, self._began = True, count
+        if version != str(FORMAT):
+            raise ValueError(f"it is of format {version[:_QUOTED] or 'none'}, and this tincans reads format {FORMAT}")
+
     def _is_head(self, line: str) -> bool:
-        assert self._head is not None
-        if line.startswith(_TITLE):
-            version = line.removeprefix(_TITLE).strip()
-            if version != str(FORMAT):
-                raise ValueError(f"it is of format {version or 'none'}, and this tincans reads format {FORMAT}")
-            return True
-        if match := _HEAD.fullmatch(line):
-            self._head[match[1]] = _text(match[2])
-            return True
-        return False
+        if self._head is None or (match := _HEAD.fullmatch(line)) is None:
+            return False
+        self._head[match[1]] = _text(match[2])
+        return True
 
     def _open(self) -> Iterator[Entry]:
         if self._head is None:
@@ -200,10 +225,11 @@ class _Reader:
     def _begin(self, line: str) -> None:
         match = _HAPPENED.fullmatch(line)
         if match is None:
-            raise ValueError(f"{line!r} is nothing that happens in a conversation")
-        seconds, rest, what, words = match.groups()
+            raise ValueError(f"{line[:_QUOTED]!r} is nothing that happens in a conversation")
+        sign, seconds, rest, what, words = match.groups()
         if seconds is not None:
-            self._at = self._opened + int(seconds) * 1_000_000_000 + int((rest or "").ljust(9, "0"))
+            since = int(seconds) * 1_000_000_000 + int((rest or "").ljust(9, "0"))
+            self._at = self._opened + (-since if sign else since)
         self._words, self._body = f"{what} {words or ''}".rstrip(" "), []
 
     def _entry(self) -> Iterator[Entry]:
@@ -228,7 +254,7 @@ class _Reader:
                 side = Side(by) if by not in ("-", "") else None
                 yield Closed(**place, how=How(how), by=side, detail=_text(detail))
             case _:
-                raise ValueError(f"{what!r} is nothing that happens in a conversation")
+                raise ValueError(f"{what[:_QUOTED]!r} is nothing that happens in a conversation")
 
 
 def _spoken(side: Side, words: str, body: list[str], place: dict[str, int]) -> Entry:
