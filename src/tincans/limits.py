@@ -222,6 +222,9 @@ MAIL_PATH_BYTES = 256
 #: Commands whose replies are still to come: Postfix takes 1000 recipients of one mail, which may all be pipelined.
 PIPELINED_COMMANDS = 1024
 
+#: Steps that a sequence diagram draws before it only counts: a picture of 16,000 pixels, half of what browsers draw.
+DIAGRAM_STEPS = 500
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
