@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from tincans.channel import Buffer, Side
 from tincans.conversation import Conversation, Entry, How, Opening, Said, Tap
+from tincans.errors import JournalError
 from tincans.journal import ALL, Bounds, Filter
 from tincans.journal.memory import MemoryJournal, MemoryTap
 from tincans.testing import check_journal
@@ -68,6 +70,23 @@ class _RaisingTap(MemoryTap):
         super().closed(how, by, detail)
 
 
+class _Modern(MemoryJournal):
+    """Takes what it adopts for something new."""
+
+    async def adopt(self, entries: Iterable[Entry]) -> int:
+        return await super().adopt(replace(entry, at=self.now()) for entry in entries)
+
+
+class _Credulous(MemoryJournal):
+    """Adopts anything."""
+
+    async def adopt(self, entries: Iterable[Entry]) -> int:
+        try:
+            return await super().adopt(entries)
+        except JournalError:
+            return 0
+
+
 @pytest.mark.parametrize(
     ("journal", "sentence"),
     [
@@ -76,6 +95,8 @@ class _RaisingTap(MemoryTap):
         (_Hasty, "All that a tap is told is read back"),
         (_Asleep, "Who follows a conversation.*: it did not finish"),
         (_Borrowing, "Bytes are kept as they were said.*: the bytes are others"),
+        (_Modern, "A conversation of the past is kept as it was"),
+        (_Credulous, "What is no conversation is refused.*is kept"),
         (_Raising, "Text that no encoding knows.*surrogates not allowed"),
     ],
 )

@@ -13,12 +13,12 @@ contract on both. `open_journal` chooses:
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tincans.channel import Side
-from tincans.conversation import Conversation, Dropped, Entry, How, Kind, Opened, Recorder
+from tincans.conversation import Closed, Conversation, Dropped, Entry, How, Kind, Opened, Recorder
 from tincans.errors import JournalError
 from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
 
@@ -26,6 +26,9 @@ from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
 FORGOTTEN = "the journal was full, and this was the oldest"
 #: Of those that stand for what a relay only counted.
 CARRIED = "it was passed on without being looked at"
+
+#: Times and sizes are less than this: SQLite's integers have 64 bits, and a sum of sizes has to stay one.
+_NUMBERS = 2**62
 
 
 class Bounds(NamedTuple):
@@ -101,6 +104,15 @@ class Journal(Recorder, Protocol):
         different ones may be mixed within some 100 ms. Cancelling leaves nothing behind.
         """
 
+    async def adopt(self, entries: Iterable[Entry]) -> int:
+        """Keep a conversation of the past: its entries under a new number, and with the times that they have.
+
+        Gives the number, once all of it can be read. What was never closed is closed as LOST, when it last did
+        something. It takes as long as the disk does: no more than a few megabytes wait. Raises `JournalError` where
+        they are not one conversation (`checked`) or the disk refuses them, and whatever `entries` raises; what was
+        taken until then is closed as LOST, too, and so it is when this is cancelled.
+        """
+
     async def flush(self) -> None:
         """Wait until all that was told so far can be read. Raises `JournalError` when the disk refuses it."""
 
@@ -136,6 +148,26 @@ def default_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("tincans") / "journal"
+
+
+def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same, as long as they are what a journal can keep: a conversation is opened once and first, nothing follows
+    its end, and times and sizes are numbers that it has room for. Else raises `JournalError`."""
+    before: Entry | None = None
+    dropped = 0
+    for entry in entries:
+        if isinstance(entry, Opened) is not (before is None):
+            raise JournalError("a conversation is opened once, and before anything is said in it")
+        if isinstance(before, Closed):
+            raise JournalError("nothing can happen in a conversation after it was closed")
+        count = entry.count if isinstance(entry, Dropped) else 0
+        dropped += count
+        if not 0 <= entry.at < _NUMBERS or count < 0 or dropped >= _NUMBERS:
+            raise JournalError("a conversation has a time or a size that no journal can keep")
+        before = entry
+        yield entry
+    if before is None:
+        raise JournalError("a conversation has to be opened")
 
 
 def beginning(conversation: Conversation, client_forgotten: int, server_forgotten: int) -> list[Entry]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -29,8 +29,8 @@ from tincans.conversation import (
     Secured,
     Tap,
 )  # fmt: skip
-from tincans.errors import NoSuchConversation
-from tincans.journal import ALL, CARRIED, Bounds, Filter, beginning
+from tincans.errors import JournalError, NoSuchConversation
+from tincans.journal import ALL, CARRIED, Bounds, Filter, beginning, checked
 from tincans.limits import MEMORY_JOURNAL_BYTES
 
 #: What an entry costs beside the bytes that were said, roughly.
@@ -90,6 +90,22 @@ class MemoryJournal:
             kept.forgotten[entry.side] += entry.count
         if not kept.positions and kept.conversation.closed is not None:
             del self._kept[entry.conversation]
+
+    async def adopt(self, entries: Iterable[Entry]) -> int:
+        if self._closed:
+            raise JournalError("the journal is closed")
+        number, kept = 0, None
+        try:
+            for entry in checked(entries):
+                entry = replace(entry, conversation=number or self._newest + 1)
+                if isinstance(entry, Opened):
+                    self._newest = number = entry.conversation
+                    kept = self._kept[number] = _Kept(entry)
+                self.add(entry)
+        finally:
+            if kept is not None and kept.conversation.closed is None:
+                self.add(Closed(conversation=number, at=kept.conversation.last, how=How.LOST))
+        return number
 
     async def flush(self) -> None:
         pass

@@ -17,23 +17,23 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import wait
 from pathlib import Path
 from typing import TypeVar
 
 from tincans.channel import Side
 from tincans.clock import SYSTEM, Clock
-from tincans.conversation import Closed, Conversation, Dropped, Entry, Opened, Opening, Said, Tap
+from tincans.conversation import Closed, Conversation, Dropped, Entry, How, Opened, Opening, Said, Tap
 from tincans.errors import JournalError
-from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, beginning
+from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, beginning, checked
 from tincans.journal.burial import bury
 from tincans.journal.folder import Folder
 from tincans.journal.index import Extent, Index
 from tincans.journal.segments import records
-from tincans.journal.tap import DEAF, SegmentTap, clean, clean_facts
+from tincans.journal.tap import DEAF, SegmentTap, clean, clean_facts, cleaned
 from tincans.journal.writer import Writer
-from tincans.limits import FOLLOW_SECONDS, JOURNAL_CLOSE_SECONDS, JOURNAL_READ_BYTES
+from tincans.limits import FOLLOW_SECONDS, HURRY_BYTES, JOURNAL_CLOSE_SECONDS, JOURNAL_READ_BYTES
 
 _log = logging.getLogger("tincans.journal")
 
@@ -76,6 +76,26 @@ class SqliteJournal:
         tap = SegmentTap(writer, _opened(opening, number, self._clock.now()))
         writer.taps.add(tap)
         return tap
+
+    async def adopt(self, entries: Iterable[Entry]) -> int:
+        if self._closed:
+            raise JournalError("the journal is closed")
+        writer = self._writer or self._start()
+        told = checked(entries)
+        opened = cleaned(next(told), self._folder.next_number())
+        assert isinstance(opened, Opened)
+        tap = SegmentTap(writer, opened)
+        writer.taps.add(tap)
+        try:
+            for entry in told:
+                tap.adopt(cleaned(entry, tap.number))
+                if writer.unwritten > HURRY_BYTES:
+                    await self.flush()
+        finally:
+            if tap.conversation.closed is None:
+                tap.adopt(Closed(conversation=tap.number, at=tap.conversation.last, how=How.LOST))
+        await self.flush()
+        return tap.number
 
     def _start(self) -> Writer:
         self._writer = writer = Writer(self._folder, self._bounds, self._clock)

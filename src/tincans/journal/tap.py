@@ -14,6 +14,8 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import asdict, replace
+
 from tincans.channel import Buffer, Side
 from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, How, Joined, Noted, Opened, Secured
 from tincans.journal import CARRIED
@@ -182,6 +184,13 @@ class SegmentTap:
         self._over = self._slow = True
         self._writer.forget(self)
 
+    def adopt(self, entry: Entry) -> None:
+        """What happened once, as it stands, however much waits already."""
+        self._tell(entry)
+        if isinstance(entry, Closed):
+            self._over = self._slow = True
+            self._writer.forget(self)
+
     def _now(self) -> int:
         return self._writer.now()
 
@@ -285,6 +294,17 @@ def clean(text: str) -> str:
 def clean_facts(facts: Mapping[str, str]) -> dict[str, str]:
     """Facts in text that can be kept."""
     return {clean(name): clean(value) for name, value in facts.items()}
+
+
+def cleaned(entry: Entry, number: int) -> Entry:
+    """The entry as it can be kept, under that number."""
+    changes: dict[str, object] = {"conversation": number}
+    for name, value in asdict(entry).items():
+        if isinstance(value, str):
+            changes[name] = clean(value)
+        elif isinstance(value, dict):
+            changes[name] = clean_facts(value)
+    return replace(entry, **changes)
 
 
 class DeafTap:

@@ -8,7 +8,9 @@ second together. Nothing sleeps: what was told is flushed, and what must come is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+
+from msgspec.structs import replace
 
 from tincans.channel import Side
 from tincans.conversation import (
@@ -28,7 +30,7 @@ from tincans.conversation import (
     Tap,
     conversations,
 )  # fmt: skip
-from tincans.errors import NoSuchConversation
+from tincans.errors import JournalError, NoSuchConversation
 from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, Journal
 from tincans.limits import LARGE_BYTES
 from tincans.tasks import spawn
@@ -339,6 +341,70 @@ async def _hostile(journal: Journal) -> None:
         await _read(journal, conversation.number)
 
 
+async def _adopted(journal: Journal) -> None:
+    """A conversation of the past is kept as it was, with its times, under a number that is new"""
+    _talk(journal.begin(_opening()))
+    past = [replace(entry, at=entry.at - 10**18) for entry in await _read(journal, 1)]
+    large = Said(conversation=1, at=past[1].at, side=Side.SERVER, data=bytes(3 * _MIB + 7))
+    gap = Dropped(conversation=1, at=past[1].at, side=Side.CLIENT, count=1000, reason="a test")
+    past[2:2] = [large, gap]
+    _equal([await journal.adopt(past), await journal.adopt(iter(past))], [2, 3])
+    _equal(journal.begin(_opening()).number, 4)
+    expected = [replace(entry, conversation=2) for entry in past]
+    _equal(await _read(journal, 2), expected)
+    _equal(await journal.conversations(Filter(open=False)), [
+        *conversations(await _read(journal, 1)).values(), *conversations(expected).values(),
+        *conversations(replace(entry, conversation=3) for entry in past).values(),
+    ])  # fmt: skip
+
+
+async def _adopted_in_part(journal: Journal) -> None:
+    """Of a conversation of the past that never closed, or broke off, the end is said to be lost"""
+
+    def broken() -> Iterator[Entry]:
+        yield from past
+        raise OSError("the file is gone")
+
+    opened = Opened(conversation=7, at=1000, kind=Kind.LISTEN, client="\udcff", server="s")
+    past: list[Entry] = [opened, Said(conversation=7, at=2000, side=Side.CLIENT, data=b"?")]
+    _equal(await journal.adopt(past), 1)
+    try:
+        await journal.adopt(broken())
+    except OSError as error:
+        _equal(str(error), "the file is gone")
+    else:
+        raise AssertionError("its error was swallowed")
+    for number in (1, 2):
+        entries = await _read(journal, number)
+        _equal([type(entry) for entry in entries], [Opened, Said, Closed])
+        _equal(entries[-1], Closed(conversation=number, at=2000, how=How.LOST))
+
+
+async def _not_adopted(journal: Journal) -> None:
+    """What is no conversation is refused"""
+    opened = Opened(conversation=7, at=1000, kind=Kind.LISTEN, client="c", server="s")
+    said = Said(conversation=7, at=1000, side=Side.CLIENT, data=b"?")
+    closed = Closed(conversation=7, at=1000, how=How.FINISHED)
+    late, early = replace(said, at=2**62), replace(said, at=-1)
+    much = Dropped(conversation=7, at=1000, side=Side.CLIENT, count=2**61, reason="")
+    wrongs: list[list[Entry]] = [
+        [], [said], [opened, opened], [opened, closed, said], [opened, late], [opened, early],
+        [opened, much, much], [opened, replace(much, count=-1)],
+    ]  # fmt: skip
+    for wrong in wrongs:
+        try:
+            await journal.adopt(wrong)
+        except JournalError:
+            continue
+        raise AssertionError(f"{wrong} is kept")
+    await journal.aclose()
+    try:
+        await journal.adopt([opened])
+    except JournalError:
+        return
+    raise AssertionError("a closed journal keeps more")
+
+
 async def _bounded(journal: Journal) -> None:
     """The oldest is dropped beyond the bound: what is over is gone, and what goes on says how much is missing"""
     _talk(over := journal.begin(_opening()))
@@ -365,5 +431,5 @@ async def _bounded(journal: Journal) -> None:
 
 _CLAUSES: list[_Clause] = [
     _numbers, _everything, _fold, _sizes, _apart, _filters, _start, _nobody, _last_word, _carried, _follow_one,
-    _follow_all, _readers, _stopped, _hostile,
+    _follow_all, _readers, _stopped, _hostile, _adopted, _adopted_in_part, _not_adopted,
 ]  # fmt: skip
