@@ -46,6 +46,10 @@ class Decoder:
         """The session that reads now; None while the protocol cannot be told."""
         return self._session
 
+    def began(self, side: Side) -> int:
+        """The offset at which that side began to speak what is spoken now."""
+        return self._starts[side]
+
     def receive(self, side: Side, data: Buffer) -> list[tuple[str, Event]]:
         """The events that are complete now, each with the name of its protocol."""
         return self._hear(side, bytes(data))
@@ -60,16 +64,20 @@ class Decoder:
 
     def secured(self) -> list[tuple[str, Event]]:
         """From here TLS protects what is said, and the recording holds it plain."""
-        if self._outer is not None:
-            self._session, self._outer = self._outer, None
-            self._name = self._session.name
-            self._session.secured()
-        return []
+        outer, self._outer = self._outer, None
+        if outer is None:
+            return []
+        told = [each for side in Side for each in self._hear(side, None)]  # what was said too early is not said inside
+        outer.secured()
+        if self._session is not None:
+            outer.moved({side: self._session.offset(side) for side in Side})
+        self._session, self._name = outer, outer.name
+        return told
 
     def close(self) -> list[tuple[str, Event]]:
         """Nothing more will come: what was kept to tell the protocol is told now. Sides that did not end stay open."""
         if self._session is None and self._early:
-            return self._replay(complete=True)
+            return self._replay(complete=True, over=True)
         return []
 
     def unfinished(self, side: Side) -> bytes:
@@ -84,15 +92,16 @@ class Decoder:
         if self._session is not None:
             return self._say(side, word)
         self._early.append((side, word))
-        return self._replay(complete=not isinstance(word, bytes))
+        over = all((side, None) in self._early for side in Side)
+        return self._replay(complete=not isinstance(word, bytes), over=over)
 
-    def _replay(self, *, complete: bool) -> list[tuple[str, Event]]:
+    def _replay(self, *, complete: bool, over: bool) -> list[tuple[str, Event]]:
         """Guess, and when that succeeds say to the session all that was said until now."""
         client, server = (self.unfinished(side)[:GUESS_BYTES] for side in Side)
         if client or server:
             found = guess(client, server, self._port, complete=complete)
-        else:
-            found = find_protocol("raw") if complete or self._boundaries else None
+        else:  # one that only listens may end before the other begins, and behind a gap there may be more
+            found = find_protocol("raw") if over or (self._boundaries and not complete) else None
         if found is None:
             return []
         early, self._early = self._early, []
@@ -117,6 +126,8 @@ class Decoder:
         told = [(name, event) for event in events]
         if session.upgraded is not None:
             told += self._follow(session)
+            if isinstance(word, int):  # a gap is in what comes next
+                told += self._hear(side, word)
         return told
 
     def _follow(self, session: Session) -> list[tuple[str, Event]]:

@@ -30,6 +30,7 @@ message begins, and all of the rest where it cannot find any.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
@@ -205,6 +206,14 @@ class Inbox:
             self._looked = max(0, len(self.data) - len(end) + 1)
         return found
 
+    def search(self, pattern: re.Pattern[bytes], most: int) -> int | None:
+        """Where the first match of `pattern` ends, or None; it has at most `most` bytes. Remembers as `find` does."""
+        match = pattern.search(self.data, self._looked)
+        if match is None:
+            self._looked = max(0, len(self.data) - most + 1)
+            return None
+        return match.end()
+
     def line(self, limit: int = LINE_BYTES, end: bytes = b"\n", what: str = "a line") -> bytes | None:
         """The next line with its `end`; None when it is not there yet.
 
@@ -310,22 +319,27 @@ class Session(ABC):
         self._release(side)
         events = self._run(side)
         if not self.is_through:
-            if side not in self._given_up and (event := self._guarded(side, self._finish)) is not None:
+            lost = side in self._given_up or side in self._skipping
+            if not lost and (event := self._guarded(side, self._finish)) is not None:
                 events.append(event)
             events += self._leftover(side, "it ends in the middle")
         return events
 
     def lost(self, side: Side, count: int) -> list[Event]:
-        """`count` bytes that `side` said here are not in the recording."""
+        """`count` bytes that `side` said here are not in the recording.
+
+        Where what was held turns out to be an upgrade, tell it to the session that comes next.
+        """
         events: list[Event] = []
         inbox = self._inboxes[side]
         if self.is_through or not count:
             return events
         self._release(side)
         events += self._run(side)
-        if cut := self._leftover(side, "what follows is missing"):
-            self._skipping.pop(side, None)
-            events += cut
+        if self.upgraded is not None:  # the gap is in what comes next
+            return events
+        events += self._leftover(side, CUT_OFF)
+        self._skipping.pop(side, None)
         inbox.start += count
         events.append(self._stamped(side, Missing()))
         if side not in self._given_up and not self._skip(side, count):
@@ -364,11 +378,20 @@ class Session(ABC):
         return self._inboxes[side].take_all()
 
     def secured(self) -> None:
-        """TLS stands now, and the same protocol goes on inside it (after STARTTLS): go on after an upgrade to "tls"."""
+        """TLS stands now, and the same protocol goes on inside it (after STARTTLS): go on after an upgrade to "tls".
+
+        What is left over from before is dropped: plain text never becomes something that was said inside.
+        """
         assert self.upgraded is not None
         assert self.upgraded.to == "tls"
         self.upgraded = None
         self._held.clear()
+        self.moved({side: self.offset(side) + len(self.rest(side)) for side in Side})
+
+    def moved(self, start: Mapping[Side, int]) -> None:
+        """Others have read on: these are the offsets at which the two sides begin now. Nothing may be left over."""
+        for side, offset in start.items():
+            self._inboxes[side].start = self._marks[side] = offset
 
     def has_ended(self, side: Side) -> bool:
         """Whether that side has said its last word."""
@@ -463,27 +486,26 @@ class Session(ABC):
     # ── how it goes round ─────────────────────────────────────────────────────────────────────────────────
 
     def _run(self, side: Side) -> list[Event]:
-        events: list[Event] = []
-        self._drain(side, events)
-        return events
+        """All events of `side`; when one of them releases the other side, that one's first.
 
-    def _drain(self, side: Side, events: list[Event]) -> None:
-        """All events of `side`; when one of them releases the other side, that one's first."""
-        while not self.is_through:
+        Two that hold and release each other may do so for every word, hence the list and no call in a call.
+        """
+        events: list[Event] = []
+        turns = [side]  # whose turn it is comes last
+        while turns and not self.is_through:
+            side = turns[-1]
             event = self._step(side)
             if event is None:
-                break
-            events.append(event)
+                turns.pop()
+            else:
+                events.append(event)
             if self.upgraded is not None:
                 self.upgraded = self._stamped(side, self.upgraded)
                 events.append(self.upgraded)
-                return
-            if self._freed and self._speaking is None:
+            elif self._freed and self._speaking is None:
                 self._freed = False
-                self._drain(side.other, events)
-        if self._freed and self._speaking is None and not self.is_through:
-            self._freed = False
-            self._drain(side.other, events)
+                turns = [turn for turn in turns if turn is side] + [side.other]
+        return events
 
     def _step(self, side: Side) -> Event | None:
         if self._failed is not None:
@@ -554,10 +576,14 @@ class Session(ABC):
             return []
         if side in self._given_up:
             return [self._stamped(side, Data(data=inbox.take_all()))]
+        if side in self._skipping:
+            return [self._stamped(side, Malformed(data=inbox.take_all(), reason="", at=self._marks[side]))]
         return self._wrong(side, Wrong(reason, inbox.start + len(inbox), skip=len(inbox)))
 
     def _message(self, side: Side) -> list[Event]:
         """One whole message of a channel with boundaries."""
+        if self._failed is not None:
+            raise self._failed
         inbox = self._inboxes[side]
         if side in self._given_up:
             return [self._stamped(side, Data(data=inbox.take_all()))]
