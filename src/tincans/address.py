@@ -100,9 +100,12 @@ class Address(NamedTuple):
     options: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """Read an address; `AddressError` names the part that is wrong and shows a good one."""
-        return _parse(text)
+    def parse(cls, text: str, *, also: tuple[str, ...] = ()) -> Address:
+        """Read an address; `AddressError` names the part that is wrong and shows a good one.
+
+        `also` are layers that it has not, and whose options it may have all the same.
+        """
+        return _parse(text, also)
 
     def option(self, name: str, default: str = "") -> str:
         """The value of one option, or `default` where it was not given."""
@@ -177,20 +180,20 @@ def _print_network(address: Address) -> str:
 # ── parsing ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _parse(text: str) -> Address:
+def _parse(text: str, also: tuple[str, ...]) -> Address:
     if not text or text != text.strip() or re.search(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]", text):
         raise AddressError(text, "it is empty or has spaces around it or control characters in it", ":9000")
     match = re.match(r"([A-Za-z][A-Za-z0-9+]*):", text)
     if match is None or _is_host_and_port(match[1].lower(), text[match.end() :]):
-        return _parse_network(text, text, "tcp", ())
+        return _parse_network(text, text, "tcp", (), also)
     wraps, scheme = _parse_scheme(text, match[1].lower())
     rest = text[match.end() :]
     if scheme in NETWORK:
         if not rest.startswith("//"):
             example = _EXAMPLE[wraps[0] if wraps else scheme]
             raise AddressError(text, f"after {match[1]}: come two slashes, a host, a colon and a port", example)
-        return _parse_network(text, rest[2:], scheme, wraps)
-    return _parse_local(text, rest, scheme, wraps)
+        return _parse_network(text, rest[2:], scheme, wraps, also)
+    return _parse_local(text, rest, scheme, wraps, also)
 
 
 def _is_host_and_port(before: str, after: str) -> bool:
@@ -217,7 +220,7 @@ def _parse_scheme(text: str, prefix: str) -> tuple[tuple[str, ...], str]:
     return tuple(wraps), scheme
 
 
-def _parse_network(text: str, rest: str, scheme: str, wraps: tuple[str, ...]) -> Address:
+def _parse_network(text: str, rest: str, scheme: str, wraps: tuple[str, ...], also: tuple[str, ...]) -> Address:
     example = _EXAMPLE[wraps[0] if wraps else scheme]
     before, mark, query = rest.partition("?")
     authority, slash, path = before.partition("/")
@@ -226,7 +229,7 @@ def _parse_network(text: str, rest: str, scheme: str, wraps: tuple[str, ...]) ->
         if resource != "/":
             raise AddressError(text, f"{resource!r} is a path, and only ws:// and wss:// have one", example)
         resource = ""
-    options, unknown = _parse_options(text, query.split("&") if mark else (), scheme, wraps)
+    options, unknown = _parse_options(text, query.split("&") if mark else (), scheme, wraps, also)
     if unknown:
         resource = (resource or "/") + "?" + "&".join(unknown)
     host, port = _parse_authority(text, authority, _default_port(scheme, wraps), example)
@@ -290,13 +293,13 @@ def _checked_host(text: str, host: str, example: str) -> str:
     return host.lower()
 
 
-def _parse_local(text: str, rest: str, scheme: str, wraps: tuple[str, ...]) -> Address:
+def _parse_local(text: str, rest: str, scheme: str, wraps: tuple[str, ...], also: tuple[str, ...]) -> Address:
     if scheme == "exec":
         if not rest.strip():
             raise AddressError(text, "it has no command", _EXAMPLE["exec"])
         return Address(scheme, path=rest, wraps=wraps)
     body, mark, query = rest.partition("?")
-    options, _ = _parse_options(text, query.split("&") if mark else (), scheme, wraps)
+    options, _ = _parse_options(text, query.split("&") if mark else (), scheme, wraps, also)
     path = _unquoted(body)
     if scheme == "unix":
         path = _checked_unix_path(text, path)
@@ -331,10 +334,10 @@ def _unquoted(text: str) -> str:
 
 
 def _parse_options(
-    text: str, pairs: Iterable[str], scheme: str, wraps: tuple[str, ...]
+    text: str, pairs: Iterable[str], scheme: str, wraps: tuple[str, ...], also: tuple[str, ...]
 ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Our options, and the pairs that belong to a WebSocket's resource instead, as they were written."""
-    layers = {scheme, *wraps}
+    layers = {scheme, *wraps, *also}
     resource = wraps[:1] == ("ws",) and scheme in NETWORK
     options: dict[str, str] = {}
     unknown: list[str] = []

@@ -93,7 +93,12 @@ def make_leaf(names: Sequence[str], folder: Path, *, authority: Authority | None
 
 
 def kept_leaf(names: Sequence[str]) -> Leaf:
-    """A leaf of the user's own authority for `names`, kept beside it and made anew when it is about to expire."""
+    """A leaf of the user's own authority for `names`, kept beside it and made anew when it is about to expire.
+
+    `UsageError` for a name that cannot be one.
+    """
+    for name in names:
+        _alternative(name)  # one that is none must not become a folder's name
     authority = local_authority()
     folder = authority.cert_path.parent / "leaves" / "+".join(sorted(names)).replace("*", "_wildcard")[:HOST_CHARACTERS]
     with _alone(folder):
@@ -101,6 +106,15 @@ def kept_leaf(names: Sequence[str]) -> Leaf:
             if _is_good(path, authority, names):
                 return Leaf(path, path.with_suffix(".key"), authority.cert_path)
         return make_leaf(names, folder, authority=authority)
+
+
+def is_name(name: str) -> bool:
+    """Whether a certificate can be for it: a host name, a wildcard or an IP address."""
+    try:
+        _alternative(name)
+    except UsageError:
+        return False
+    return True
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tincans.address import Address
 from tincans.channel import Channel, Side
 from tincans.client import connect
 from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
-from tincans.errors import TincansError
+from tincans.errors import ConnectError, TincansError
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.recording import Outcome, Silence
 from tincans.relays.link import join
 from tincans.relays.plumbing import Plumbing
 from tincans.server import Server, serve
+
+if TYPE_CHECKING:
+    from tincans.relays.interception import Interception
 
 
 async def relay(
@@ -27,15 +31,22 @@ async def relay(
     timeout: float = CONNECT_SECONDS,
     retry: float = 0,
     reuse_port: bool = False,
+    intercept: bool = False,
 ) -> Server:
     """Listen on one address and join every caller to a call of the other; any address to any address.
 
     Each conversation is told to `recorders` under `name`. A target that does not answer within `timeout` seconds (and
     `retry` seconds of trying again) is the end of that one caller, by a reset. Returns the running `Server`, which the
     caller closes. Raises `ListenError`.
+
+    `intercept` sees through TLS that passes, from the first byte or after STARTTLS: see `tincans.relays.interception`.
+    The target's address may then have the options of `tls://`; `AddressError` names a file that cannot be used.
     """
     limits = limits or Limits()
-    exchange = _Exchange(Address.parse(target) if isinstance(target, str) else target, limits.idle, timeout, retry)
+    if isinstance(target, str):
+        target = Address.parse(target, also=("tls",) if intercept else ())
+    interception = _interception(target, limits.handshake) if intercept else None
+    exchange = _Exchange(target, limits.idle, timeout, retry, interception)
 
     async def app(client: Channel) -> None:
         await exchange.carry(client, begin(recorders, exchange.opening(client, name)) if recorders else [])
@@ -51,9 +62,12 @@ async def relay(
 class _Exchange:
     """What all links of one relay share: whom it calls and how, and the plumbing."""
 
-    def __init__(self, target: Address, idle: float | None, timeout: float, retry: float) -> None:
+    def __init__(
+        self, target: Address, idle: float | None, timeout: float, retry: float, interception: Interception | None
+    ) -> None:
         self._target, self._idle, self._timeout, self._retry = target, idle, timeout, retry
         self._plumbing = Plumbing()
+        self._interception = interception
 
     def opening(self, client: Channel, name: str) -> Opening:
         return Opening(
@@ -75,7 +89,8 @@ class _Exchange:
                 tap.joined(str(server.local.bare()), str(server.remote.bare()), _facts("server", server))
             outcome = await self._join(client, server, taps)
         except TincansError as error:
-            outcome = Outcome(How.FAILED, Side.SERVER, str(error))
+            at_fault = Side.CLIENT if isinstance(error, ConnectError) and error.caller else Side.SERVER
+            outcome = Outcome(How.FAILED, at_fault, str(error))
             client.abort()
         finally:
             for tap in taps:
@@ -84,8 +99,15 @@ class _Exchange:
     async def _join(self, client: Channel, server: Channel, taps: list[Tap]) -> Outcome:
         with self._plumbing:
             if self._idle is None:
-                return await join(client, server, taps, self._plumbing)
+                return await self._carry(client, server, taps)
             return await self._join_while_talking(client, server, taps, self._idle)
+
+    async def _carry(self, client: Channel, server: Channel, taps: list[Tap]) -> Outcome:
+        if self._interception is None or client.traits.boundaries or server.traits.boundaries:
+            return await join(client, server, taps, self._plumbing)
+        from tincans.relays.steering import steer
+
+        return await steer(client, server, taps, interception=self._interception, port=self._target.port or None)
 
     async def _join_while_talking(self, client: Channel, server: Channel, taps: list[Tap], idle: float) -> Outcome:
         """As `join`, but both sides are closed when nothing was said for `idle` seconds."""
@@ -93,11 +115,17 @@ class _Exchange:
         silence = Silence(idle, lambda: silent.reschedule(asyncio.get_running_loop().time()))
         try:
             async with silent:
-                return await join(client, server, [*taps, silence], self._plumbing)
+                return await self._carry(client, server, [*taps, silence])
         except TimeoutError:
             return Outcome(How.IDLE, None, f"nothing was said for {idle:g} s")
         finally:
             silence.closed(How.IDLE)
+
+
+def _interception(target: Address, handshake: float) -> Interception:
+    from tincans.relays.interception import Interception  # only who asks for it pays for the decoders
+
+    return Interception(target, handshake=handshake)
 
 
 def _facts(whose: str, channel: Channel) -> dict[str, str]:

@@ -1,0 +1,460 @@
+"""A link whose words are looked at before they pass: they may wait, be replaced, or turn out to be TLS.
+
+The two channels of a link are given to the ordinary `pump`, each inside a `SteeredChannel`, so ends, losses, notes and
+backpressure are as on any other link. What a `SteeredChannel` receives is what may pass now. Behind both stands one
+`Steering`, which reads along with one decoder:
+
+    client ──► SteeredChannel ──► pump ──► server            what comes is decoded; what may pass is received
+                    │    Steering: decoder, steerer
+    client ◄── pump ◄── SteeredChannel ◄── server
+
+What waits:
+
+* what a session holds back, as the other side's answer decides what it means (`Session.waiting`);
+* where the `Steerer` wants whole events, what has begun and is none yet;
+* where TLS is seen through, the client's first bytes while they may become a ClientHello.
+
+**TLS begins** with the client's first byte, or after both have agreed to it (STARTTLS: an `Upgraded` to "tls"). Either
+way it is the client who speaks next, so it is its `receive` that performs both handshakes, while the server's rests.
+Both channels below are replaced, the taps are told, and the same conversation goes on in plain. Words that came before
+the handshake, after the agreement, are refused: nobody knows who said them (as CVE-2011-0411).
+
+Once nothing can come of it any more, the steering is *through*, and the channels below are all there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tincans.channel import Buffer, Channel, Side, Turn
+from tincans.conversation import Tap
+from tincans.errors import ChannelClosed, EndOfStream, HandshakeFailed
+from tincans.limits import RECEIVE_BYTES
+from tincans.protocols.decoder import Decoder
+from tincans.protocols.session import Event, Match, Upgraded
+from tincans.protocols.tls import ClientHello, TlsSession
+from tincans.pump import pump
+from tincans.recording import Outcome
+from tincans.tasks import wake
+from tincans.transports.tls_words import quoted
+
+if TYPE_CHECKING:
+    from tincans.relays.interception import Interception
+
+log = logging.getLogger(__name__)
+
+#: Protocols in which TLS can begin later; in HTTP, by CONNECT, also inside TLS.
+_BEFORE_TLS = frozenset(("http", "smtp", "ftp", "pop3", "imap", "irc", "postgresql"))
+_IN_TLS = frozenset(("http",))
+
+#: So many bytes tell whether it is TLS: the header of a record, and of a message.
+_RECOGNIZED = 9
+
+
+class Steerer:
+    """What becomes of each event of a link. This one lets everything pass as it was said."""
+
+    #: Set before anything is asked.
+    steering: Steering
+
+    def is_done(self, protocol: str) -> bool:
+        """Whether it need not hear any more, now that `protocol` is spoken."""
+        return True
+
+    def waits(self, protocol: str, side: Side) -> bool:
+        """Whether what `side` has begun to say waits until it is a whole event. Asked once `protocol` is known."""
+        return False
+
+    async def hear(self, protocol: str, event: Event) -> bytes | None:
+        """Hear the next event before it passes: None lets it pass as it was said, bytes pass in its place.
+
+        They do so only where all of the event still waits. Nothing else passes meanwhile, so wait for neither party.
+        """
+        return None
+
+    def secured(self, facts: Mapping[str, str]) -> None:
+        """From here on TLS protects both legs, and the events are those of what is said inside it."""
+
+    async def aclose(self) -> None:
+        """The link is over."""
+
+
+async def steer(
+    client: Channel, server: Channel, taps: Sequence[Tap] = (), steerer: Steerer | None = None,
+    interception: Interception | None = None, *, port: int | None = None, protocol: str = "",
+) -> Outcome:  # fmt: skip
+    """As `pump`, with `steerer` asked about every event and TLS seen through by `interception`, where given.
+
+    Both channels are streams. `port` is the server's, by which the protocol is guessed where it is not given. Raises
+    `ConnectError` when a handshake of TLS fails; the client was told, then.
+    """
+    steering = Steering(client, server, taps, steerer or Steerer(), interception, Decoder(protocol, port=port))
+    try:
+        return await pump(steering.client, steering.server, taps)
+    finally:
+        await steering.steerer.aclose()
+
+
+class Steering:
+    """What both directions of one link share."""
+
+    def __init__(
+        self, client: Channel, server: Channel, taps: Sequence[Tap], steerer: Steerer,
+        interception: Interception | None, decoder: Decoder,
+    ) -> None:  # fmt: skip
+        self.client = SteeredChannel(client, Side.CLIENT, self)
+        self.server = SteeredChannel(server, Side.SERVER, self)
+        self.steerer = steerer
+        steerer.steering = self
+        self.decoder = decoder
+        #: Nothing is looked at any more.
+        self.is_through = False
+        self._interception = interception
+        self._taps = tuple(taps)
+        self._turn = asyncio.Lock()  # one piece is decoded after the other
+        self._agreed = False  # on TLS, and the client has not said hello yet
+        self._securing = False
+        self._is_secured = False
+        #: What the client says first, while it may become a hello; None once it has turned out not to be one.
+        self._hello: _Hello | None = None
+        self._host = ""  # whom the client asked a proxy for
+        self._look_for_hello()
+
+    @property
+    def sees_through(self) -> bool:
+        """Whether TLS is taken apart here."""
+        return self._interception is not None
+
+    def note(self, text: str) -> None:
+        """Tell the taps something worth knowing."""
+        for tap in self._taps:
+            tap.noted(text)
+
+    def through(self) -> None:
+        """Look at nothing any more: what waits passes, and so does all that comes."""
+        self.is_through = True
+        self._hello = None
+        for channel in (self.client, self.server):
+            channel.pass_all()
+            channel.look_again()
+
+    # ── what a channel asks ───────────────────────────────────────────────────────────────────────────────
+
+    def must_rest(self, channel: SteeredChannel) -> bool:
+        """Whether nothing more is to be received there before something else has happened."""
+        if channel is self.server and (self._agreed or self._securing):
+            return True
+        session = self.decoder.session
+        return session is not None and session.waiting(channel.side) > 0 and not channel.ended
+
+    async def heard(self, channel: SteeredChannel, data: bytes | None) -> None:
+        """Take in what came, None for the end."""
+        if channel is self.client and self._hello is not None:
+            await self._hear_hello(self._hello, data)
+            return
+        async with self._turn:
+            await self._decode(channel, data)
+
+    # ── decoding ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _decode(self, channel: SteeredChannel, data: bytes | None) -> None:
+        if self.is_through:
+            channel.add(data or b"")
+            channel.pass_all()
+            return
+        try:
+            await self._decode_piece(channel, data)
+        except Exception as error:
+            if isinstance(error, HandshakeFailed):
+                raise
+            log.exception("a decoder crashed, and the link goes on without it")
+            self.note(f"the decoder crashed: {type(error).__name__}: {error}")
+            self.through()
+
+    async def _decode_piece(self, channel: SteeredChannel, data: bytes | None) -> None:
+        if data is None:
+            told = self.decoder.end(channel.side)
+        else:
+            channel.add(data)
+            told = self.decoder.receive(channel.side, data)
+        for protocol, event in told:
+            await self._pass_event(protocol, event)
+            if isinstance(event, Upgraded) and self.sees_through and self._upgrade(event):
+                return
+        for each in (self.client, self.server):
+            each.pass_until(self._limit(each))
+            each.look_again()
+        if self._nothing_can_come():
+            self.through()
+
+    async def _pass_event(self, protocol: str, event: Event) -> None:
+        channel = self.client if event.side is Side.CLIENT else self.server
+        channel.told = event.end
+        instead = await self.steerer.hear(protocol, event)
+        if instead is not None:
+            channel.replace(event.start, event.end, instead)
+
+    def _limit(self, channel: SteeredChannel) -> int:
+        """The offset up to which what that side said may pass."""
+        session = self.decoder.session
+        if session is None or channel.ended:
+            return channel.heard
+        if self.steerer.waits(self.decoder.protocol, channel.side):
+            return channel.told
+        return channel.heard - session.waiting(channel.side)
+
+    def _upgrade(self, event: Upgraded) -> bool:
+        """Whether this event makes everything wait for TLS."""
+        if event.to == "":
+            self._host = event.options.get("host", "")
+            self._look_for_hello()
+        if event.to != "tls":
+            return False
+        for channel in (self.client, self.server):
+            channel.pass_until(self.decoder.began(channel.side))
+            if channel.waiting:
+                raise HandshakeFailed(
+                    channel.remote, f"the {channel.side.value} said {quoted(channel.waiting)} before the handshake",
+                    caller=channel is self.client,
+                )  # fmt: skip
+        self._agreed = True
+        self._look_for_hello()
+        self.client.look_again()
+        return True
+
+    def _nothing_can_come(self) -> bool:
+        protocol = self.decoder.protocol
+        if not protocol or not self.steerer.is_done(protocol):
+            return False
+        return not self.sees_through or protocol not in (_IN_TLS if self._is_secured else _BEFORE_TLS)
+
+    # ── TLS ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _look_for_hello(self) -> None:
+        if self._interception is not None:
+            self._hello = _Hello()
+
+    async def _hear_hello(self, hello: _Hello, data: bytes | None) -> None:
+        """More of what the client says first: wait for more, see through TLS, or find out that it is none."""
+        found = hello.take(data)
+        if found is Match.WAIT:
+            return
+        if found is Match.SURE and hello.event is not None:
+            await self._secure(hello.event, bytes(hello.said))
+            return
+        self._hello = None
+        if self._agreed:
+            self._agreed = False
+            self.server.look_again()
+            if hello.said:
+                said = quoted(bytes(hello.said))
+                raise HandshakeFailed(self.client.remote, f"it agreed to TLS, and said {said}", caller=True)
+        async with self._turn:
+            if hello.said:
+                await self._decode(self.client, bytes(hello.said))
+            if data is None:
+                await self._decode(self.client, None)
+
+    async def _secure(self, hello: ClientHello, said: bytes) -> None:
+        """Perform both handshakes in the place of what is below."""
+        assert self._interception is not None
+        self._securing = True
+        await self.server.rest(self.client)
+        legs = await self._interception.secure(self.client.below, self.server.below, hello, said, host=self._host)
+        self.client.below, self.server.below = legs.client, legs.server
+        self.decoder.secured()
+        self._securing = self._agreed = False
+        self._is_secured = True
+        self._hello = None
+        if self.decoder.session is None:
+            self._look_for_hello()
+        for tap in self._taps:
+            tap.secured(legs.facts)
+        self.steerer.secured(legs.facts)
+        if legs.is_opaque or self._nothing_can_come():
+            self.through()
+        self.server.look_again()
+
+
+class _Hello:
+    """What a client says first, while it may become a ClientHello."""
+
+    __slots__ = ("_session", "event", "said")
+
+    def __init__(self) -> None:
+        self.said = bytearray()
+        self.event: ClientHello | None = None
+        self._session = TlsSession()
+
+    def take(self, data: bytes | None) -> Match:
+        """WAIT for more, SURE once `event` is there, or NO."""
+        if data is None:
+            return Match.NO
+        self.said += data
+        if TlsSession.recognize(bytes(self.said[:_RECOGNIZED]), b"") not in (Match.WAIT, Match.SURE):
+            return Match.NO
+        events = self._session.receive(Side.CLIENT, data)
+        if not events:
+            return Match.WAIT
+        if isinstance(events[0], ClientHello):
+            self.event = events[0]
+        return Match.SURE if self.event is not None else Match.NO
+
+
+# ── the channels ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SteeredChannel(Channel):
+    """One leg of a steered link: a channel that receives what may pass. It owns the one below, which may change."""
+
+    __slots__ = (
+        "_at", "_closed", "_ear", "_pending", "_ready", "_receiving", "_resting", "_steering", "_waiter",
+        "_watcher", "below", "ended", "local", "remote", "side", "told", "traits",
+    )  # fmt: skip
+
+    def __init__(self, below: Channel, side: Side, steering: Steering) -> None:
+        self.below, self.side = below, side
+        self.local, self.remote, self.traits = below.local, below.remote, below.traits
+        #: This side has said its last word.
+        self.ended = False
+        #: The offset behind all of which there were events.
+        self.told = 0
+        self._steering = steering
+        self._receiving = Turn("receiving")
+        self._pending = bytearray()  # decoded, and not passed yet; its first byte is at the offset _at
+        self._at = 0
+        self._ready = bytearray()  # what may pass
+        self._ear: asyncio.Timeout | None = None  # while something is received from below
+        self._resting = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._watcher: SteeredChannel | None = None  # who waits until this one rests
+        self._closed = False
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        return self.below.facts
+
+    # ── what may pass ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def heard(self) -> int:
+        """The offset behind all that came."""
+        return self._at + len(self._pending)
+
+    @property
+    def waiting(self) -> bytes:
+        """What came and may not pass yet."""
+        return bytes(self._pending)
+
+    def add(self, data: bytes) -> None:
+        """So much came."""
+        self._pending += data
+
+    def pass_until(self, offset: int) -> None:
+        """Let pass what came before `offset`."""
+        count = max(0, offset - self._at)
+        self._ready += self._pending[:count]
+        self._drop(count)
+
+    def pass_all(self) -> None:
+        self.pass_until(self.heard)
+
+    def replace(self, start: int, end: int, data: bytes) -> None:
+        """Let `data` pass in the place of what came from `start` to `end`, if none of that has passed."""
+        self.pass_until(start)
+        if self._at > start:
+            return
+        self._drop(end - start)
+        self._ready += data
+
+    def _drop(self, count: int) -> None:
+        del self._pending[:count]
+        self._at += count
+
+    # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def receive(self) -> bytes:
+        with self._receiving:
+            while not self._ready:
+                if self._closed:
+                    raise ChannelClosed
+                if self._steering.is_through:
+                    return await self.below.receive()
+                if self.ended:
+                    raise EndOfStream
+                if self._steering.must_rest(self):
+                    await self._rest()
+                else:
+                    await self._listen()
+            data = bytes(self._ready[:RECEIVE_BYTES])
+            del self._ready[:RECEIVE_BYTES]
+            return data
+
+    async def _listen(self) -> None:
+        """Receive from below, until something comes or the steering wants us to rest."""
+        try:
+            async with asyncio.timeout(None) as self._ear:
+                data: bytes | None = await self.below.receive()
+        except TimeoutError:
+            return
+        except EndOfStream:
+            self.ended, data = True, None
+        finally:
+            self._ear = None
+        await self._steering.heard(self, data)
+
+    async def _rest(self) -> None:
+        self._resting = True
+        if self._watcher is not None:
+            self._watcher.look_again()
+        try:
+            await self._change()
+        finally:
+            self._resting = False
+
+    async def rest(self, watcher: SteeredChannel) -> None:
+        """Have this channel receive nothing, as it must rest now; wait until it does. `watcher` is who waits."""
+        self._watcher = watcher
+        if self._ear is not None:
+            self._ear.reschedule(asyncio.get_running_loop().time())
+            self._ear = None
+        while not (self._resting or self.ended):
+            await watcher._change()
+        self._watcher = None
+
+    async def _change(self) -> None:
+        """Wait until something has happened."""
+        if self._closed:
+            raise ChannelClosed
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def look_again(self) -> None:
+        """Something has happened."""
+        wake(self._waiter)
+
+    # ── and all else ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, data: Buffer) -> None:
+        await self.below.send(data)
+
+    async def send_eof(self) -> None:
+        await self.below.send_eof()
+
+    async def aclose(self) -> None:
+        self._close()
+        await self.below.aclose()
+
+    def abort(self) -> None:
+        self._close()
+        self.below.abort()
+
+    def _close(self) -> None:
+        self._closed = True
+        wake(self._waiter)
