@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import logging
 import os
@@ -8,16 +9,17 @@ import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tincans.channel import Side
-from tincans.conversation import Closed, Dropped, Entry, How, Kind, Opened, Opening, Said, Tap
+from tincans.conversation import Closed, Dropped, Entry, How, Kind, Noted, Opened, Opening, Said, Tap
 from tincans.errors import JournalError, NoSuchConversation
 from tincans.journal import FORGOTTEN, Bounds, Journal, open_journal
 from tincans.journal.sqlite import DAMAGED, SqliteJournal
-from tincans.limits import FLUSH_SECONDS, FOLLOW_SECONDS, JOURNAL_READ_BYTES
+from tincans.limits import FLUSH_SECONDS, FOLLOW_SECONDS, HURRY_BYTES, JOURNAL_READ_BYTES
 from tincans.testing import check_journal
 
 OPENING = Opening(kind=Kind.RELAY, client="tcp://127.0.0.1:1", server="tcp://127.0.0.1:2")
@@ -261,4 +263,52 @@ async def test_who_follows_looks_as_often_as_the_limit_says(tmp_path: Path, monk
     assert [type(entry) async for entry in journal.follow(1)] == [Opened, Closed]
     assert pauses == [FOLLOW_SECONDS] * 3
     assert FLUSH_SECONDS + FOLLOW_SECONDS < 0.1, "the contract of Journal.follow"
+    await journal.aclose()
+
+
+# ── conversations of the past ─────────────────────────────────────────────────────────────────────────────
+
+
+def past(count: int, size: int) -> list[Entry]:
+    opened = Opened(conversation=9, at=1, kind=Kind.RELAY, client="a\0", server="\udcff", facts={"\0": "\udcff"})
+    return [opened, *[Said(conversation=9, at=2, side=Side.SERVER, data=bytes(size))] * count]
+
+
+async def test_a_large_one_is_adopted_as_fast_as_the_disk_takes_it(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "j", Bounds())
+    waiting: list[int] = []
+
+    def entries() -> Iterator[Entry]:
+        for entry in past(20, 1_000_000):
+            assert journal._writer is not None
+            waiting.append(journal._writer.unwritten)
+            yield entry
+
+    assert await journal.adopt(entries()) == 1
+    assert max(waiting) <= HURRY_BYTES
+    assert sum(len(entry.data) for entry in await read(journal) if isinstance(entry, Said)) == 20_000_000
+    await journal.aclose()
+
+
+async def test_what_is_adopted_is_kept_in_text_that_can_be_kept(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j")
+    await journal.adopt([*past(0, 0), Noted(conversation=9, at=3, text="\udc80\0")])
+    opened, noted, _ = await read(journal)
+    assert isinstance(opened, Opened)
+    assert (opened.client, opened.server, opened.facts) == ("a\\0", "\\udcff", {"\\0": "\\udcff"})
+    assert isinstance(noted, Noted)
+    assert noted.text == "\\udc80\\0"
+    await journal.aclose()
+
+
+async def test_who_adopts_is_told_that_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = open_journal(tmp_path / "j")
+    with monkeypatch.context() as patch:
+        patch.setattr("tincans.journal.writer.Segment.write", refuse)
+        patch.setattr("tincans.journal.writer.JOURNAL_RETRY_SECONDS", 0.01)
+        with pytest.raises(JournalError, match="no space left on device"):
+            await journal.adopt(past(3, 1_000_000))
     await journal.aclose()
