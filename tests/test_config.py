@@ -59,7 +59,7 @@ def test_the_default_is_an_echo_and_a_relay_in_front_of_it() -> None:
 def test_the_document_shows_a_good_file_and_the_default() -> None:
     document = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
     example, shown = re.findall("^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
-    assert [entry.name for entry in read(example).entries] == ["echo", "clock", "front", "secure"]
+    assert [entry.name for entry in read(example).entries] == ["echo", "clock", "front", "secure", "mail"]
     assert shown == tincans.config.DEFAULT
     for setting in (*Limits._fields, *Listen.__struct_fields__, *Relay.__struct_fields__, "journal"):
         assert f"`{setting}`" in document
@@ -259,3 +259,21 @@ def test_whether_two_listen_in_one_place(one: str, other: str, same: bool) -> No
 )
 def test_the_shortest_way_to_call(address: str, text: str) -> None:
     assert short(Address.parse(address)) == text
+
+
+# ── relays that see through TLS ───────────────────────────────────────────────────────────────────────────
+
+
+def test_only_a_target_that_is_intercepted_has_the_options_of_tls() -> None:
+    text = '[[relay]]\nlisten = ":1"\ntarget = ":2?verify=off"\n'
+    [entry] = read(text + "intercept = true").entries
+    assert isinstance(entry, Relay)
+    assert entry.intercept
+    assert entry.target.option("verify") == "off"
+    with pytest.raises(ConfigError, match="the option 'verify' is for tls only"):
+        read(text)
+
+
+def test_the_files_of_a_target_that_is_intercepted_are_looked_at() -> None:
+    with pytest.raises(ConfigError, match="'/no/such/file' cannot be used"):
+        read('[[relay]]\nlisten = ":1"\ntarget = ":2?ca=/no/such/file"\nintercept = true')

@@ -22,6 +22,7 @@
     target = ":7707"
     timeout = 10                    # seconds for one call of the target
     retry = 0                       # seconds of calling again where it does not answer
+    intercept = false               # whether TLS is seen through; the target may have the options of tls:// then
     record = true
     limits = { idle = 60 }
 
@@ -103,6 +104,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = ""
     timeout: Seconds = CONNECT_SECONDS
     retry: Pause = 0.0
+    intercept: Switch = False
     limits: Limits = Limits()
     record: Switch = True
 
@@ -193,6 +195,10 @@ def same_place(one: Address, other: Address) -> bool:
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Intercepted:
+    """Instead of `Address`: that of a target whose TLS is seen through."""
+
+
 class _Unfit(ValueError):
     """A value that its setting does not take; the text says what it takes."""
 
@@ -236,7 +242,10 @@ class _Reader:
     def _entry(self, place: Place, data: dict[str, Any], kind: type[Entry]) -> Entry | None:
         """One listener or relay; None where it cannot be made, and why is among the mistakes."""
         fields = msgspec.structs.fields(kind)
-        found = self._table(place, data, {field.name: field.type for field in fields})
+        settings: dict[str, Any] = {field.name: field.type for field in fields}
+        if data.get("intercept") is True:
+            settings["target"] = _Intercepted
+        found = self._table(place, data, settings)
         needed = [field.name for field in fields if field.required]
         for name in needed:
             if name not in data:
@@ -262,20 +271,21 @@ class _Reader:
         """What a setting was given, as the `kind` that it takes."""
         if kind is Limits:
             return self._limits._replace(**self._table(place, _converted(place, value, Table), _LIMITS))
-        if kind is Address:
-            return self._rooted(Address.parse(_converted(place, value, AddressText)))
+        if kind in (Address, _Intercepted):
+            also = ("tls",) if kind is _Intercepted else ()
+            return self._rooted(Address.parse(_converted(place, value, AddressText), also=also), also)
         value = _converted(place, value, kind)
         if kind is App:
             find_app(str(value))
         return value
 
-    def _rooted(self, address: Address) -> Address:
+    def _rooted(self, address: Address, also: tuple[str, ...]) -> Address:
         """The address with its relative paths made absolute; they may turn out to be too long then."""
         options = tuple((k, str(self._folder / v) if k in FILE_OPTIONS else v) for k, v in address.options)
         path = address.path
         if address.scheme == "unix" and not path.startswith("@"):
             path = str(self._folder / path)
-        return Address.parse(str(address._replace(path=path, options=options)))
+        return Address.parse(str(address._replace(path=path, options=options)), also=also)
 
 
 def _converted(place: Place, value: object, kind: Any) -> Any:
@@ -327,8 +337,14 @@ def _check_roles(entries: Mapping[Place, Entry]) -> _Found:
             target = (*place, "target")
             if entry.target.host == "*" or (entry.target.scheme in NETWORK and not entry.target.port):
                 yield target, f"{entry.target} can be listened on but not called; write for example :9000"
-            elif reason := _unusable(transports.client_wraps, entry.target, False):
+            elif reason := _unusable(transports.client_wraps, _called(entry), False):
                 yield target, reason
+
+
+def _called(relay: Relay) -> Address:
+    """The target, with the wraps with which it may be called."""
+    wraps = relay.target.wraps
+    return relay.target._replace(wraps=(*wraps, "tls")) if relay.intercept and "tls" not in wraps else relay.target
 
 
 def _unusable(wraps: Callable[[Address], object], address: Address, needs_certificate: bool) -> str:

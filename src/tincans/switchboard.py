@@ -155,7 +155,7 @@ class Switchboard:
                 )
             return await relay(
                 entry.listen, entry.target, limits=entry.limits, recorders=recorders, name=entry.name,
-                timeout=entry.timeout, retry=entry.retry,
+                timeout=entry.timeout, retry=entry.retry, intercept=entry.intercept,
             )  # fmt: skip
         except TincansError as error:
             raise NotStarted(entry.name, error) from error
