@@ -363,8 +363,9 @@ class Session(ABC):
             raise LocalProtocolError(f"{event.summary!r} cannot be said here: {error}") from error
         finally:
             self._speaking = None
-        # Behind it there may be events without bytes: what it completes.
-        if any(e.end > e.start for e in heard[1:]) or (heard and type(heard[0]) is not type(event)):
+        # Behind it there may be events without bytes: what it completes; and a chunk may be heard as several.
+        more = [e for e in heard[1:] if e.end > e.start and not (isinstance(e, Chunk) and type(e) is type(event))]
+        if more or (heard and type(heard[0]) is not type(event)):
             raise LocalProtocolError(f"{event.summary!r} would be heard as {', '.join(e.summary for e in heard)!r}")
         return data
 
