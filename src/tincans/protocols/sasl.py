@@ -1,0 +1,62 @@
+"""The login that SMTP (RFC 4954), POP3 (RFC 5034) and IMAP (RFC 9051 §6.2.2) share: SASL, in lines of base64.
+
+The client names a mechanism, perhaps with its first response; the server sends challenges until it has decided. Which
+responses are secret depends on the mechanism: all of them, but for the user's name in LOGIN.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import ClassVar
+
+from tincans.protocols.session import MASK, Event
+
+#: What a response may be: base64, or `*` to give up, or `=` for an empty first response (RFC 4954 §4).
+RESPONSE = re.compile(r"[A-Za-z0-9+/]*={0,2}|\*")
+MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")  # RFC 4422 §3.1
+
+
+class Response(Event, frozen=True, kw_only=True):
+    """What the client answers to a challenge: base64, or `*` to give up."""
+
+    response: str
+    #: Whether it is to be masked.
+    secret: bool = True
+
+    verb: ClassVar[str] = "response"
+
+    def __post_init__(self) -> None:
+        if "\n" in self.response or "\r" in self.response:
+            raise ValueError("a response has no end of a line in it")
+
+    @property
+    def summary(self) -> str:
+        return self.response
+
+    @property
+    def details(self) -> Iterator[str]:
+        if not self.secret and (meant := decoded(self.response)):
+            yield f"which is {meant}"
+
+    def masked(self) -> Response:
+        return Response(
+            side=self.side, start=self.start, end=self.end, hidden=self.hidden, secret=self.secret,
+            response=MASK if self.secret else self.response,
+        )  # fmt: skip
+
+
+def is_secret(mechanism: str, challenge: str | None, response: str) -> bool:
+    """Whether this answer to `challenge` has to be masked; to None: it came with the mechanism."""
+    if response in ("*", "=", ""):
+        return False
+    return mechanism.upper() != "LOGIN" or (challenge is not None and "user" not in decoded(challenge).lower())
+
+
+def decoded(words: str) -> str:
+    """What base64 means, or nothing."""
+    try:
+        return b64decode(words, validate=True).decode()
+    except ValueError:
+        return ""
