@@ -214,6 +214,10 @@ SMTP_ENVELOPE_BYTES = 2048
 SASL_BYTES = 12288
 MAIL_LINE_BYTES = 1000
 
+#: POP3's lines, their ends included: a command's, and the first of a response (RFC 2449 §4).
+POP3_COMMAND_BYTES = 255
+POP3_RESPONSE_BYTES = 512
+
 #: A mailbox's name before the @, its domain, and a path with its brackets (RFC 5321 §4.5.3.1).
 MAIL_LOCAL_BYTES = 64
 MAIL_DOMAIN_BYTES = 255
