@@ -1,0 +1,74 @@
+"""Real servers for the tests, each fresh, on this machine alone, and with nothing kept behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from running import free_port, port_of, program, start
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[Path]:
+    """A Redis server; gives the path of its Unix socket."""
+    path = folder / "redis.sock"
+    options = {"port": "0", "unixsocket": str(path), "save": "", "appendonly": "no", "dir": str(folder)}
+    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+    with start([program("redis-server"), *arguments]) as running:
+        running.wait_for("(?i)ready to accept connections")
+        yield path
+
+
+@contextlib.contextmanager
+def postgresql(*, password: str = "") -> Iterator[Path]:
+    """A PostgreSQL server whose superuser is `ada`, with that password or none; gives the path of its Unix socket.
+
+    It refuses to run as root, so then it runs as the user that its package made.
+    """
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    who = [program("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="tincans-") as name:
+        folder = Path(name)
+        (folder / "password").write_text(password or "none")
+        if who:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, "postgres", "postgres")
+        how = ["--username=ada", f"--auth={'scram-sha-256' if password else 'trust'}", f"--pwfile={folder}/password"]
+        command = [*who, str(programs / "initdb"), f"--pgdata={folder}/data", "--no-sync", "--encoding=UTF8", *how]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
+        with start([*who, str(programs / "postgres"), "-D", f"{folder}/data", *options], cwd=folder) as running:
+            running.wait_for("ready to accept connections", stream="err")
+            yield folder / ".s.PGSQL.5432"
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path) -> Iterator[Path]:
+    """An MQTT server that wants `ada` with the password `lovelace`; gives the path of its Unix socket."""
+    path, passwords, settings = folder / "mqtt.sock", folder / "passwords", folder / "mosquitto.conf"
+    subprocess.run(
+        [program("mosquitto_passwd"), "-b", "-c", str(passwords), "ada", "lovelace"], check=True, capture_output=True
+    )
+    lines = [f"listener 0 {path}", "allow_anonymous false", f"password_file {passwords}"]
+    settings.write_text("\n".join([*lines, *(["user root"] if os.geteuid() == 0 else [])]) + "\n")
+    with start([program("mosquitto"), "-c", str(settings)]) as running:
+        running.wait_for("mosquitto version .* running", stream="err")
+        yield path
+
+
+@contextlib.contextmanager
+def dnsmasq(*records: str) -> Iterator[int]:
+    """A DNS server, over UDP and TCP, that knows these records, as its options name them; gives its port."""
+    port = free_port()
+    alone = ["--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--listen-address=127.0.0.1"]
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    with start(
+        [program("dnsmasq"), *alone, *user, "--bind-interfaces", f"--port={port}", *(f"--{each}" for each in records)]
+    ) as running:
+        assert port_of(running, "tcp") == port_of(running, "udp") == port
+        yield port
