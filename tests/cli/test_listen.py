@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,10 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from running import Program, recorded, serving, start, tincans
-from tincans.conversation import Said
 
 
 @contextmanager
@@ -43,13 +42,13 @@ def test_what_is_said_is_shown_and_the_totals_at_the_end() -> None:
         client = lines[0].split()[1]
         assert lines == [
             f"#1  {client} calls tcp://127.0.0.1:{port}",
-            r"#1  ►      12 B  hello\x1b[31m\r\n",
-            r"#1  ◄      12 B  hello\x1b[31m\r\n",
-            "#1  ►  the client has ended what it says",
+            r"#1  C:      12 B  hello\x1b[31m\r\n",
+            r"#1  S:      12 B  hello\x1b[31m\r\n",
+            "#1  C: the client has ended what it says",
             lines[-1],
         ]
-        assert lines[-1].startswith("#1  finished, the client first: ► 12 B, ◄ 12 B in ")
-        assert running.out.decode().splitlines()[-1] == "1 conversation: ► 12 B, ◄ 12 B"
+        assert lines[-1].startswith("#1  finished, the client first: C 12 B, S 12 B in ")
+        assert running.out.decode().splitlines()[-1] == "1 conversation: C 12 B, S 12 B"
         assert running.err.decode() == f"listening on tcp://127.0.0.1:{port}\n"
 
 
@@ -59,8 +58,18 @@ def test_json_is_an_event_a_line() -> None:
         running.wait_for('"closed"')
         running.stop()
         lines = running.out.splitlines()
-        assert [json.loads(line)["type"] for line in lines] == ["opened", "said", "said", "ended", "closed", "totals"]
-        assert msgspec.json.decode(lines[1], type=Said).data == b"\x00\xff"
+        assert [json.loads(line)["type"] for line in lines] == ["opened", "data", "data", "ended", "closed", "totals"]
+        assert base64.b64decode(json.loads(lines[1])["data"]) == b"\x00\xff"
+
+
+def test_how_it_is_shown_is_chosen_and_a_wrong_protocol_is_one_sentence() -> None:
+    with listening("echo", "--as", "lines:nul") as (running, port):
+        ask(port, b"one\0two\n\0")
+        running.wait_for("finished")
+        assert re.search(r"C:       5 B  two\\n\n +\\x00\n", running.out.decode())
+    with start(tincans("listen", ":0", "echo", "--as", "smpt")) as running:
+        running.wait(2)
+        assert running.err.decode().startswith("tincans: 'smpt' is not a protocol: did you mean 'smtp'?\n")
 
 
 def test_a_process_and_a_function_answer_too(tmp_path: Path) -> None:
@@ -71,7 +80,7 @@ def test_a_process_and_a_function_answer_too(tmp_path: Path) -> None:
         assert ask(port, b"hello") == b"HELLO"
     with listening("exec:sort", "--hex") as (running, port):
         assert ask(port, b"b\na\n") == b"a\nb\n"
-        running.wait_for(r"00000000  61 0a 62 0a +\|a\.b\.\|")
+        running.wait_for(r"00000002  62 0a +\|b\.\|")
 
 
 def test_an_app_that_crashes_is_told_in_a_sentence_and_the_next_caller_served(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from tincans.channel import Side
 from tincans.cli import live
-from tincans.cli.live import SECOND_BYTES, TURN_BYTES, Printer, wants_colour
+from tincans.cli.live import BOUNDS, Printer, wants_colour
 from tincans.cli.output import Output
-from tincans.cli.transcript import Event, Totals
+from tincans.cli.transcript import Event, Pause, Totals
 from tincans.clock import Clock
 from tincans.conversation import Dropped, Ended, Entry, How, Kind, Opened, Opening, Said
 
@@ -27,16 +27,20 @@ class Kept:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.closed = False
+        self.full = False  # it has no room but for what must be put
 
-    def put(self, item: Event, size: int = 0) -> None:
+    def put(self, item: Event, size: int = 0, *, must: bool = False) -> bool:
+        if self.full and not must:
+            return False
         self.events.append(item)
+        return True
 
     def close(self) -> None:
         self.closed = True
 
     @property
     def entries(self) -> list[Entry]:
-        return [event[0] for event in self.events if not isinstance(event, Totals)]
+        return [event[0] for event in self.events if isinstance(event, tuple)]
 
     @property
     def shown(self) -> list[tuple[Side, int] | str]:
@@ -92,13 +96,13 @@ async def test_a_short_turn_is_shown_whole(printer: Printer, kept: Kept) -> None
 
 async def test_a_long_turn_is_cut_at_its_bound_and_the_rest_counted(printer: Printer, kept: Kept) -> None:
     tap = printer.begin(OPENING)
-    tap.said(B, b"x" * TURN_BYTES)
+    tap.said(B, b"x" * BOUNDS.turn)
     assert not tap.wants(B)
     assert tap.wants(A)
     tap.said(B, b"y")
     tap.carried(B, 1_000_000)
     tap.closed(How.RESET, B)
-    assert kept.shown == ["Opened", (B, TURN_BYTES), (B, -1_000_001), "Closed"]
+    assert kept.shown == ["Opened", (B, BOUNDS.turn), (B, -1_000_001), "Closed"]
 
 
 async def test_a_new_turn_begins_when_the_other_side_speaks(printer: Printer, kept: Kept) -> None:
@@ -106,35 +110,35 @@ async def test_a_new_turn_begins_when_the_other_side_speaks(printer: Printer, ke
     for _ in range(2):
         tap.said(A, b"more")
         assert tap.wants(B)
-        tap.said(B, b"x" * 3 * KIB)
+        tap.said(B, b"x" * (BOUNDS.turn + 2 * KIB))
         assert not tap.wants(B)
     tap.closed(How.FINISHED)
-    turn = [(A, 4), (B, KIB), (B, -2 * KIB)]
+    turn = [(A, 4), (B, BOUNDS.turn), (B, -2 * KIB)]
     assert kept.shown == ["Opened", *turn, *turn, "Closed"]
 
 
 async def test_two_long_streams_that_cross_are_shown_to_the_bound_of_a_second(printer: Printer, kept: Kept) -> None:
     tap = printer.begin(OPENING)
     for _ in range(50):
-        tap.said(A, b"a" * 4 * KIB)
-        tap.said(B, b"b" * 4 * KIB)
+        tap.said(A, b"a" * 16 * KIB)
+        tap.said(B, b"b" * 16 * KIB)
     assert not tap.wants(A)
     assert not tap.wants(B)
     tap.closed(How.FINISHED)
     for side in Side:
         told = [shown[1] for shown in kept.shown if isinstance(shown, tuple) and shown[0] is side]
-        assert sum(count for count in told if count > 0) == SECOND_BYTES
-        assert sum(map(abs, told)) == 50 * 4 * KIB
+        assert sum(count for count in told if count > 0) == BOUNDS.second
+        assert sum(map(abs, told)) == 50 * 16 * KIB
 
 
 async def test_a_slow_stream_is_shown_whole(printer: Printer, kept: Kept, hands: Hands) -> None:
     tap = printer.begin(OPENING)
     for _ in range(40):
         assert tap.wants(B)
-        tap.said(B, b"x" * 100)
+        tap.said(B, b"x" * 1000)
         hands.seconds += 0.2
     tap.closed(How.FINISHED)
-    assert kept.shown == ["Opened", *[(B, 100)] * 40, "Closed"]
+    assert kept.shown == ["Opened", *[(B, 1000)] * 40, "Closed"]
 
 
 async def test_a_long_turn_tells_every_second_how_far_it_has_come(
@@ -142,13 +146,13 @@ async def test_a_long_turn_tells_every_second_how_far_it_has_come(
 ) -> None:
     monkeypatch.setattr(live, "SECOND", 0.01)
     tap = printer.begin(OPENING)
-    tap.said(B, b"x" * TURN_BYTES)
+    tap.said(B, b"x" * BOUNDS.turn)
     tap.carried(B, 5000)
     tap.carried(B, 5000)
     hands.seconds += 1.1
     while not tap.wants(B):
         await asyncio.sleep(0.005)
-    assert kept.shown == ["Opened", (B, TURN_BYTES), (B, -10_000)]
+    assert kept.shown == ["Opened", (B, BOUNDS.turn), (B, -10_000)]
     tap.said(B, b"y" * 10)
     tap.closed(How.FINISHED)
     assert kept.shown[3:] == [(B, 10), "Closed"]
@@ -195,6 +199,60 @@ async def test_the_totals_come_last_and_count_what_was_not_shown(printer: Printe
     assert kept.events[-1] == Totals(conversations=2, failed=1, client_bytes=10_000)
     assert kept.closed
     assert sum(isinstance(entry, Ended) for entry in kept.entries) == 2
+
+
+async def test_what_there_is_no_room_for_is_told_as_a_gap_before_what_comes_next(printer: Printer, kept: Kept) -> None:
+    tap = printer.begin(OPENING)
+    tap.said(A, b"one")
+    kept.full = True
+    tap.said(A, b"four")
+    tap.said(B, b"five!")
+    tap.noted("so")
+    kept.full = False
+    tap.said(A, b"seven..")
+    tap.closed(How.FINISHED)
+    printer.close()
+    assert kept.shown == ["Opened", (A, 3), (A, -4), (B, -5), (A, 7), "Closed"]
+    assert kept.events[-1] == Totals(conversations=1, client_bytes=14, server_bytes=5)
+
+
+async def test_a_conversation_begins_with_its_beginning_however_late(printer: Printer, kept: Kept) -> None:
+    kept.full = True
+    tap = printer.begin(OPENING)
+    tap.said(A, b"one")
+    tap.ended(A)
+    assert kept.shown == []
+    kept.full = False
+    tap.said(B, b"two")
+    tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", (A, -3), (B, 3), "Closed"]
+
+
+async def test_the_end_of_what_was_begun_is_always_told(printer: Printer, kept: Kept) -> None:
+    begun = printer.begin(OPENING)
+    kept.full = True
+    never = printer.begin(OPENING)
+    for tap in (begun, never):
+        tap.said(A, b"one")
+        tap.secured({})
+        tap.ended(A)
+        tap.closed(How.FINISHED)
+    assert kept.shown == ["Opened", "Secured", "Ended", "Closed"]
+    kept.full = False
+    printer.close()
+    assert kept.events[-1] == Totals(conversations=2, client_bytes=6)
+
+
+async def test_who_is_silent_for_a_second_is_looked_at_once(
+    printer: Printer, kept: Kept, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SECOND", 0.001)
+    tap = printer.begin(OPENING)
+    tap.said(A, b"HEL")
+    while printer._look is not None:
+        await asyncio.sleep(0.001)
+    assert [event for event in kept.events if isinstance(event, Pause)] == [Pause(hands.now())] * 2
+    tap.closed(How.FINISHED)
 
 
 @pytest.fixture

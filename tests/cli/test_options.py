@@ -12,7 +12,7 @@ import pytest
 from tincans.address import Address
 from tincans.cli import options
 from tincans.cli.options import ADDRESS, Listening, Record, Settings, Show, open_the_journal
-from tincans.errors import AddressError, JournalError
+from tincans.errors import AddressError, JournalError, NoSuchProtocol
 from tincans.limits import Limits
 
 
@@ -30,8 +30,10 @@ def parse(decorate: Callable[[options.Function], options.Function], *arguments: 
 
 
 def test_a_bundle_is_one_argument() -> None:
-    assert parse(options.showing) == {"show": Show(hex=False, full=False, json=False)}
-    assert parse(options.showing, "--hex", "--full", "--json") == {"show": Show(hex=True, full=True, json=True)}
+    assert parse(options.showing) == {"show": Show(protocol="", hex=False, full=False, secrets=False, json=False)}
+    assert parse(options.showing, "--hex", "--full", "--json", "--secrets", "--as", "lines:nul") == {
+        "show": Show(protocol="lines:nul", hex=True, full=True, secrets=True, json=True)
+    }
     assert parse(options.recording) == {"record": Record(journal=None, record=True, quiet=False)}
     assert parse(options.recording, "--no-record", "-q", "--journal", "here") == {
         "record": Record(journal="here", record=False, quiet=True)
@@ -49,6 +51,17 @@ def test_what_listens_has_limits() -> None:
 def test_a_limit_has_bounds_itself(wrong: tuple[str, str]) -> None:
     with pytest.raises(click.BadParameter):
         parse(options.listening, *wrong)
+
+
+@pytest.mark.parametrize("wrong", ["line", "lines:what", "tincans:Side", "no.such:Thing"])
+def test_a_protocol_is_looked_up_at_once(wrong: str) -> None:
+    with pytest.raises(NoSuchProtocol, match="is not a protocol"):
+        parse(options.showing, "--as", wrong)
+
+
+def test_a_shell_completes_protocols() -> None:
+    completed = options.ProtocolType().shell_complete(click.Context(click.Command("x")), click.Option(["--as"]), "l")
+    assert [item.value for item in completed] == ["lines"]
 
 
 def test_verbosity_adds_up_before_and_after_the_command() -> None:

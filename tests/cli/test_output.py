@@ -82,6 +82,36 @@ def test_an_item_costs_its_bytes() -> None:
     os.close(writer)
 
 
+def test_what_must_be_written_finds_room() -> None:
+    reader, writer = os.pipe()
+    filled = fill(writer)
+    out = Output(writer, Plain(), pytest.fail, waiting=ITEM_BYTES)
+    assert [out.put("first"), out.put("second"), out.put("third", must=True)] == [True, False, True]
+    os.read(reader, filled)
+    out.close()
+    os.close(writer)
+    assert read_all(reader) == ["first", "(1 skipped)", "third"]
+
+
+class Picky(Plain):
+    """A form that cannot show everything."""
+
+    def lines(self, item: str) -> str:
+        return f"{int(item)}\n"
+
+
+def test_what_cannot_be_shown_is_logged_and_the_rest_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    reader, writer = os.pipe()
+    out = Output(writer, Picky(), pytest.fail)
+    for item in ("1", "two", "3"):
+        out.put(item)
+    out.close()
+    os.close(writer)
+    assert read_all(reader) == ["1", "3"]
+    assert "something cannot be shown" in caplog.text
+    assert "ValueError" in caplog.text
+
+
 def test_it_says_once_that_whoever_read_has_gone() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -13,16 +13,16 @@ from running import free_port, recorded, run, start, tincans
 
 def test_who_calls_whom_what_is_said_and_how_it_ends(tmp_path: Path) -> None:
     def serve(caller: socket.socket) -> None:
-        assert read_all(caller) == b"GET / HTTP/1.0\r\n\r\n"
-        caller.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 3000)
+        assert read_all(caller) == b"what is\r\nthere?"
+        caller.sendall(b"this:\r\n" + b"x" * 3000)
 
     journal = str(tmp_path / "journal")
     with ByHand(serve) as server, start(
         tincans("relay", "tcp://127.0.0.1:0", f":{server.port}", "--journal", journal)
     ) as running:  # fmt: skip
         port = running.wait_for(r"listening on tcp://127.0.0.1:(\d+)", stream="err")[1]
-        answer = run(tincans("connect", f":{port}", "--no-record"), stdin=b"GET / HTTP/1.0\r\n\r\n")
-        assert len(answer) == 3019
+        answer = run(tincans("connect", f":{port}", "--no-record"), stdin=b"what is\r\nthere?")
+        assert len(answer) == 3007
         running.wait_for("finished")
         running.process.send_signal(signal.SIGINT)
         running.wait(0)
@@ -30,16 +30,14 @@ def test_who_calls_whom_what_is_said_and_how_it_ends(tmp_path: Path) -> None:
     expected = rf"""
 #1  tcp://127\.0\.0\.1:\d+ calls tcp://127\.0\.0\.1:{port}
 #1  tcp://127\.0\.0\.1:{server.port} answers; it is called from tcp://127\.0\.0\.1:{server.peer[1]}
-#1  ►      18 B  GET / HTTP/1\.0\\r\\n
- +\\r\\n
-#1  ►  the client has ended what it says
-#1  ◄   1\.0 KiB  HTTP/1\.0 200 OK\\r\\n
- +\\r\\n
- +x+
-#1  ◄   1\.9 KiB  more, not shown \(--full shows all\)
-#1  ◄  the server has ended what it says
-#1  finished, the client first: ► 18 B, ◄ 2\.9 KiB in .+
-1 conversation: ► 18 B, ◄ 2\.9 KiB
+#1  C:       9 B  what is\\r\\n
+#1  C:       6 B  there\?
+#1  C: the client has ended what it says
+#1  S:       7 B  this:\\r\\n
+#1  S:   2\.9 KiB  x{{320}} … and 2680 characters more
+#1  S: the server has ended what it says
+#1  finished, the client first: C 15 B, S 2\.9 KiB in .+
+1 conversation: C 15 B, S 2\.9 KiB
 """
     assert re.fullmatch(expected.lstrip(), text), text
     (conversation,) = recorded(Path(journal))
@@ -56,7 +54,7 @@ def test_a_target_that_cannot_be_reached_is_told_and_the_relay_goes_on() -> None
         running.wait_for(rf"(?s)(failed \(cannot connect to tcp://127.0.0.1:{target}: the connection was re.*){{2}}")
         running.process.send_signal(signal.SIGTERM)
         running.wait(0)
-        assert "2 conversations, 2 reset or failed: ► 0 B, ◄ 0 B" in running.out.decode()
+        assert "2 conversations, 2 reset or failed: C 0 B, S 0 B" in running.out.decode()
 
 
 def test_an_address_that_is_taken_is_told() -> None:
@@ -75,4 +73,4 @@ def test_stdout_is_the_partys_own_where_it_is_one() -> None:
             running.wait(0)
             assert running.out == b"AS A PROXYCOMMAND\n"
             assert "stdio: calls stdio:" in running.err.decode()
-            assert running.err.decode().endswith("1 conversation: ► 18 B, ◄ 18 B\n")
+            assert running.err.decode().endswith("1 conversation: C 18 B, S 18 B\n")

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ async def _record(where: Path) -> None:
         Opening(kind=Kind.RELAY, name="front", client="tcp://10.0.0.1:5", server="tcp://10.0.0.9:7", near="tcp://h:1")
     )
     tap.joined("tcp://10.0.0.8:6", "tcp://10.0.0.9:7", {})
-    tap.said(Side.CLIENT, b"GET / HTTP/1.0\r\n\r\n")
+    tap.said(Side.CLIENT, b"list\r\nall\r\n")
     tap.said(Side.SERVER, b"\x1b[2J\x07\x9b\r\n" + "\u202e".encode())
     tap.noted("no half-close \x1b[0m")
     tap.ended(Side.CLIENT)
@@ -71,15 +72,15 @@ def test_text_is_a_script_of_what_was_said(capfdbinary: pytest.CaptureFixture[by
     assert [line.partition("#1  ")[2] or line.strip() for line in lines] == [
         "tcp://10.0.0.1:5 calls tcp://h:1 (front)",
         "tcp://10.0.0.9:7 answers; it is called from tcp://10.0.0.8:6",
-        r"►      18 B  GET / HTTP/1.0\r\n",
-        r"\r\n",
-        r"◄      11 B  \x1b[2J\a\x9b\r\n",
-        r"\xe2\x80\xae",
+        r"C:       6 B  list\r\n",
+        r"C:       5 B  all\r\n",
+        r"S:       8 B  \x1b[2J\a\x9b\r\n",
         r"no half-close \x1b[0m",
-        "►  the client has ended what it says",
+        "C: the client has ended what it says",
+        r"S:       3 B  \xe2\x80\xae",
         lines[-1].partition("#1  ")[2],
     ]
-    assert r"reset by the server (gone \x1b[0m): ► 18 B, ◄ 11 B in " in lines[-1]
+    assert r"reset by the server (gone \x1b[0m): C 11 B, S 11 B in " in lines[-1]
 
 
 @pytest.mark.parametrize("form", [(), ("--hex",), ("--json",)])
@@ -92,7 +93,10 @@ def test_hostile_bytes_never_reach_the_terminal(
 
 def test_hex(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     _, out, _ = _run(capfdbinary, "#1", "--hex")
-    assert b"00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 30 0d 0a  |GET / HTTP/1.0..|\n" in out
+    lines = [line.strip() for line in out.decode().splitlines()]
+    at = lines.index("00000000  6c 69 73 74 0d 0a                                 |list..|")
+    assert lines[at - 1].endswith(r"C:       6 B  list\r\n")
+    assert lines[at + 2] == "00000006  61 6c 6c 0d 0a                                    |all..|"
 
 
 def test_raw_is_byte_exact(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -110,8 +114,35 @@ def test_raw_with_a_gap_says_so(capfdbinary: pytest.CaptureFixture[bytes]) -> No
 def test_json_has_every_entry(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     _, out, _ = _run(capfdbinary, "1", "--json")
     entries = [json.loads(line) for line in out.splitlines()]
-    assert [entry["type"] for entry in entries] == ["opened", "joined", "said", "said", "noted", "ended", "closed"]
-    assert base64.b64decode(entries[2]["data"]) == b"GET / HTTP/1.0\r\n\r\n"
+    assert [entry["type"] for entry in entries] == [
+        "opened", "joined", "line", "line", "line", "noted", "ended", "line", "closed",
+    ]  # fmt: skip
+    assert [entry["line"] for entry in entries if entry["type"] == "line"] == [
+        "list", "all", "\x1b[2J\x07\\x9b", "\u202e",
+    ]  # fmt: skip
+
+
+def test_what_is_spoken_is_chosen(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "1", "--as", "raw", "--json")
+    entries = [json.loads(line) for line in out.splitlines()]
+    assert [entry["type"] for entry in entries] == ["opened", "joined", "data", "data", "noted", "ended", "closed"]
+    assert base64.b64decode(entries[2]["data"]) == b"list\r\nall\r\n"
+
+
+def test_a_huge_conversation_is_cut_and_shown_whole_on_request(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "2")
+    assert out.count(b"  |") == 16 * 8
+    assert re.search(r"S: +250.0 KiB  more, not shown \(--full shows all\)\n", out.decode())
+    _, out, _ = _run(capfdbinary, "2", "--full", "--hex")
+    assert out.count(b"  |") == 40 * 16_000 + 40
+
+
+def test_a_gap_is_told(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "3")
+    assert [line.partition("#3  ")[2] for line in out.decode().splitlines()[2:4]] == [
+        "S:       5 B  hello",
+        "S:    1000 B  more, it was passed on without being looked at",
+    ]
 
 
 def test_last_is_the_newest(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -126,6 +157,11 @@ def test_last_is_the_newest(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
         (("0",), 2, "'0' is neither"),
         (("99999999999999999999",), 2, "is neither"),
         (("1", "--raw", "client", "--hex"), 2, "--raw is the bytes alone"),
+        (("1", "--raw", "client", "--json"), 2, "--raw and --json are forms of their own: choose one"),
+        (("1", "--diagram", "--json"), 2, "--diagram and --json are forms of their own"),
+        (("1", "--diagram=svg", "--follow"), 2, "it goes without --follow"),
+        (("1", "--diagram=png"), 2, "png"),
+        (("1", "--as", "htp"), 2, "'htp' is not a protocol: did you mean 'http'?"),
         (("1", "--raw", "both"), 2, "both"),
     ],
 )

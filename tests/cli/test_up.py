@@ -100,11 +100,11 @@ def test_all_of_it_runs_is_shown_and_recorded(tmp_path: Path) -> None:
             f"Ctrl-C ends all of it; kill -HUP {it.running.process.pid} reads tincans.toml again.",
         ]
         assert it.ask("front") == b"hello\n"
-        it.running.wait_for(r"#\d  ◄       6 B  hello\\n")
+        it.running.wait_for(r"#\d  S:       6 B  hello\\n")
         it.running.wait_for(r"#\d  finished[^$]*#\d  finished")
         it.signal(signal.SIGTERM)
         it.running.wait()
-        assert it.running.out.endswith("2 conversations: ► 12 B, ◄ 12 B\n".encode())
+        assert it.running.out.endswith(b"2 conversations: C 12 B, S 12 B\n")
         assert b"\x1b" not in it.running.out + it.running.err  # plain text in a pipe
         assert it.running.err == b""
     assert not (tmp_path / "ports.json").exists()

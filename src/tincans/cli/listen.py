@@ -55,7 +55,7 @@ def command(
       exec:COMMAND       a process for each caller, on its stdin and stdout
       MODULE:FUNCTION    your function of one channel
 
-    With an app, what is said is shown: ► by the client, ◄ by the server. With port 0 the system chooses a free one.
+    With an app, what is said is shown: C: is the client, S: the server. With port 0 the system chooses a free one.
 
     \b
       tincans listen :7707 echo
@@ -69,8 +69,9 @@ def command(
     settings().start_logging(record.quiet)
     if listening.workers > 1 and (once or app is None):
         raise UsageError("--workers needs an app that answers every caller, and neither --once nor you at a terminal")
-    if app is None and (show.json or show.full):
-        raise UsageError("--json and --full show what callers and an app say; without an app you see it all")
+    if app is None and (show.json or show.full or show.protocol or show.secrets):
+        reason = "--as, --full, --json and --secrets show what callers and an app say; without an app you see it all"
+        raise UsageError(reason)
     how = Answering(listening, record, show, once)
     serve = Yourself(how, crlf).serve if app is None else partial(how.serve, app)
     return serving.run(serve, address, listening, record)

@@ -1,15 +1,16 @@
 """The live printer: a `Recorder` that prints conversations while they go on.
 
-It must not slow the traffic down, so it shows how each turn begins and only counts the rest: after `TURN_BYTES` of a
-turn, or `SECOND_BYTES` of one side in a second, it does not want the bytes any more (`wants`), and a relay may carry
-them past it. So a slow stream is shown whole, a long one as how far it has come, and two that cross do not flood the
-screen:
+It must not slow the traffic down, so it takes how each turn begins and only counts the rest: beyond the `BOUNDS` of a
+turn, or of one side in a second, it does not want the bytes any more (`wants`), and a relay may carry them past it. So
+a slow stream is shown whole, a long one as how far it has come, and two that cross do not flood the screen:
 
     the other side speaks, with bytes left for this second ──► what was not shown is told, a turn begins
     said, room left in the turn ──► shown                  no room left ──► counted, and a timer is set
     the timer fires, a second later ──► what was not shown is told, a second begins
 
-Printing itself happens in the thread of an `Output`.
+Decoding and printing happen in the thread of an `Output`. What its queue has no room for is left out like what is
+beyond the bounds, so the decoder hears of every gap; it hears of the beginning of a conversation before anything else
+of it, and always of its end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from typing import TypedDict
 from tincans.channel import Buffer, Side
 from tincans.cli.options import Show
 from tincans.cli.output import Output
-from tincans.cli.transcript import Event, Json, Script, Totals
+from tincans.cli.transcript import NOT_SHOWN, Event, Json, Pause, Script, Totals
+from tincans.cli.voice import SECOND, Bounds, Voice
 from tincans.clock import SYSTEM, Clock
 from tincans.conversation import (
     Closed,
@@ -42,12 +44,12 @@ from tincans.conversation import (
     Secured,
 )
 
-#: How much of a turn is shown, and of all that one side says in a second: half a screen of text, and eight screens.
-TURN_BYTES = 1024
-SECOND_BYTES = 16 * 1024
-SECOND = 1.0
+#: How much of a turn goes to the decoder, and of one side in a second: the header of any ordinary message is whole in a
+#: turn, as it is in a buffer of nginx (large_client_header_buffers: 8 KiB).
+BOUNDS = Bounds(turn=8 * 1024, second=32 * 1024)
 
-_NOT_SHOWN = "not shown (--full shows all)"
+#: What comes a few times in a conversation, and changes how what follows it is understood.
+_ALWAYS_TOLD = (Joined, Ended, Secured, Closed)
 
 
 @contextmanager
@@ -60,7 +62,8 @@ def printing(
     is a `worker` of so many.
     """
     sys.stdout.flush()
-    form = Json() if show.json else Script(hex=show.hex, colour=wants_colour(fd))
+    style = show.style(wants_colour(fd))._replace(live=True)
+    form = Json(style) if show.json else Script(style)
     printer = Printer(Output(fd, form, on_broken), full=show.full, worker=worker, of=of)
     try:
         yield printer
@@ -88,58 +91,58 @@ class Printer:
         self._output = output
         self._numbers = itertools.count(worker + 1, of)
         self._totals = Totals(worker=worker if of > 1 else None)
+        self._spoken = False  # since the last look
+        self._look: asyncio.TimerHandle | None = None
 
     def begin(self, opening: Opening) -> _Ear:
         return _Ear(self, opening, opening.number or next(self._numbers))
 
-    def tell(self, entry: Entry, conversation: Conversation) -> None:
-        """Print an entry, and count a conversation that is over."""
-        self._output.put((entry, conversation), len(entry.data) if isinstance(entry, Said) else 0)
-        if isinstance(entry, Closed):
-            self._totals.add(conversation)
+    def tell(self, entry: Entry, conversation: Conversation) -> bool:
+        """Print an entry; whether there was room for it."""
+        size = 0
+        if isinstance(entry, Said):
+            size = len(entry.data)
+            self._hear()
+        return self._output.put((entry, conversation), size, must=isinstance(entry, _ALWAYS_TOLD))
+
+    def count(self, conversation: Conversation) -> None:
+        """It is over."""
+        self._totals.add(conversation)
 
     def close(self, *, totals: bool = True) -> None:
         """Print the totals, and wait until all is printed."""
+        if self._look is not None:
+            self._look.cancel()
         if totals:
             self._output.put(self._totals)
         self._output.close()
 
+    # ── who was silent for a second ───────────────────────────────────────────────────────────────────────
 
-class _Voice:
-    """How much more of what one side says is shown, and how much was not."""
+    def _hear(self) -> None:
+        self._spoken = True
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(SECOND, self._second_over)
 
-    __slots__ = ("cut", "left", "room", "since")
-
-    def __init__(self, now: int) -> None:
-        self.since = now  # when its second began, in nanoseconds
-        self.left = SECOND_BYTES
-        self.room = TURN_BYTES
-        self.cut = 0
-
-    def begin_turn(self, now: int) -> None:
-        if now - self.since > SECOND * 1e9:
-            self.since, self.left = now, SECOND_BYTES
-        self.room = min(TURN_BYTES, self.left)
-
-    def spend(self, count: int) -> int:
-        """How many of `count` bytes are shown."""
-        shown = min(count, self.room)
-        self.room -= shown
-        self.left -= shown
-        return shown
+    def _second_over(self) -> None:
+        self._output.put(Pause(self.now()))
+        self._look = None
+        if self._spoken:
+            self._hear()
+            self._spoken = False
 
 
 class _Ear:
     """The tap of one conversation."""
 
-    __slots__ = ("_conversation", "_full", "_printer", "_side", "_timer", "_voices", "number")
+    __slots__ = ("_conversation", "_full", "_opened", "_printer", "_side", "_timer", "_voices", "number")
 
     def __init__(self, printer: Printer, opening: Opening, number: int) -> None:
         self.number = number
         self._printer, self._full = printer, printer.full
         now = printer.now()
         self._side = Side.CLIENT  # whose turn it is
-        self._voices = {side: _Voice(now) for side in Side}
+        self._voices = {side: Voice(now, BOUNDS) for side in Side}
         self._timer: asyncio.TimerHandle | None = None
         opened = Opened(
             conversation=number, at=now, kind=opening.kind, name=opening.name, client=opening.client,
@@ -147,7 +150,9 @@ class _Ear:
             facts=opening.facts,
         )  # fmt: skip
         self._conversation = Conversation.from_opened(opened)
-        printer.tell(opened, self._conversation)
+        #: Until there was room for it: nothing else is told before.
+        self._opened: Opened | None = opened
+        self._put()
 
     # ── what a relay or a channel tells ───────────────────────────────────────────────────────────────────
 
@@ -162,13 +167,17 @@ class _Ear:
         count = len(data)
         shown = count if self._full else self._spend(side, count)
         if shown or not count:
-            self._tell(Said(**self._now(), side=side, data=bytes(data[:shown])))
+            entry = Said(**self._now(), side=side, data=bytes(data[:shown]))
+            self._conversation.fold(entry)
+            if not (self._is_told_whole(side) and self._put(entry)):
+                self._leave_out(side, shown)
         if shown < count:
-            self._leave_out(side, count - shown)
+            self.carried(side, count - shown)
 
     def carried(self, side: Side, count: int) -> None:
         if side is not self._side:
             self._begin_turn(side)
+        self._conversation.fold(self._dropped(side, count))
         self._leave_out(side, count)
 
     def ended(self, side: Side) -> None:
@@ -185,12 +194,15 @@ class _Ear:
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         self._tell_cut()
         self._tell(Closed(**self._now(), how=how, by=by, detail=detail))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._printer.count(self._conversation)
 
     # ── turns ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _spend(self, side: Side, count: int) -> int:
         voice = self._voices[side]
-        if side is not self._side or (count > voice.room and self._printer.now() - voice.since > SECOND * 1e9):
+        if side is not self._side or (count > voice.room and voice.is_over(self._printer.now())):
             self._begin_turn(side)
         return voice.spend(count)
 
@@ -207,26 +219,45 @@ class _Ear:
             self._timer = asyncio.get_running_loop().call_later(SECOND, self._second_over)
 
     def _second_over(self) -> None:
+        self._timer = None
         self._tell_cut()
         for voice in self._voices.values():
             voice.begin_turn(self._printer.now())
 
-    def _tell_cut(self) -> None:
-        """Tell how much was not shown."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for side, voice in self._voices.items():
-            if voice.cut:
-                cut, voice.cut = voice.cut, 0
-                self._tell(Dropped(**self._now(), side=side, count=cut, reason=_NOT_SHOWN))
-
-    def _now(self) -> _When:
-        return {"conversation": self.number, "at": self._printer.now()}
+    # ── telling ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self, entry: Entry) -> None:
         self._conversation.fold(entry)
-        self._printer.tell(entry, self._conversation)
+        self._put(entry)
+
+    def _put(self, entry: Entry | None = None) -> bool:
+        """Print it, behind the beginning; whether there was room for that."""
+        if self._opened is not None:
+            if not self._printer.tell(self._opened, self._conversation):
+                return False
+            self._opened = None
+        return entry is None or self._printer.tell(entry, self._conversation)
+
+    def _is_told_whole(self, side: Side) -> bool:
+        """Whether nothing lacks of what that side said before, or the decoder knows how much."""
+        if self._voices[side].cut:
+            self._tell_cut()
+        return not self._voices[side].cut
+
+    def _tell_cut(self) -> None:
+        """Tell how much was not shown."""
+        for side, voice in self._voices.items():
+            if voice.cut and self._put(self._dropped(side, voice.cut)):
+                voice.cut = 0
+        if self._timer is not None and not any(voice.cut for voice in self._voices.values()):
+            self._timer.cancel()
+            self._timer = None
+
+    def _dropped(self, side: Side, count: int) -> Dropped:
+        return Dropped(**self._now(), side=side, count=count, reason=NOT_SHOWN)
+
+    def _now(self) -> _When:
+        return {"conversation": self.number, "at": self._printer.now()}
 
 
 class _When(TypedDict):

@@ -4,15 +4,19 @@
 
     @common                              -v --debug
     @journal_option   journal=           --journal                               whatever reads recordings
+    @filtering        which=Which        --party --kind --failed --since …       whatever chooses among them
     @recording        record=Record      --journal --no-record -q                whatever makes them
-    @showing          show=Show          --hex --full --json                     whatever prints them live
+    @showing          show=Show          --as --hex --full --secrets --json      whatever prints them
     @listening        listening=Listening --port-file --workers --clients --idle   whatever listens
 """
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from tincans.address import Address
-    from tincans.journal import Journal
+    from tincans.cli.meaning import Style
+    from tincans.journal import Filter, Journal
     from tincans.limits import Limits
 
 Function = Callable[..., Any]
@@ -107,6 +112,27 @@ timeout_option = click.option(
 )
 
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class SinceType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
+    """A moment, in nanoseconds since 1970: so long ago (`10m`), or a date and perhaps a time, else in our zone."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value):
+            return max(0, time.time_ns() - int(float(match[1]) * _UNITS[match[2]] * 1e9))
+        try:
+            return min(int(datetime.fromisoformat(value).astimezone().timestamp() * 1e9), 2**63 - 1)
+        except (ValueError, OverflowError):
+            self.fail(
+                f"{value!r} is neither like 30s, 10m, 2h or 7d nor like 2026-11-22 or 2026-11-22T14:30", param, ctx
+            )
+
+
 # ── bundles ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -129,6 +155,41 @@ def _bundle(name: str, kind: Any, *options: Callable[[Function], Function]) -> C
 
 journal_option = click.option(
     "--journal", metavar="WHERE", help="The journal: a folder, or memory: [$TINCANS_JOURNAL, or one in your home]."
+)
+
+
+class Which(NamedTuple):
+    """Which of the recorded conversations."""
+
+    party: str
+    kind: str | None
+    is_open: bool
+    failed: bool
+    since: int | None
+    name: str
+    limit: int | None
+
+    @property
+    def filter(self) -> Filter:
+        from tincans.conversation import How, Kind
+        from tincans.journal import Filter
+
+        kind, how = Kind(self.kind) if self.kind else None, (How.FAILED, How.RESET, How.LOST) if self.failed else ()
+        return Filter(self.party, kind, self.is_open or None, how, self.since, None, self.name, self.limit)
+
+
+filtering = _bundle(
+    "which",
+    Which,
+    click.option("--party", metavar="TEXT", default="", help="Only those with this in one of their addresses."),
+    click.option(
+        "--kind", type=click.Choice(["listen", "connect", "relay"]), help="Only what tincans was that part in."
+    ),
+    click.option("--open", "is_open", is_flag=True, help="Only those that go on."),
+    click.option("--failed", is_flag=True, help="Only those that failed, were reset or got lost."),
+    click.option("--since", type=SinceType(), help="Only those begun since: 10m, 2h, 7d, or 2026-11-22T14:30."),
+    click.option("--name", metavar="NAME", default="", help="Only those of this listener or relay of tincans.toml."),
+    click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the newest N."),
 )
 
 
@@ -173,21 +234,54 @@ recording = _bundle(
 )
 
 
-class Show(NamedTuple):
-    """How conversations are printed while they go on."""
+class ProtocolType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
+    """A protocol's name as `find_protocol` takes it; a wrong one is told by `NoSuchProtocol`."""
 
+    name = "protocol"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from tincans.protocols import find_protocol
+
+        if value:  # the default, which is to guess, is empty
+            find_protocol(value)
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from tincans.protocols import names
+
+        return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+
+class Show(NamedTuple):
+    """How conversations are printed."""
+
+    protocol: str
     hex: bool
     full: bool
+    secrets: bool
     json: bool
+
+    def style(self, colour: bool) -> Style:
+        """How their events are."""
+        from tincans.cli.meaning import Style
+
+        return Style(self.hex, self.full, self.secrets, colour, self.protocol)
 
 
 showing = _bundle(
     "show",
     Show,
-    click.option("--hex", is_flag=True, help="Show what is said as hexadecimal."),
-    click.option("--full", is_flag=True, help="Show all that is said, not just how each turn begins."),
-    click.option("--json", is_flag=True, help="Print one event a line, as JSON."),
-)
+    click.option(
+        "--as", "protocol", type=ProtocolType(), metavar="PROTOCOL", default="",
+        help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]",
+    ),
+    click.option("--hex", is_flag=True, help="Show the bytes beside what they mean."),
+    click.option("--full", is_flag=True, help="Show all that is said, not just how it begins."),
+    click.option("--secrets", is_flag=True, help="Show passwords, cookies and the like, which are masked otherwise."),
+    click.option("--json", is_flag=True, help="Print one event a line, as JSON; bytes in base64."),
+)  # fmt: skip
 
 
 class Listening(NamedTuple):

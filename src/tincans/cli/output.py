@@ -10,12 +10,15 @@ The two counters of bytes are each written by one thread alone, so they need no 
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
+
+log = logging.getLogger(__name__)
 
 #: What may wait for a slow reader: a thousand turns that are shown whole to their limit, twice over.
 WAITING_BYTES = 2 * 1024 * 1024
@@ -61,17 +64,21 @@ class Output(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name="tincans output", daemon=True)
         self._thread.start()
 
-    def put(self, item: Item, size: int = 0) -> None:
-        """Have `item`, which holds `size` bytes, written; skip it where too much waits. Never blocks."""
+    def put(self, item: Item, size: int = 0, *, must: bool = False) -> bool:
+        """Have `item`, which holds `size` bytes, written; skip it where too much waits. Never blocks.
+
+        Gives whether it will be written, as far as somebody reads. What `must` be has a bound of its own.
+        """
         cost = size + ITEM_BYTES
         if self.broken:
-            return
-        if self._put - self._taken + cost > self._bound:
+            return False
+        if not must and self._put - self._taken + cost > self._bound:
             self._skipped += 1
-            return
+            return False
         self._put += cost
         self._queue.put((item, cost, self._skipped))
         self._skipped = 0
+        return True
 
     def close(self) -> None:
         """Write what waits, for as long as somebody reads it; gives up after `PATIENCE` without a byte taken."""
@@ -103,7 +110,11 @@ class Output(Generic[Item]):
 
     def _lines(self, item: Item | None, skipped: int) -> str:
         before = self._form.skipped(skipped) if skipped else ""
-        return before if item is None else before + self._form.lines(item)
+        try:
+            return before if item is None else before + self._form.lines(item)
+        except Exception:  # somebody else's decoder: the others' conversations go on
+            log.exception("something cannot be shown")
+            return before
 
 
 def _write_all(fd: int, data: bytes) -> None:

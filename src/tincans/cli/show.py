@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from tincans.cli import options
+from tincans.cli.options import Show
 
 if TYPE_CHECKING:
     from tincans.conversation import Conversation, Entry, Opened
@@ -32,41 +35,98 @@ class NumberType(click.ParamType):  # type: ignore[type-arg]  # generic only sin
 
 @click.command()
 @click.argument("number", metavar="ID", type=NumberType())
-@click.option("--hex", "as_hex", is_flag=True, help="Show what was said as hexadecimal.")
+@options.showing
 @click.option("--raw", type=click.Choice(["client", "server"]), help="Print the very bytes that this side said.")
-@click.option("--json", "as_json", is_flag=True, help="Print one entry a line, as JSON; bytes in base64.")
+@click.option(
+    "--diagram",
+    is_flag=False,
+    flag_value="text",
+    type=click.Choice(["text", "svg"]),
+    metavar="[text|svg]",
+    help="Draw who said what to whom, as text or as SVG.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on as it goes on, until it has ended.")
 @options.journal_option
 @options.common
-def command(number: int, as_hex: bool, raw: str | None, as_json: bool, follow: bool, journal: str | None) -> int:
+def command(number: int, show: Show, raw: str | None, diagram: str | None, follow: bool, journal: str | None) -> int:
     """Print the recorded conversation with the number ID, or the last one: `tincans show last`.
 
-    What the client said is marked ►, what the server said ◄. Control characters are escaped, so nothing that was said
-    can harm the terminal; --raw writes them as they are.
+    It is shown as what it means: C: is the client, S: the server. Passwords and the like are masked, long content is
+    cut, and control characters are escaped, so nothing that was said can harm the terminal; --raw writes the bytes
+    as they are.
 
     \b
       tincans show last
       tincans show 12 --hex
+      tincans show 12 --as lines:nul --full
       tincans show 12 --raw server > answer.bin
+      tincans show 12 --diagram=svg > talk.svg
     """
-    if raw and (as_hex or as_json):
-        raise click.UsageError("--raw is the bytes alone: it goes without --hex and --json")
+    forms = [name for name, asked in (("--raw", raw), ("--diagram", diagram), ("--json", show.json)) if asked]
+    if len(forms) > 1:
+        raise click.UsageError(f"{' and '.join(forms)} are forms of their own: choose one")
+    if raw and (show.hex or show.protocol):
+        raise click.UsageError("--raw is the bytes alone: it goes without --hex and --as")
+    if diagram and follow:
+        raise click.UsageError("--diagram is of the whole conversation: it goes without --follow")
     from tincans.tasks import run
 
-    return run(_show(journal, number, follow, _Raw(raw) if raw else _Transcript(as_hex, as_json)))
+    return run(_show(journal, number, follow, _printer(show, raw, diagram)))
 
 
-async def _show(where: str | None, number: int, follow: bool, printer: _Raw | _Transcript) -> int:
+class _Printer(Protocol):
+    """Prints a conversation's entries as one form or another."""
+
+    def print(self, entry: Entry) -> None: ...
+
+    def pause(self, at: int) -> None:
+        """Nothing happened for a while."""
+
+    def end(self) -> int:
+        """There are no more; gives the exit status."""
+
+
+def _printer(show: Show, raw: str | None, diagram: str | None) -> _Printer:
+    if raw:
+        return _Raw(raw)
+    return _Picture(show, diagram) if diagram else _Transcript(show)
+
+
+async def _show(where: str | None, number: int, follow: bool, printer: _Printer) -> int:
     from tincans.cli.recordings import reading
 
     async with reading(where) as journal:
         number = number or await _last(journal)
         async with aclosing(journal.follow(number) if follow else journal.read(number)) as entries:
-            async for entry in entries:
-                printer.print(entry)
-                if follow:
-                    sys.stdout.buffer.flush()
+            if follow:
+                await _follow(entries, printer)
+            else:
+                async for entry in entries:
+                    printer.print(entry)
     return printer.end()
+
+
+async def _follow(entries: AsyncIterator[Entry], printer: _Printer) -> None:
+    """Print each entry as it comes, and what was begun when none has come for a second."""
+    from tincans.cli.voice import SECOND
+    from tincans.tasks import spawn
+
+    while True:
+        coming = spawn(_next(entries))
+        try:
+            while not (await asyncio.wait([coming], timeout=SECOND))[0]:
+                printer.pause(time.time_ns())
+                sys.stdout.buffer.flush()
+        finally:
+            coming.cancel()
+        if (entry := await coming) is None:
+            return
+        printer.print(entry)
+        sys.stdout.buffer.flush()
+
+
+async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
+    return await anext(entries, None)
 
 
 async def _last(journal: Journal) -> int:
@@ -82,35 +142,70 @@ async def _last(journal: Journal) -> int:
 class _Transcript:
     """Prints entries as lines, as they are printed live, under a line that says which day it was."""
 
-    def __init__(self, as_hex: bool, as_json: bool) -> None:
+    def __init__(self, show: Show) -> None:
         from tincans.cli.live import wants_colour
         from tincans.cli.transcript import Json, Script
 
-        self._form = Json() if as_json else Script(hex=as_hex, colour=wants_colour(1))
-        self._heads = not as_json
+        style = show.style(wants_colour(1))
+        self._form = Json(style) if show.json else Script(style, gaps=True)
+        self._heads = not show.json
         self._conversation: Conversation | None = None
 
     def print(self, entry: Entry) -> None:
-        from tincans.cli.recordings import write
         from tincans.conversation import Conversation, Opened
 
         if isinstance(entry, Opened):
             self._conversation = Conversation.from_opened(entry)
             if self._heads:
-                write(_head(entry))
+                _write(_head(entry))
         assert self._conversation is not None  # Opened comes first
         self._conversation.fold(entry)
-        write(self._form.lines((entry, self._conversation)))
+        _write(self._form.lines((entry, self._conversation)))
+
+    def pause(self, at: int) -> None:
+        from tincans.cli.transcript import Pause
+
+        _write(self._form.lines(Pause(at)))
 
     def end(self) -> int:
+        _write(self._form.finish())
         return 0
 
 
+def _write(text: str) -> None:
+    from tincans.cli.recordings import write
+
+    write(text)
+
+
 def _head(opened: Opened) -> str:
+    from tincans.cli.transcript import belongs_to
     from tincans.text import escape
 
     day = time.strftime("%A, %Y-%m-%d", time.localtime(opened.at // 1_000_000_000))
-    return f"{day}, {escape(f'{opened.kind.value} {opened.name}'.rstrip())}\n"
+    return f"{day}, {escape(f'{opened.kind.value} {opened.name}'.rstrip())}{belongs_to(opened)}\n"
+
+
+class _Picture:
+    """Draws a conversation once all of it was told."""
+
+    def __init__(self, show: Show, form: str) -> None:
+        from tincans.diagram import Diagram
+
+        self._diagram = Diagram(show.protocol, secrets=show.secrets, full=show.full)
+        self._form = form
+
+    def print(self, entry: Entry) -> None:
+        self._diagram.add(entry)
+
+    def pause(self, at: int) -> None: ...
+
+    def end(self) -> int:
+        from tincans.diagram import as_svg, as_text
+
+        for line in (as_svg if self._form == "svg" else as_text)(self._diagram.drawn()):
+            _write(line + "\n")
+        return 0
 
 
 class _Raw:
@@ -129,6 +224,8 @@ class _Raw:
             sys.stdout.buffer.write(entry.data)
         elif isinstance(entry, Dropped) and entry.side is self._side:
             self._missing += entry.count
+
+    def pause(self, at: int) -> None: ...
 
     def end(self) -> int:
         if self._missing:

@@ -1,24 +1,29 @@
-"""Entries of conversations as lines for a reader: a script for a person, JSON for a program.
+"""Conversations as lines for a reader: a script for a person, JSON for a program.
 
     14:02:11.031  #12  tcp://127.0.0.1:50312 calls tcp://127.0.0.1:7708
     14:02:11.032  #12  tcp://127.0.0.1:7707 answers; it is called from tcp://127.0.0.1:50313
-    14:02:11.032  #12  ►     16 B  GET / HTTP/1.0\\r\\n
-    14:02:11.040  #12  ◄  1.2 KiB  HTTP/1.1 200 OK\\r\\n
-                                   Content-Length: 12\\r\\n
-    14:02:11.041  #12  finished, the server first: ► 16 B, ◄ 1.2 KiB in 10 ms
+    14:02:11.032  #12  C:     40 B  GET / HTTP/1.1
+                                    Host: localhost
+    14:02:11.040  #12  S:     86 B  HTTP/1.1 200 OK
+                                    Content-Type: text/plain
+    14:02:11.040  #12  S:  1.2 KiB  body, 1229 bytes
+                                    hello
+    14:02:11.041  #12  finished, the client first: C 40 B, S 1.3 KiB in 10 ms
 
-► is what the client says to the server, ◄ what the server says to the client. Nothing of what was said is printed but
-through `escape` or `hexdump`.
+C is the client, S the server. A form is given entries and decodes them itself, with a decoder for every conversation
+that is open: live that happens in the thread of an `Output`, and not on the way of the traffic.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from tincans.channel import Side
+from tincans.cli.meaning import FULL, Meaning, Part, Style, unfinished
+from tincans.cli.voice import SECOND
 from tincans.conversation import (
     Closed,
     Conversation,
@@ -31,10 +36,15 @@ from tincans.conversation import (
     Noted,
     Opened,
     Said,
+    Secured,
 )
-from tincans.text import escape, hexdump, human_bytes, human_seconds
+from tincans.decoding import Decoding, Heard, to_json
+from tincans.text import escape, human_bytes, human_seconds
 
-MARKS = {Side.CLIENT: "►", Side.SERVER: "◄"}
+MARKS = {Side.CLIENT: "C:", Side.SERVER: "S:"}
+
+#: Why a live printer leaves something out.
+NOT_SHOWN = f"not shown ({FULL})"
 
 
 class Totals(msgspec.Struct, tag="totals"):
@@ -56,36 +66,141 @@ class Totals(msgspec.Struct, tag="totals"):
         self.server_bytes += conversation.server_bytes
 
 
-#: What a form makes lines of: an entry and the conversation it belongs to, folded up to it; or the totals.
-Event = tuple[Entry, Conversation] | Totals
+class Pause(msgspec.Struct):
+    """Time has passed: whoever began to say something and has been silent for a second since is told of now."""
 
-_DIM, _BOLD, _RED, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[0m"
-_COLOURS = {Side.CLIENT: "\x1b[36m", Side.SERVER: "\x1b[33m"}
+    at: int
+
+
+#: What a form makes lines of: an entry and the conversation it belongs to, folded up to it; the time; or the totals. Of
+#: a conversation that it is told of it has `Opened` first, and `Closed` at last.
+Event = tuple[Entry, Conversation] | Pause | Totals
+
+_COLOURS: dict[str | Side, str] = {
+    "dim": "\x1b[2m", "bold": "\x1b[1m", "wrong": "\x1b[31m", Side.CLIENT: "\x1b[36m", Side.SERVER: "\x1b[33m",
+}  # fmt: skip
+_PLAIN = "\x1b[0m"
 
 
 class Script:
-    """For a person. With `colour` the two sides differ, and ends and sizes step back; `hex` shows bytes."""
+    """For a person. With colour the two sides differ, and ends and sizes step back.
 
-    def __init__(self, *, hex: bool = False, colour: bool = False) -> None:  # noqa: A002 - the option's name
-        self._hex, self._colour = hex, colour
+    `gaps` tells also when nothing was said for a second, which somebody who looks on live has seen.
+    """
+
+    def __init__(self, style: Style = Style(), *, gaps: bool = False) -> None:  # noqa: B008
+        self._style, self._gaps = style, gaps
+        self._open: dict[int, _Talk] = {}
+        self._fresh: set[int] = set()  # said something since the last pause
         self._second, self._clock = -1, ""
 
     def lines(self, event: Event) -> str:
-        if isinstance(event, Totals):
-            return self._paint(_BOLD, _in_all(event)) + "\n"
+        match event:
+            case Totals():
+                return self._paint("bold", _in_all(event)) + "\n"
+            case Pause(at=at):
+                return "".join(self._rest(number, at) for number in self._quiet_since(at - int(SECOND * 1e9)))
         entry, conversation = event
-        head = self._paint(_DIM, f"{self._time(entry.at)}  #{entry.conversation}")
-        indent = " " * (15 + len(str(entry.conversation)))
-        text = ""
-        for line in self._body(entry, conversation):
-            text += f"{head or indent}  {line}\n"
-            head = ""
+        talk = self._talk(entry)
+        text = "".join(self._told(told, talk, conversation) for told in talk.take(entry))
+        if isinstance(entry, Closed):
+            del self._open[entry.conversation]
         return text
 
     def skipped(self, count: int) -> str:
-        return self._paint(_RED, f"… {count} events are not shown: what is printed is not read fast enough") + "\n"
+        return self._paint("wrong", f"… {count} events are not shown: what is printed is not read fast enough") + "\n"
 
-    # ── one entry ─────────────────────────────────────────────────────────────────────────────────────────
+    def finish(self) -> str:
+        """No more comes, though conversations may go on: what was said in them until now."""
+        text = ""
+        for number, talk in self._open.items():
+            text += "".join(self._told(told, talk) for told in talk.decoding.close())
+            text += self._rest(number, talk.last)
+        return text
+
+    def _talk(self, entry: Entry) -> _Talk:
+        if isinstance(entry, Opened):
+            self._open[entry.conversation] = _Talk(entry, self._style)
+        elif isinstance(entry, Said):
+            self._fresh.add(entry.conversation)
+        return self._open[entry.conversation]
+
+    # ── what is told ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _told(self, told: Entry | Heard, talk: _Talk, conversation: Conversation | None = None) -> str:
+        cuts = talk.meaning.take_cuts()
+        if isinstance(told, Heard):
+            event = told.event
+            if not (parts := talk.meaning.parts(told)):
+                talk.meaning.leave_out(cuts)
+                return ""
+            size = human_bytes(event.end - event.start) if event.end > event.start else ""
+            body = self._spoken(event.side, size, parts)
+        else:
+            assert conversation is not None
+            if isinstance(told, Dropped) and told.reason == NOT_SHOWN:
+                told = msgspec.structs.replace(told, count=told.count + cuts.pop(told.side, 0))
+            body = self._body(told, conversation)
+        return self._before(told, talk, cuts) + self._lines(told.at, told.conversation, body)
+
+    def _before(self, told: Entry | Heard, talk: _Talk, cuts: Mapping[Side, int]) -> str:
+        """What has to be told first: what was not shown, and that time passed."""
+        text = self._cut(talk.told, told.conversation, cuts)
+        silence = (told.at - talk.told) / 1e9
+        talk.told = max(talk.told, told.at)
+        if self._gaps and silence >= SECOND:
+            text += " " * self._indent(told.conversation) + self._paint("dim", f"… {human_seconds(silence)}") + "\n"
+        return text
+
+    def _cut(self, at: int, number: int, cuts: Mapping[Side, int]) -> str:
+        more = [self._more(side, count, NOT_SHOWN) for side, count in cuts.items() if count]
+        return "".join(self._lines(at, number, [line]) for line in more)
+
+    def _more(self, side: Side, count: int, why: str) -> str:
+        return self._paint("dim", f"{MARKS[side]} {human_bytes(count):>9}  more, {escape(why)}")
+
+    # ── what was not told, or not wholly said ───────────────────────────────────────────────────────────────
+
+    def _rest(self, number: int, at: int) -> str:
+        """What a conversation said that was not told, now that it is silent."""
+        return self._cut(at, number, self._open[number].meaning.take_cuts()) + self._begun(number, at)
+
+    def _quiet_since(self, at: int) -> list[int]:
+        """The conversations that said something until then, and nothing since."""
+        self._fresh &= self._open.keys()
+        quiet = [number for number in self._fresh if self._open[number].last <= at]
+        self._fresh -= set(quiet)
+        return quiet
+
+    def _begun(self, number: int, at: int) -> str:
+        """What its sides have begun to say."""
+        talk = self._open[number]
+        text = ""
+        for side in Side:
+            if part := unfinished(talk.decoding, side, self._style):
+                size = human_bytes(len(talk.decoding.unfinished(side)))
+                text += self._lines(at, number, self._spoken(side, size, [part]))
+        return text
+
+    # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _lines(self, at: int, number: int, body: Iterable[str]) -> str:
+        head = self._paint("dim", f"{self._time(at)}  #{number}")
+        indent = " " * self._indent(number)
+        text = ""
+        for line in body:
+            text += f"{head}  {line}\n" if head else f"{indent}{line}\n"
+            head = ""
+        return text
+
+    def _indent(self, number: int) -> int:
+        return 17 + len(str(number))
+
+    def _spoken(self, side: Side, size: str, parts: Iterable[Part]) -> Iterator[str]:
+        mark, size = self._paint(side, MARKS[side]), self._paint("dim", f"{size:>9}")
+        for part in parts:
+            yield f"{mark} {size}  {self._paint(side if part.tone == 'said' else part.tone, part.text)}"
+            mark, size = "  ", " " * 9
 
     def _body(self, entry: Entry, conversation: Conversation) -> Iterator[str]:
         match entry:
@@ -93,14 +208,14 @@ class Script:
                 yield self._opened(entry)
             case Joined(far=far, server=server):
                 yield f"{escape(server)} answers; it is called from {escape(far)}"
-            case Said(side=side, data=data):
-                yield from self._said(side, data)
             case Ended(side=side):
-                yield self._paint(_DIM, f"{MARKS[side]}  the {side.value} has ended what it says")
+                yield self._paint("dim", f"{MARKS[side]} the {side.value} has ended what it says")
             case Dropped(side=side, count=count, reason=reason):
-                yield self._paint(_DIM, f"{MARKS[side]} {human_bytes(count):>9}  more, {escape(reason)}")
+                yield self._more(side, count, reason)
             case Noted(text=text):
-                yield self._paint(_DIM, escape(text))
+                yield self._paint("dim", escape(text))
+            case Secured():
+                yield self._paint("dim", "TLS on both sides from here; it is what they say inside it that is shown")
             case Closed():
                 yield self._closed(entry, conversation)
 
@@ -108,21 +223,14 @@ class Script:
         # Under a relay the one who was called is the relay; whom it calls in turn is told when that answers.
         called = entry.near if entry.kind is Kind.RELAY and entry.near else entry.server
         name = f" ({escape(entry.name)})" if entry.name else ""
-        return self._paint(_BOLD, f"{escape(entry.client)} calls {escape(called)}{name}")
-
-    def _said(self, side: Side, data: bytes) -> Iterator[str]:
-        mark = self._paint(_COLOURS[side], MARKS[side])
-        size = self._paint(_DIM, f"{human_bytes(len(data)):>9}")
-        for line in hexdump(data) if self._hex else _text_lines(data):
-            yield f"{mark} {size}  {self._paint(_COLOURS[side], line)}"
-            mark, size = " ", " " * 9
+        return self._paint("bold", f"{escape(entry.client)} calls {escape(called)}{name}{belongs_to(entry)}")
 
     def _closed(self, entry: Closed, conversation: Conversation) -> str:
         text = f"{ending(entry)}: {totals(conversation)} in {human_seconds(conversation.seconds)}"
-        return self._paint(_BOLD if entry.how is How.FINISHED else _RED, text)
+        return self._paint("bold" if entry.how is How.FINISHED else "wrong", text)
 
-    def _paint(self, colour: str, text: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self._colour else text
+    def _paint(self, tone: str | Side, text: str) -> str:
+        return f"{_COLOURS[tone]}{text}{_PLAIN}" if self._style.colour else text
 
     def _time(self, at: int) -> str:
         second, rest = divmod(at, 1_000_000_000)
@@ -131,17 +239,60 @@ class Script:
         return f"{self._clock}.{rest // 1_000_000:03}"
 
 
-class Json:
-    """For a program: one entry a line, its bytes in base64, and at the end the totals."""
+class _Talk:
+    """One conversation while it is open."""
 
-    def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder().encode
+    __slots__ = ("decoding", "last", "meaning", "told")
+
+    def __init__(self, opened: Opened, style: Style) -> None:
+        self.decoding = Decoding(opened, style.protocol)
+        self.meaning = Meaning(style)
+        self.last = self.told = opened.at  # when something happened last, and that of it was told
+
+    def take(self, entry: Entry) -> list[Entry | Heard]:
+        self.last = entry.at
+        self.meaning.add(entry)
+        return self.decoding.take(entry)
+
+
+class Json:
+    """For a program: one entry or event a line, as `to_json` writes them, and at the end the totals."""
+
+    def __init__(self, style: Style = Style()) -> None:  # noqa: B008
+        self._style = style
+        self._open: dict[int, Decoding] = {}
 
     def lines(self, event: Event) -> str:
-        return self._encode(event if isinstance(event, Totals) else event[0]).decode() + "\n"
+        match event:
+            case Totals():
+                return msgspec.json.encode(event).decode() + "\n"
+            case Pause():
+                return ""
+        entry, _ = event
+        if isinstance(entry, Opened):
+            self._open[entry.conversation] = Decoding(entry, self._style.protocol)
+        text = "".join(map(self._line, self._open[entry.conversation].take(entry)))
+        if isinstance(entry, Closed):
+            del self._open[entry.conversation]
+        return text
 
     def skipped(self, count: int) -> str:
-        return self._encode({"type": "skipped", "count": count}).decode() + "\n"
+        return msgspec.json.encode({"type": "skipped", "count": count}).decode() + "\n"
+
+    def finish(self) -> str:
+        """As that of `Script`."""
+        return "".join(self._line(told) for decoding in self._open.values() for told in decoding.close())
+
+    def _line(self, told: Entry | Heard) -> str:
+        if isinstance(told, Heard) and not self._style.secrets:
+            told = told.masked()
+        return to_json(told).decode() + "\n"
+
+
+def belongs_to(opened: Opened) -> str:
+    """Of which other conversation it is a part: `, data of FTP conversation #12`; empty for most."""
+    control = opened.facts.get("ftp.control")
+    return f", data of FTP conversation #{escape(control)}" if control else ""
 
 
 def ending(entry: Closed) -> str:
@@ -159,9 +310,9 @@ def ending(entry: Closed) -> str:
 
 
 def totals(of: Conversation | Totals) -> str:
-    """What each side said, by size: `► 16 B, ◄ 1.2 KiB`."""
+    """What each side said, by size: `C 16 B, S 1.2 KiB`."""
     client, server = human_bytes(of.client_bytes), human_bytes(of.server_bytes)
-    return f"{MARKS[Side.CLIENT]} {client}, {MARKS[Side.SERVER]} {server}"
+    return f"C {client}, S {server}"
 
 
 def _in_all(event: Totals) -> str:
@@ -169,8 +320,3 @@ def _in_all(event: Totals) -> str:
     failed = f", {event.failed} reset or failed" if event.failed else ""
     whose = "" if event.worker is None else f"worker {event.worker}: "
     return f"{whose}{count}{failed}: {totals(event)}"
-
-
-def _text_lines(data: bytes) -> Iterator[str]:
-    """Text as it stands, a line a line, each with its end visible; nothing for a message without a byte."""
-    yield from (map(escape, data.splitlines(keepends=True)) if data else ("(an empty message)",))
