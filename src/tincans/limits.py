@@ -218,6 +218,9 @@ MAIL_LINE_BYTES = 1000
 POP3_COMMAND_BYTES = 255
 POP3_RESPONSE_BYTES = 512
 
+#: One line of IMAP, its literals not counted: a SEARCH's answer with a hundred thousand numbers.
+IMAP_LINE_BYTES = 1024 * 1024
+
 #: A mailbox's name before the @, its domain, and a path with its brackets (RFC 5321 §4.5.3.1).
 MAIL_LOCAL_BYTES = 64
 MAIL_DOMAIN_BYTES = 255
