@@ -102,9 +102,10 @@ class Chunk(Event, frozen=True, kw_only=True):
 
     def join(self: C, other: C) -> C:
         """This and the next one as one."""
-        return msgspec.structs.replace(
-            self, data=self.data + other.data, end=other.end, hidden=self.hidden + other.hidden
-        )
+        hidden = self.hidden + other.hidden
+        if self.hidden and other.hidden and self.hidden[-1][1] == other.hidden[0][0]:  # one secret, in two pieces
+            hidden = (*self.hidden[:-1], (self.hidden[-1][0], other.hidden[0][1]), *other.hidden[1:])
+        return msgspec.structs.replace(self, data=self.data + other.data, end=other.end, hidden=hidden)
 
 
 C = TypeVar("C", bound=Chunk)
