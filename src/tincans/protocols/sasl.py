@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from typing import ClassVar
+
+import msgspec
 
 from tincans.protocols.session import MASK, Event
 
@@ -24,8 +25,8 @@ class Response(Event, frozen=True, kw_only=True):
     response: str
     #: Whether it is to be masked.
     secret: bool = True
-
-    verb: ClassVar[str] = "response"
+    #: What breaks the rules in it, though it is certain what was meant.
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if "\n" in self.response or "\r" in self.response:
@@ -39,12 +40,10 @@ class Response(Event, frozen=True, kw_only=True):
     def details(self) -> Iterator[str]:
         if not self.secret and (meant := decoded(self.response)):
             yield f"which is {meant}"
+        yield from (f"fault: {fault}" for fault in self.faults)
 
     def masked(self) -> Response:
-        return Response(
-            side=self.side, start=self.start, end=self.end, hidden=self.hidden, secret=self.secret,
-            response=MASK if self.secret else self.response,
-        )  # fmt: skip
+        return msgspec.structs.replace(self, response=MASK) if self.secret else self
 
 
 def is_secret(mechanism: str, challenge: str | None, response: str) -> bool:

@@ -152,10 +152,7 @@ class Auth(Line, frozen=True, kw_only=True):
         return sasl.is_secret(self.mechanism, None, self.response)
 
     def masked(self) -> Auth:
-        return Auth(
-            side=self.side, start=self.start, end=self.end, hidden=self.hidden, faults=self.faults,
-            mechanism=self.mechanism, response=MASK if self.is_secret else self.response,
-        )  # fmt: skip
+        return msgspec.structs.replace(self, response=MASK) if self.is_secret else self
 
 
 class Reply(replies.Reply, frozen=True, kw_only=True):
