@@ -21,6 +21,8 @@ class View(NamedTuple):
     content: bytes | None = None
     #: What kind of content that is, as in MIME: `application/json`; empty where nobody said.
     media: str = ""
+    #: Whether a reader can do without it, as its neighbours tell it: the end of a message that is there.
+    silent: bool = False
 
 
 class Viewer:
