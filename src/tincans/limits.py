@@ -202,6 +202,11 @@ REDIS_PENDING = 64 * 1024
 #: A PostgreSQL start-up packet: MAX_STARTUP_PACKET_LENGTH in its pqcomm.h.
 POSTGRESQL_STARTUP_BYTES = 10_000
 
+#: MQTT: what the two bytes before a string or a password can count, and the four before a packet (MQTT 5 §1.5.4 and
+#: §1.5.5).
+MQTT_STRING_BYTES = 65_535
+MQTT_PACKET_BYTES = 268_435_455
+
 #: A DNS name on the wire (RFC 1035 §2.3.4), and the compression pointers that are followed for one: as Unbound's
 #: MAX_COMPRESS_PTRS.
 DNS_NAME_BYTES = 255

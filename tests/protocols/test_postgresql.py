@@ -235,7 +235,8 @@ def test_the_keys_to_cancel_with_are_secrets() -> None:
     "said",
     [
         letter("Z", b""), letter("Z", b"II"), letter("Z", b"\0"), letter("T", b"\xff\xff"),
-        letter("D", b"\0\1\0\0\0\5x"), letter("S", b"name\0value"), letter("E", b"Mno\0"), letter("D", b"\0\1\xff\xff\xff\xfe"), letter("1", b"x"),
+        letter("D", b"\0\1\0\0\0\5x"), letter("S", b"name\0value"),
+        letter("E", b"Mno\0"), letter("D", b"\0\1\xff\xff\xff\xfe"), letter("1", b"x"),
     ],
 )  # fmt: skip
 def test_a_broken_message_is_malformed_and_the_next_one_is_read(said: bytes) -> None:
