@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tincans.address import Address
 from tincans.channel import Channel, Side
 from tincans.client import connect
 from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
-from tincans.errors import ConnectError, TincansError
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.recording import Outcome, Silence
-from tincans.relays.link import join
+from tincans.relays.link import carry, facts_of, join
 from tincans.relays.plumbing import Plumbing
 from tincans.server import Server, serve
 
@@ -77,26 +77,15 @@ class _Exchange:
             near=str(client.local.bare()),
             server=str(self._target.bare()),
             boundaries=client.traits.boundaries,
-            facts=_facts("client", client),
+            facts=facts_of(Side.CLIENT, client),
         )
 
     async def carry(self, client: Channel, taps: list[Tap]) -> None:
         """One caller's conversation from the call to its end, told to its taps whatever happens."""
-        outcome = Outcome(How.STOPPED, None, "the relay was stopped")
-        try:
-            server = await connect(self._target, timeout=self._timeout, retry=self._retry)
-            for tap in taps:
-                tap.joined(str(server.local.bare()), str(server.remote.bare()), _facts("server", server))
-            outcome = await self._join(client, server, taps)
-        except TincansError as error:
-            at_fault = Side.CLIENT if isinstance(error, ConnectError) and error.caller else Side.SERVER
-            outcome = Outcome(How.FAILED, at_fault, str(error))
-            client.abort()
-        finally:
-            for tap in taps:
-                tap.closed(*outcome)
+        call = partial(connect, self._target, timeout=self._timeout, retry=self._retry)
+        await carry(client, call, partial(self._join, taps), taps)
 
-    async def _join(self, client: Channel, server: Channel, taps: list[Tap]) -> Outcome:
+    async def _join(self, taps: list[Tap], client: Channel, server: Channel) -> Outcome:
         with self._plumbing:
             if self._idle is None:
                 return await self._carry(client, server, taps)
@@ -126,7 +115,3 @@ def _interception(target: Address, handshake: float) -> Interception:
     from tincans.relays.interception import Interception  # only who asks for it pays for the decoders
 
     return Interception(target, handshake=handshake)
-
-
-def _facts(whose: str, channel: Channel) -> dict[str, str]:
-    return {f"{whose}.{name}": fact for name, fact in channel.facts.items()}

@@ -9,15 +9,49 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tincans.channel import Channel, Side
 from tincans.conversation import How, Tap
+from tincans.errors import ConnectError, TincansError
 from tincans.pump import pump
 from tincans.recording import Outcome
 from tincans.relays.pipe import Pipe
 from tincans.relays.plumbing import Plumbing
 from tincans.transports.stream import SocketChannel, close, describe, reset
+
+
+async def carry(
+    client: Channel,
+    call: Callable[[], Awaitable[Channel]],
+    join: Callable[[Channel, Channel], Awaitable[Outcome]],
+    taps: Sequence[Tap],
+) -> None:
+    """One caller's conversation from the call to its end, told to its taps whatever happens.
+
+    Owns `client`, which is aborted when the call fails, when `join` does, and when cancelled.
+    """
+    outcome = Outcome(How.STOPPED, None, "the relay was stopped")
+    try:
+        server = await call()
+        for tap in taps:
+            tap.joined(str(server.local.bare()), str(server.remote.bare()), facts_of(Side.SERVER, server))
+        outcome = await join(client, server)
+    except TincansError as error:
+        at_fault = Side.CLIENT if isinstance(error, ConnectError) and error.caller else Side.SERVER
+        outcome = Outcome(How.FAILED, at_fault, str(error))
+        client.abort()
+    except BaseException:
+        client.abort()
+        raise
+    finally:
+        for tap in taps:
+            tap.closed(*outcome)
+
+
+def facts_of(side: Side, channel: Channel) -> dict[str, str]:
+    """A channel's facts, as a conversation's are named: `client.tls.version`."""
+    return {f"{side.value}.{name}": fact for name, fact in channel.facts.items()}
 
 
 async def join(client: Channel, server: Channel, taps: Sequence[Tap], plumbing: Plumbing) -> Outcome:
