@@ -84,7 +84,7 @@ class Diagram:
         self._draw(self._decoding.close())
         of, steps = self._conversation, list(self._steps)
         if self._left_out:
-            steps.append(Step(of.last, f"… and {self._left_out} more steps (--full draws them)", look="faint"))
+            steps.append(Step(of.last, f"… and {self._left_out} more (--full draws all)", look="faint"))
         day = time.strftime("%A, %Y-%m-%d", time.localtime(of.opened // 1_000_000_000))
         title = f"#{of.number}, {escape(f'{of.kind.value} {of.name}'.rstrip())}, {day}"
         return Drawing(title, escape(of.client), escape(of.server), steps)

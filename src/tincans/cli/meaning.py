@@ -19,7 +19,7 @@ from tincans.channel import Side
 from tincans.cli.voice import Bounds, Voice
 from tincans.conversation import Entry
 from tincans.decoding import Decoding, Heard, Tape
-from tincans.protocols import Chunk, Data, Event, Malformed, Missing, Upgraded, find_protocol, guess
+from tincans.protocols import Chunk, Data, Event, Malformed, Missing, Upgraded, find_protocol
 from tincans.protocols.session import CUT_OFF
 from tincans.protocols.view import View, Viewer
 from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text
@@ -207,12 +207,8 @@ def unfinished(decoding: Decoding, side: Side, style: Style) -> Part | None:
     said = decoding.unfinished(side)
     if not said:
         return None
-    name = decoding.protocol
-    if not name:
-        client, server = map(decoding.unfinished, Side)
-        found = guess(client, server, complete=True)
-        name = found.name if found else "raw"
-    if not style.secrets and name.partition(":")[0] not in _PLAIN:
+    name = decoding.protocol.partition(":")[0]
+    if not style.secrets and name not in _PLAIN:
         return Part("(not yet whole)", "dim")
     shown = said if style.full else said[:TEXT_CHARACTERS]
     return Part(f"{escape(shown)}{' …' if len(shown) < len(said) else ''}  (not yet whole)")
