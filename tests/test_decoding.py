@@ -1,110 +1,100 @@
-"""A conversation's entries as events: with their times, their bytes, and as JSON."""
+"""A conversation's entries with their bytes decoded: which come back, and when each event was said."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterable
+import pytest
 
-from hypothesis import given
-from hypothesis import strategies as st
+from tincans import tin
+from tincans.conversation import Closed, Dropped, Ended, Entry, Noted, Opened, Secured
+from tincans.decoding import Decoding, Heard
+from tincans.errors import NoSuchProtocol
 
-from tincans.channel import Side
-from tincans.conversation import Closed, Dropped, Ended, Entry, How, Kind, Noted, Opened, Said
-from tincans.decoding import Decoding, Heard, Tape, to_json
-from tincans.protocols import Data, Event, Malformed, Upgraded
-from tincans.protocols.lines import Line, Record
-from tincans.protocols.session import text
-
-OPENED = Opened(conversation=7, at=100, kind=Kind.RELAY, client="tcp://127.0.0.1:5", server="tcp://127.0.0.1:9")
-A, B = Side.CLIENT, Side.SERVER
+_SECOND = 1_000_000_000
 
 
-def said(at: int, data: bytes, side: Side = A) -> Said:
-    return Said(conversation=7, at=at, side=side, data=data)
+def decode(script: str, protocol: str = "lines", *, close: bool = False) -> list[Entry | Heard]:
+    entries = list(tin.read(script.splitlines(), number=7))
+    assert isinstance(entries[0], Opened)
+    decoding = Decoding(entries[0], protocol)
+    told = [each for entry in entries for each in decoding.take(entry)]
+    return told + decoding.close() if close else told
 
 
-def heard(event: Event, **fields: int) -> Heard:
-    return Heard(**{"conversation": 7, "began": 1, "at": 2, **fields}, protocol="lines", event=event)
+def heard(told: list[Entry | Heard]) -> list[tuple[str, float, float]]:
+    """Each event: what it means, when its first byte was said, and its last."""
+    return [(e.event.summary, e.began / _SECOND, e.at / _SECOND) for e in told if isinstance(e, Heard)]
 
 
-def events(told: Iterable[Entry | Heard]) -> list[tuple[int, int, str]]:
-    return [(each.began, each.at, each.event.summary) for each in told if isinstance(each, Heard)]
+def test_said_is_replaced_and_all_else_comes_back_in_its_place() -> None:
+    told = decode("0.1 C\n    hi\\n\n0.2 note -\n0.3 S\n    ho\n0.4 S ends\n0.5 closed finished server")
+    assert [type(each) for each in told] == [Opened, Heard, Noted, Heard, Ended, Closed]
+    first = told[1]
+    assert isinstance(first, Heard)
+    assert (first.conversation, first.protocol) == (7, "lines")
 
 
-def test_an_event_has_the_times_of_its_first_byte_and_its_last() -> None:
-    decoding = Decoding(OPENED, "lines")
-    told = [
-        each
-        for entry in (said(1, b"a"), said(2, b"b"), said(3, b"c\nd"), said(4, b"\n"))
-        for each in decoding.take(entry)
-    ]
-    assert events(told) == [(1, 3, "abc\n"), (3, 4, "d\n")]
-
-
-def test_an_end_completes_what_was_begun_once_and_comes_behind_it() -> None:
-    decoding = Decoding(OPENED, "lines")
-    ended = Ended(conversation=7, at=2, side=A)
-    closed = Closed(conversation=7, at=3, how=How.FINISHED)
-    decoding.take(said(1, b"a"))
-    (line, end) = decoding.take(ended)
-    assert (events([line]), end) == ([(1, 1, "a")], ended)
-    assert decoding.take(closed) == [closed]
-
-
-def test_a_tape_gives_each_event_its_bytes_over_gaps() -> None:
-    decoding, tape = Decoding(OPENED, "lines"), Tape()
-    entries: list[Entry] = [
-        said(1, b"one\r\ntw"), said(1, b"server\n", B), said(2, b"o\nthree"),
-        Dropped(conversation=7, at=3, side=A, count=1000, reason="slow"), said(4, b"rest\nlast"),
-        Ended(conversation=7, at=5, side=A),
+def test_an_event_began_with_its_first_byte_and_was_said_with_its_last() -> None:
+    assert heard(decode("1.0 C\n    on\n2.0 C\n    e\\n\n    two\\n\n    th\n3.0 C\n    re\n4.0 C\n    e\\n")) == [
+        ("one\n", 1, 2), ("two\n", 2, 2), ("three\n", 2, 4),
     ]  # fmt: skip
-    found = []
+
+
+def test_each_side_has_its_own_times() -> None:
+    assert heard(decode("1.0 C\n    a\n2.0 S\n    x\\n\n3.0 C\n    b\\n")) == [("x\n", 2, 2), ("ab\n", 1, 3)]
+
+
+def test_what_is_complete_only_at_the_end_was_said_before() -> None:
+    assert heard(decode("1.0 C\n    bye\n5.0 C ends")) == [("bye", 1, 1)]
+
+
+def test_a_close_ends_both_sides_and_neither_twice() -> None:
+    told = decode("1.0 C\n    a\n2.0 S\n    b\n3.0 S ends\n4.0 closed reset client")
+    assert heard(told) == [("b", 2, 2), ("a", 1, 1)]
+    assert [type(each) for each in told] == [Opened, Heard, Ended, Heard, Closed]
+
+
+def test_a_gap_is_told_with_its_time_and_its_entry() -> None:
+    told = decode("1.0 C\n    a\n2.0 C dropped 5 full\n3.0 C\n    b\\n")
+    assert heard(told) == [
+        ("malformed at byte 1: what follows is missing", 1, 1), ("5 bytes are missing", 2, 2), ("b\n", 3, 3),
+    ]  # fmt: skip
+    assert [type(each) for each in told] == [Opened, Heard, Heard, Dropped, Heard]
+
+
+def test_what_was_kept_to_tell_the_protocol_has_its_own_times() -> None:
+    told = decode("1.0 C hex\n    47\n2.0 S\n    x\\n\n3.0 C\n    o away\\n", "", close=True)
+    assert sorted(heard(told)) == [("Go away\n", 1, 3), ("x\n", 2, 2)]
+
+
+def test_a_conversation_that_goes_on_is_told_as_far_as_it_came() -> None:
+    script = "1.0 C hex\n    47"  # G: perhaps of GET
+    assert heard(decode(script, "")) == []
+    assert heard(decode(script, "", close=True)) == [], "the line goes on"
+    entries = list(tin.read(script.splitlines()))
+    assert isinstance(entries[0], Opened)
+    decoding = Decoding(entries[0])
     for entry in entries:
-        tape.add(entry)
-        found += [(each.event.side, tape.cut(each.event)) for each in decoding.take(entry) if isinstance(each, Heard)]
-    assert [data for side, data in found if side is A] == [b"one\r\n", b"two\n", b"three", b"", b"rest\n", b"last"]
-    assert [data for side, data in found if side is B] == [b"server\n"]
+        decoding.take(entry)
+    decoding.close()
+    assert decoding.decoder.protocol == "lines"
+    assert decoding.unfinished(entries[1].side) == b"G"  # type: ignore[union-attr]
 
 
-def test_json_of_an_event_has_its_place_and_its_fields() -> None:
-    line = to_json(heard(Line(side=B, start=3, end=9, line="hello"), at=5))
-    assert line == (
-        b'{"type":"line","conversation":7,"at":5,"began":1,"protocol":"lines","side":"server","start":3,"end":9,'
-        b'"line":"hello","finish":"\\n"}'
-    )
-    record = json.loads(to_json(heard(Record(data=b"\x00\xff", hidden=((1, 2),)))))
-    assert (base64.b64decode(record["data"]), record["hidden"]) == (b"\x00\xff", [[1, 2]])
+def test_tls_that_is_seen_through_is_told() -> None:
+    assert [type(each) for each in decode("1.0 secured\n    fact tls.version: TLSv1.3")] == [Opened, Secured]
 
 
-def test_a_field_with_the_name_of_a_place_is_told_apart() -> None:
-    found = json.loads(to_json(heard(Malformed(data=b"", reason="no", at=77))))
-    assert (found["at"], found["malformed_at"]) == (2, 77)
+def test_events_without_bytes_were_said_when_something_happened_last() -> None:
+    assert heard(decode("boundaries: yes\n\n1.0 C\n    a\n2.0 C\n3.0 C\n    b", "raw")) == [
+        ("a", 1, 1), ("(an empty message)", 2, 2), ("b", 3, 3),
+    ]  # fmt: skip
 
 
-def test_an_entry_is_json_as_it_is() -> None:
-    assert json.loads(to_json(Noted(conversation=7, at=3, text="so"))) == {
-        "type": "noted", "conversation": 7, "at": 3, "text": "so",
-    }  # fmt: skip
+@pytest.mark.parametrize("server", ["unix:///run/x.sock", "what?", "tcp://127.0.0.1:0"])
+def test_a_server_without_a_port_is_decoded_too(server: str) -> None:
+    assert heard(decode(f"server: {server}\n\n1.0 C\n    hi\\n", "")) == [("hi\n", 1, 1)]
 
 
-def test_what_is_no_text_is_escaped_at_any_depth() -> None:
-    event = Upgraded(to=text(b"\xff"), options={text(b"n\xe9"): "ü"})
-    found = json.loads(to_json(heard(event)))
-    assert (found["to"], found["options"]) == (r"\xff", {r"n\xe9": "ü"})
-
-
-@given(st.text(st.characters(exclude_categories=[])))
-def test_json_prints_and_gives_every_text_back(words: str) -> None:
-    line = to_json(heard(Line(line=words))).decode()
-    assert line.isprintable()
-    if not any("\ud800" <= letter <= "\udfff" for letter in words):
-        assert json.loads(line)["line"] == words
-
-
-def test_secrets_are_masked_on_request() -> None:
-    class Password(Data, frozen=True, kw_only=True):
-        def masked(self) -> Password:
-            return Password(data=b"***")
-
-    assert heard(Password(data=b"hunter2")).masked().event == Password(data=b"***")
+def test_what_is_no_protocol_is_refused_at_once() -> None:
+    with pytest.raises(NoSuchProtocol):
+        decode("C\n    a", "lnes")

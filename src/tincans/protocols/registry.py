@@ -1,13 +1,15 @@
 """Which protocols there are, and which of them is spoken.
 
 A protocol is named `http`, or with an option `lines:nul`. The built-in ones are the rows below; a distribution adds
-its own by an entry point in the group `tincans.protocols`, and `module:Class` names any class that can be imported. A
-module is imported when it is first needed.
+its own by an entry point in the group `tincans.protocols`; and `module:Class` or `module:Class:option` names any class
+that can be imported, from the current folder too. A module is imported when it is first needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -73,7 +75,9 @@ def find_protocol(name: str) -> Protocol:
     if first in known:
         protocol = Protocol(_load(known[first]), option)
     elif option:
-        protocol = Protocol(_load(name))
+        kind, _, option = option.partition(":")
+        with _from_here():
+            protocol = Protocol(_load(f"{first}:{kind}"), option)
     else:
         near = get_close_matches(first, known, 1)
         raise NoSuchProtocol(name, f"did you mean {near[0]!r}?" if near else "")
@@ -113,7 +117,10 @@ def at_home(port: int) -> Protocol | None:
 def _kinds() -> tuple[type[Session], ...]:
     """All that can be recognized, those of other distributions first: who installs one wants it."""
     kinds = []
-    for path in [*_others().values(), *BUILT_IN.values()]:
+    for path in _others().values():
+        with suppress(NoSuchProtocol):  # what somebody installed does not break what is ours
+            kinds.append(_load(path))
+    for path in BUILT_IN.values():
         try:
             kinds.append(_load(path))
         except NoSuchProtocol:  # TODO(integration): gone when all of the built-in ones are there
@@ -126,6 +133,16 @@ def _others() -> Mapping[str, str]:
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
+@contextmanager
+def _from_here() -> Iterator[None]:
+    """Modules in the current folder can be imported, as `python` itself does."""
+    sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        sys.path.remove("")
+
+
 @cache
 def _load(path: str) -> type[Session]:
     module, _, name = path.partition(":")
@@ -133,6 +150,8 @@ def _load(path: str) -> type[Session]:
         kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise NoSuchProtocol(path, str(error)) from error
+    except Exception as error:  # a module of somebody else's may fail in any way
+        raise NoSuchProtocol(path, f"its module fails: {type(error).__name__}: {error}") from error
     if not (isinstance(kind, type) and issubclass(kind, Session)):
         raise NoSuchProtocol(path, "it is no Session")
     return kind

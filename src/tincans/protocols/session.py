@@ -493,7 +493,8 @@ class Session(ABC):
         Two that hold and release each other may do so for every word, hence the list and no call in a call.
         """
         events: list[Event] = []
-        turns = [side]  # whose turn it is comes last
+        # Whose turn it is comes last. A whole message leaves nothing to read behind it.
+        turns = [] if self.boundaries and self.framed else [side]
         while turns and not self.is_through:
             side = turns[-1]
             event = self._step(side)
