@@ -252,7 +252,7 @@ class TlsSession(Session):
         inbox.take(_RECORD.size)
         half.kind, half.left = kind, length
         if not length and kind != _APPLICATION_DATA:
-            raise Wrong("an empty record", inbox.start, skip=0)
+            raise Wrong("an empty record", inbox.start - _RECORD.size, skip=0)
         return True
 
     def _read_whole(self, half: _Half, inbox: Inbox) -> Event | None:

@@ -34,6 +34,7 @@ from tincans.conversation import Tap
 from tincans.errors import ChannelClosed, EndOfStream, HandshakeFailed
 from tincans.limits import RECEIVE_BYTES
 from tincans.protocols.decoder import Decoder
+from tincans.protocols.http_events import Request
 from tincans.protocols.session import Event, Match, Upgraded
 from tincans.protocols.tls import ClientHello, TlsSession
 from tincans.pump import pump
@@ -193,6 +194,8 @@ class Steering:
     async def _pass_event(self, protocol: str, event: Event) -> None:
         channel = self.client if event.side is Side.CLIENT else self.server
         channel.told = event.end
+        if isinstance(event, Request) and event.method == "CONNECT":
+            self._host = event.target.rpartition(":")[0].strip("[]")
         instead = await self.steerer.hear(protocol, event)
         if instead is not None:
             channel.replace(event.start, event.end, instead)
@@ -209,7 +212,6 @@ class Steering:
     def _upgrade(self, event: Upgraded) -> bool:
         """Whether this event makes everything wait for TLS."""
         if event.to == "":
-            self._host = event.options.get("host", "")
             self._look_for_hello()
         if event.to != "tls":
             return False
