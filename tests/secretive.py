@@ -73,7 +73,7 @@ class Switch(Event, frozen=True, kw_only=True):
 class SecretiveSession(Session):
     """Lines, and bodies between them."""
 
-    name: ClassVar[str] = "secretive:SecretiveSession"
+    name: ClassVar[str] = "secretive"
     title: ClassVar[str] = "secretive"
 
     def __init__(self, **arguments: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -113,6 +114,28 @@ def test_hexadecimal_both_ways() -> None:
         "00000000  00 01 02 03 04 05 06 07  08 09 0a 0b 0c 0d 0e 0f  |................|",
         "00000010  10 11                                             |..|",
     ]
+
+
+def test_what_both_say_is_shown_beside_the_answer() -> None:
+    def serve(caller: socket.socket) -> None:
+        assert read_all(caller) == b"one\n"
+        caller.sendall(b"two\0")
+
+    for how in (["--show"], ["--as", "lines"], ["--show", "--hex"], ["--json"]):
+        with ByHand(serve) as server, start(connect(*how, f":{server.port}"), stdin=b"one\n") as running:
+            running.wait(0)
+            assert running.out == b"two\0"
+            shown = running.err.decode()
+        if "--json" in how:
+            kinds = [json.loads(line)["type"] for line in shown.splitlines()]
+            assert kinds == ["opened", "line", "ended", "line", "ended", "closed"]
+            continue
+        lines = [line.split("  ", 1)[1] for line in shown.splitlines()]
+        assert lines[0].endswith(f"calls tcp://127.0.0.1:{server.port}")
+        assert lines[1] == r"#1  C:       4 B  one\n"
+        assert r"#1  S:       4 B  two\x00" in lines
+        assert ("|one.|" in shown) == ("--hex" in how)
+        assert lines[-1].startswith("#1  finished, the client first: C 4 B, S 4 B in ")
 
 
 def test_what_is_not_hexadecimal_is_not_sent() -> None:

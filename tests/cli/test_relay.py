@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -42,6 +43,34 @@ def test_who_calls_whom_what_is_said_and_how_it_ends(tmp_path: Path) -> None:
     assert re.fullmatch(expected.lstrip(), text), text
     (conversation,) = recorded(Path(journal))
     assert conversation.server == answer
+
+
+def test_secrets_are_masked_and_what_begins_in_the_middle_is_told(tmp_path: Path) -> None:
+    def serve(caller: socket.socket) -> None:
+        assert read_all(caller) == b"login me hunter2\nswitch lines\nhello\n"
+        caller.sendall(b"hi\n")
+
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    protocol = ("--as", "secretive:SecretiveSession")
+    journal = ("--journal", str(tmp_path / "journal"))
+    with ByHand(serve) as server:
+        with start(tincans("relay", "tcp://127.0.0.1:0", f":{server.port}", *protocol, *journal), env=env) as running:
+            port = running.wait_for(r"listening on tcp://127.0.0.1:(\d+)", stream="err")[1]
+            run(tincans("connect", f":{port}", "--no-record"), stdin=b"login me hunter2\nswitch lines\nhello\n")
+            running.wait_for("finished")
+            running.stop()
+            shown = running.out.decode()
+    assert [line.partition("#1  ")[2] for line in shown.splitlines()[2:6]] == [
+        "C:      17 B  login me ******",
+        "C:      13 B  switch lines",
+        "C:            lines from here",
+        r"C:       6 B  hello\n",
+    ]
+    for how in ([], ["--hex"], ["--json"], ["--diagram"], ["--diagram=svg"]):
+        for secrets in ([], ["--secrets"]):
+            with start(tincans("show", "1", *how, *secrets, *protocol, *journal), env=env) as running:
+                running.wait(0)
+                assert (b"hunter2" in running.out) == bool(secrets), (how, secrets)
 
 
 def test_a_target_that_cannot_be_reached_is_told_and_the_relay_goes_on() -> None:

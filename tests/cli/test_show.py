@@ -5,15 +5,18 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from partners import AtTerminal
 from tincans.channel import Side
-from tincans.cli import main
-from tincans.conversation import How, Kind, Opening
+from tincans.cli import main, show, voice
+from tincans.conversation import Entry, How, Kind, Noted, Opening
 from tincans.journal import open_journal
 
 TINCANS = [sys.executable, "-c", "from tincans.cli import main; main()"]
@@ -212,3 +215,71 @@ def test_follow_goes_on_until_it_has_ended(tmp_path: Path) -> None:
         return said
 
     assert asyncio.run(talk()) == b"early late"
+
+
+def test_colour_is_for_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with AtTerminal([*TINCANS, "show", "1"]) as terminal:
+        terminal.wait()
+        assert "\x1b[36mlist\\r\\n\x1b[0m" in terminal.screen
+        assert "\x1b[2J" not in terminal.screen
+    monkeypatch.setenv("NO_COLOR", "1")
+    with AtTerminal([*TINCANS, "show", "1"]) as terminal:
+        terminal.wait()
+        assert "\x1b" not in terminal.screen
+
+
+def test_ctrl_c_ends_it_while_it_follows(tmp_path: Path) -> None:
+    async def talk() -> None:
+        journal = open_journal(tmp_path / "journal")
+        tap = journal.begin(Opening(kind=Kind.LISTEN, client="unix:", server="unix:/run/x"))
+        tap.said(Side.CLIENT, b"hello\n")
+        await journal.flush()
+        process = await asyncio.create_subprocess_exec(
+            *TINCANS, "show", "last", "--follow", "--journal", str(tmp_path / "journal"),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert rb"C:       6 B  hello\n" in await process.stdout.readuntil(b"hello\\n\n")
+        process.send_signal(signal.SIGINT)
+        assert (await process.communicate())[1] == b""
+        assert process.returncode == 128 + 2
+        await journal.aclose()
+
+    asyncio.run(talk())
+
+
+async def test_who_follows_is_told_of_every_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice, "SECOND", 0.001)
+    told: list[Entry | str] = []
+    spoke = asyncio.Event()
+
+    class Printer:
+        def print(self, entry: Entry) -> None:
+            told.append(entry)
+
+        def pause(self, at: int) -> None:
+            told.append("pause")
+            spoke.set()
+
+        def end(self) -> int:
+            return 0
+
+    entries = [Noted(conversation=1, at=number, text="") for number in range(2)]
+
+    async def coming() -> AsyncIterator[Entry]:
+        yield entries[0]
+        await spoke.wait()
+        yield entries[1]
+
+    await show._follow(coming(), Printer())
+    assert told[:2] == [entries[0], "pause"]
+    assert told[-1] == entries[1]
+
+
+def test_a_diagram_is_drawn(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _, out, _ = _run(capfdbinary, "1", "--diagram")
+    assert r"├─ list\r\n ──" in out.decode()
+    _, out, _ = _run(capfdbinary, "1", "--diagram=svg")
+    assert out.startswith(b"<svg ")
+    assert out.endswith(b"</svg>\n")

@@ -69,7 +69,7 @@ def command(
     settings().start_logging(record.quiet)
     if listening.workers > 1 and (once or app is None):
         raise UsageError("--workers needs an app that answers every caller, and neither --once nor you at a terminal")
-    if app is None and (show.json or show.full or show.protocol or show.secrets):
+    if app is None and show.is_chosen:
         reason = "--as, --full, --json and --secrets show what callers and an app say; without an app you see it all"
         raise UsageError(reason)
     how = Answering(listening, record, show, once)

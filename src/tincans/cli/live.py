@@ -54,9 +54,9 @@ _ALWAYS_TOLD = (Joined, Ended, Secured, Closed)
 
 @contextmanager
 def printing(
-    show: Show, on_broken: Callable[[], object], *, fd: int = 1, worker: int = 0, of: int = 1
+    show: Show, on_broken: Callable[[], object], *, fd: int = 1, worker: int = 0, of: int = 1, totals: bool = True
 ) -> Iterator[Printer]:
-    """A printer to `fd`, with the totals at a good end; in colour where that is a terminal and wants it.
+    """A printer to `fd`, with the `totals` at a good end; in colour where that is a terminal and wants it.
 
     `on_broken` is called, from another thread, when whoever reads it has gone. Where several processes print, each
     is a `worker` of so many.
@@ -70,7 +70,7 @@ def printing(
     except BaseException:
         printer.close(totals=False)
         raise
-    printer.close()
+    printer.close(totals=totals)
 
 
 def wants_colour(fd: int) -> bool:

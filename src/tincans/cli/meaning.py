@@ -72,6 +72,7 @@ class Meaning:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._tape = Tape() if style.hex else None
+        self._given = find_protocol(style.protocol) if style.protocol else None
         self._viewers: dict[str, Viewer] = {}
         self._voices = {side: Voice(0, CHUNKS) for side in Side}
         self._counts = {side: Voice(0, EVENTS) for side in Side}
@@ -140,7 +141,9 @@ class Meaning:
 
     def _view(self, protocol: str, event: Event) -> View:
         if protocol not in self._viewers:
-            self._viewers[protocol] = find_protocol(protocol).kind.viewer()
+            # A class that was given as MODULE:CLASS has a name that only it knows.
+            given = self._given if self._given is not None and self._given.name == protocol else None
+            self._viewers[protocol] = (given or find_protocol(protocol)).kind.viewer()
         view = self._viewers[protocol].view(event)
         if isinstance(event, Upgraded):
             self._viewers.clear()

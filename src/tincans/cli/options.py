@@ -263,6 +263,11 @@ class Show(NamedTuple):
     secrets: bool
     json: bool
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether something is asked for that only what is decoded has."""
+        return self.json or self.full or self.secrets or bool(self.protocol)
+
     def style(self, colour: bool) -> Style:
         """How their events are."""
         from tincans.cli.meaning import Style

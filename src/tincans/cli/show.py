@@ -45,10 +45,13 @@ class NumberType(click.ParamType):  # type: ignore[type-arg]  # generic only sin
     metavar="[text|svg]",
     help="Draw who said what to whom, as text or as SVG.",
 )
+@click.option("--state", is_flag=True, help="Say who is waiting for whom, and what the kernel holds for them.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as it goes on, until it has ended.")
 @options.journal_option
 @options.common
-def command(number: int, show: Show, raw: str | None, diagram: str | None, follow: bool, journal: str | None) -> int:
+def command(
+    number: int, show: Show, raw: str | None, diagram: str | None, state: bool, follow: bool, journal: str | None
+) -> int:
     """Print the recorded conversation with the number ID, or the last one: `tincans show last`.
 
     It is shown as what it means: C: is the client, S: the server. Passwords and the like are masked, long content is
@@ -61,17 +64,20 @@ def command(number: int, show: Show, raw: str | None, diagram: str | None, follo
       tincans show 12 --as lines:nul --full
       tincans show 12 --raw server > answer.bin
       tincans show 12 --diagram=svg > talk.svg
+      tincans show last --state
     """
     forms = [name for name, asked in (("--raw", raw), ("--diagram", diagram), ("--json", show.json)) if asked]
     if len(forms) > 1:
         raise click.UsageError(f"{' and '.join(forms)} are forms of their own: choose one")
     if raw and (show.hex or show.protocol):
         raise click.UsageError("--raw is the bytes alone: it goes without --hex and --as")
+    if state and (raw or diagram or show.hex or show.full or follow):
+        raise click.UsageError("--state is of this moment: it goes with --as, --secrets and --json alone")
     if diagram and follow:
         raise click.UsageError("--diagram is of the whole conversation: it goes without --follow")
     from tincans.tasks import run
 
-    return run(_show(journal, number, follow, _printer(show, raw, diagram)))
+    return run(_show(journal, number, follow, _printer(show, raw, diagram, state)))
 
 
 class _Printer(Protocol):
@@ -86,7 +92,11 @@ class _Printer(Protocol):
         """There are no more; gives the exit status."""
 
 
-def _printer(show: Show, raw: str | None, diagram: str | None) -> _Printer:
+def _printer(show: Show, raw: str | None, diagram: str | None, state: bool) -> _Printer:
+    if state:
+        from tincans.cli.state import StatePrinter
+
+        return StatePrinter(show)
     if raw:
         return _Raw(raw)
     return _Picture(show, diagram) if diagram else _Transcript(show)
@@ -119,6 +129,7 @@ async def _follow(entries: AsyncIterator[Entry], printer: _Printer) -> None:
                 sys.stdout.buffer.flush()
         finally:
             coming.cancel()
+            await asyncio.wait([coming])  # a generator that still runs cannot be closed
         if (entry := await coming) is None:
             return
         printer.print(entry)
