@@ -22,6 +22,7 @@ from tincans.limits import TLS_MESSAGE_BYTES, Limits
 from tincans.relays import relay
 from tincans.relays.interception import Replay
 from tincans.server import serve
+from tincans.transports.tls import client_wrap
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 
@@ -310,3 +311,20 @@ async def test_messages_are_joined_as_ever() -> None:
             async with await transports.dial(between.address) as client:
                 await client.send(b"\x16\x03\x01")
                 assert await client.receive() == b"\x16\x03\x01"
+
+
+# ── sessions taken up again ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+async def test_a_session_is_taken_up_again(version: str, certificates: Certificates) -> None:
+    async with await serve(f"tls://127.0.0.1:0{certificates.served}&min={version}", greet) as server:
+        address = Address.parse(f"tls://localhost:{server.address.port}?ca={certificates.ca}")
+        async with await transports.dial(address) as first:
+            await first.send(b"hello")
+            await first.receive()
+            below = await transports.dial(server.address.without_wraps())
+            async with await client_wrap(address, resume=first)(below) as second:
+                await second.send(b"hello")
+                assert await second.receive() == b"HELLO"
+                assert (first.facts["tls.resumed"], second.facts["tls.resumed"]) == ("no", "yes")

@@ -59,16 +59,19 @@ class Interception:
         client_wrap(self._target)
 
     async def secure(
-        self, client: Channel, server: Channel, hello: ClientHello, said: bytes, *, host: str = ""
-    ) -> Legs:
+        self, client: Channel, server: Channel, hello: ClientHello, said: bytes, *, host: str = "",
+        resume: Channel | None = None,
+    ) -> Legs:  # fmt: skip
         """Perform both handshakes. `said` is what the client said already, `host` whom it asked a proxy for.
+
+        `resume` is an earlier channel to the same server whose session it is offered again.
 
         Owns both channels: when it fails or is cancelled, they are closed; the client is told by an alert. Raises
         `ConnectError`.
         """
         try:
             async with asyncio.timeout(self._seconds):
-                far = await self._call(server, hello, host)
+                far = await self._call(server, hello, host, resume)
                 return await self._answer(client, far, hello, said)
         except TimeoutError as error:
             failure = HandshakeFailed(client.remote, f"no handshake within {self._seconds:g} s", caller=True)
@@ -80,9 +83,9 @@ class Interception:
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _call(self, server: Channel, hello: ClientHello, host: str) -> Channel:
+    async def _call(self, server: Channel, hello: ClientHello, host: str, resume: Channel | None) -> Channel:
         try:
-            wrap = client_wrap(self._asking(hello, host))
+            wrap = client_wrap(self._asking(hello, host), resume=resume)
             return await wrap(server)
         except BaseException:
             server.abort()

@@ -86,13 +86,16 @@ class Steerer:
 async def steer(
     client: Channel, server: Channel, taps: Sequence[Tap] = (), steerer: Steerer | None = None,
     interception: Interception | None = None, *, port: int | None = None, protocol: str = "",
+    resume: Channel | None = None,
 ) -> Outcome:  # fmt: skip
     """As `pump`, with `steerer` asked about every event and TLS seen through by `interception`, where given.
 
-    Both channels are streams. `port` is the server's, by which the protocol is guessed where it is not given. Raises
-    `ConnectError` when a handshake of TLS fails; the client was told, then.
+    Both channels are streams. `port` is the server's, by which the protocol is guessed where it is not given. `resume`
+    is an earlier channel to that server, whose session of TLS it is offered again. Raises `ConnectError` when a
+    handshake of TLS fails; the client was told, then.
     """
-    steering = Steering(client, server, taps, steerer or Steerer(), interception, Decoder(protocol, port=port))
+    decoder = Decoder(protocol, port=port)
+    steering = Steering(client, server, taps, steerer or Steerer(), interception, decoder, resume)
     try:
         return await pump(steering.client, steering.server, taps)
     finally:
@@ -104,7 +107,7 @@ class Steering:
 
     def __init__(
         self, client: Channel, server: Channel, taps: Sequence[Tap], steerer: Steerer,
-        interception: Interception | None, decoder: Decoder,
+        interception: Interception | None, decoder: Decoder, resume: Channel | None = None,
     ) -> None:  # fmt: skip
         self.client = SteeredChannel(client, Side.CLIENT, self)
         self.server = SteeredChannel(server, Side.SERVER, self)
@@ -113,7 +116,7 @@ class Steering:
         self.decoder = decoder
         #: Nothing is looked at any more.
         self.is_through = False
-        self._interception = interception
+        self._interception, self._resume = interception, resume
         self._taps = tuple(taps)
         self._turn = asyncio.Lock()  # one piece is decoded after the other
         self._agreed = False  # on TLS, and the client has not said hello yet
@@ -265,7 +268,9 @@ class Steering:
         assert self._interception is not None
         self._securing = True
         await self.server.rest(self.client)
-        legs = await self._interception.secure(self.client.below, self.server.below, hello, said, host=self._host)
+        legs = await self._interception.secure(
+            self.client.below, self.server.below, hello, said, host=self._host, resume=self._resume
+        )
         self.client.below, self.server.below = legs.client, legs.server
         self.decoder.secured()
         self._securing = self._agreed = False

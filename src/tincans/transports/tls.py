@@ -17,6 +17,7 @@ from tincans.address import Address
 from tincans.channel import Buffered, Channel
 from tincans.errors import CertificateNotTrusted, ChannelBroken, ChannelError, ConnectError, HandshakeFailed
 from tincans.transports.stream import SocketChannel, describe
+from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import client_context, server_context, server_name
 from tincans.transports.tls_over_channel import OverChannel
 from tincans.transports.tls_over_socket import OverSocket
@@ -26,13 +27,20 @@ if TYPE_CHECKING:
     from tincans.transports import Wrap
 
 
-def client_wrap(address: Address) -> Wrap:
-    """The caller's handshake. Reads the files that the options name; `AddressError` says which cannot be used."""
+def client_wrap(address: Address, *, resume: Channel | None = None) -> Wrap:
+    """The caller's handshake. Reads the files that the options name; `AddressError` says which cannot be used.
+
+    `resume` is a channel inside TLS to the same server, whose session is offered again, as some FTP servers demand of
+    who calls for data. What was verified then is verified still.
+    """
     context, name = client_context(address), server_name(address)
     bare = address.bare()
+    session = None
+    if isinstance(resume, TlsChannel):
+        context, session = resume.context, resume.session
 
     async def wrap(channel: Channel) -> Channel:
-        return await _handshake(channel, context, _Whom(bare, name))
+        return await _handshake(channel, context, _Whom(bare, name), session)
 
     return wrap
 
@@ -60,9 +68,13 @@ class _Whom(NamedTuple):
         return CertificateNotTrusted(self.address, not_trusted(error, self.name or ""), caller=self.name is None)
 
 
-async def _handshake(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> Channel:
+async def _handshake(
+    channel: Channel, context: ssl.SSLContext, whom: _Whom, session: ssl.SSLSession | None = None
+) -> Channel:
     """Perform it; when it fails or is cancelled, the channel is closed."""
     tls = _engine(channel, context, whom)
+    if session is not None:
+        tls.session = session
     try:
         await tls.handshake()
     except (OSError, ChannelError) as error:

@@ -79,6 +79,22 @@ class TlsChannel(Channel):
             self._facts = {**self._below_facts, **facts_of(self._tls)}
         return {**self._facts, "tls.truncated": "yes"} if self._truncated else self._facts
 
+    @property
+    def context(self) -> ssl.SSLContext:
+        return self._tls.context
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What both agreed on, to be taken up again by another channel of the same context; set before a handshake.
+
+        In TLS 1.3 the server gives it in its own time, so it is there after something was received.
+        """
+        return self._tls.session
+
+    @session.setter
+    def session(self, session: ssl.SSLSession) -> None:
+        self._tls.session = session
+
     # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def receive(self) -> bytes:
