@@ -78,7 +78,7 @@ def state(
         assert waiting is not None
         waiting.take(entry, waiting.decoding.take(entry))
     assert waiting is not None
-    waiting.decoding.close()
+    waiting.note(waiting.decoding.close())
     return waiting.state(int(now * _SECOND), sockets)
 
 
@@ -274,3 +274,23 @@ def test_what_is_missing_and_what_is_malformed() -> None:
     assert state("0.8 C\n| x", "raw").client.said == 1
     script = "0.8 C hex\n| ff ff ff ff ff ff ff ff ff ff ff"
     assert "malformed at byte 0: a length has more than ten bytes" in state(script, "lines:varint").sentence
+
+
+def test_where_it_was_answered_its_line_end_is_not_what_is_wrong() -> None:
+    found = state("0.0 S\n| ready\\r\\n\n0.1 C\n| HELLO\\n\n0.2 S\n| hi\\r\\n\n0.8 C\n| MORE\\n", "lines")
+    assert found.sentence == "nothing is unfinished; the last word was the client's line `MORE\\n`, 4.20 s ago"
+    found = state("0.7 C\n| one\\n\n| two\\n", "lines")
+    assert found.sentence.startswith("nothing is unfinished"), "a stream that goes one way"
+
+
+@pytest.mark.parametrize(
+    ("script", "protocol", "is_stuck"),
+    [
+        ("0.8 C\n| HELLO", "lines", True), ("0.8 C\n| HELLO\\n", "lines", True),
+        ("0.8 C\n| HELLO\\r\\n", "lines", False), ("0.8 S\n| HELLO", "lines", True),
+        ("0.8 C\n| hi\\r\\n", TURNS, True), ("0.8 S\n| hi\\r\\n", TURNS, False), ("note -", TURNS, False),
+        ("0.8 closed idle", "lines", False), ("0.8 C ends", "lines", False),
+    ],
+)  # fmt: skip
+def test_who_looks_on_hears_of_those_that_are_stuck(script: str, protocol: str, is_stuck: bool) -> None:
+    assert state(script, protocol).is_stuck is is_stuck

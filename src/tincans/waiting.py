@@ -5,10 +5,10 @@ side spoke last, what of it is unfinished, what the kernel still holds for the o
 that of the first case that applies; the cases are the table `_CASES`, in which the sure comes before the likely.
 
     it is over ─ still calling ─ nobody reads ─ nobody spoke ─ begun and not ended ─ ended, and the other is silent
-               ─ an answer is awaited ─ nothing is unfinished
+               ─ an answer is awaited ─ the lines end in the wrong way ─ a request is awaited ─ nothing is unfinished
 
 Two programs in two languages often stand still because one ends its lines in LF and the other waits for CR LF. What
-ends each side's first line is remembered, and where they differ the sentence says so.
+ends each side's first line is remembered, and where they differ, and nothing was ever answered, the sentence says so.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="st
     #: The ends that this machine's kernel knows, by the names of `ends`.
     sockets: dict[str, Socket]
     sentence: str
+    #: Whether a reader wants to hear it unasked: somebody waits for what may never come.
+    is_stuck: bool
 
 
 def ends(conversation: Conversation) -> dict[str, tuple[str, str]]:
@@ -103,30 +105,38 @@ class Waiting:
         self.conversation.fold(entry)
         if isinstance(entry, Said | Dropped | Ended):
             self._voices[entry.side].take(entry)
+        self.note(told)
+
+    def note(self, told: Iterable[Entry | Heard]) -> None:
+        """What `decoding` made of what was said before."""
         for heard in told:
             if isinstance(heard, Heard) and _is_meant(heard.event):
-                self._voices[heard.event.side].event = heard.event
+                voice = self._voices[heard.event.side]
+                voice.event, voice.events = heard.event, voice.events + 1
 
     def state(self, now: int, sockets: Mapping[str, Socket] | None = None) -> State:
         """How it stands at `now`; `sockets` are those of `ends` that the kernel knows."""
         moment = _Moment(self, self._voices, now, dict(sockets or {}))
+        sentence, is_stuck = next((said, stuck) for case, stuck in _CASES if (said := case(moment)))
         return State(
             conversation=self.conversation.number, at=now, protocol=self.decoding.decoder.protocol,
             client=moment.direction(Side.CLIENT), server=moment.direction(Side.SERVER), sockets=moment.sockets,
-            sentence=next(filter(None, (case(moment) for case in _CASES))),
+            sentence=sentence, is_stuck=is_stuck,
         )  # fmt: skip
 
 
 class _Voice:
     """What is remembered of one side."""
 
-    __slots__ = ("_begun", "_looking", "ended", "event", "last", "line_end")
+    __slots__ = ("_begun", "_looking", "ended", "event", "events", "last", "line_at", "line_end")
 
     def __init__(self) -> None:
         self.last: int | None = None
         self.ended: int | None = None
-        self.event: Event | None = None  # the last that it said
+        self.event: Event | None = None  # the last that it said, of so many
+        self.events = 0
         self.line_end = b""  # of its first line; empty where that is no text
+        self.line_at = 0  # when that ended
         self._begun, self._looking = b"", True
 
     def take(self, entry: Said | Dropped | Ended) -> None:
@@ -138,6 +148,7 @@ class _Voice:
             self._looking = False
         elif self._looking:
             self._look(entry.data)
+            self.line_at = entry.at
 
     def _look(self, data: bytes) -> None:
         self._begun += data[:GUESS_BYTES]
@@ -317,33 +328,54 @@ def _ended_and_silent(moment: _Moment) -> str:
     return ""
 
 
-def _awaited(moment: _Moment) -> str:
-    """The protocol knows whose turn it is."""
-    side = moment.session.awaited if moment.session else None
-    if side is None:
+def _answer_awaited(moment: _Moment) -> str:
+    return _turn(moment, Side.SERVER)
+
+
+def _request_awaited(moment: _Moment) -> str:
+    return _turn(moment, Side.CLIENT)
+
+
+def _turn(moment: _Moment, side: Side) -> str:
+    """The protocol knows that it is the turn of `side`."""
+    if moment.session is None or moment.session.awaited is not side:
         return ""
-    said = moment.voices[side.other]
-    if said.last is None:
-        return f"the {side.value} is to speak first, and has been silent since it opened {moment.since(None)} ago"
-    return (
-        f"the {side.value} has been silent since {_what(moment, side.other)}, {moment.since(said.last)} ago"
-        f"{_line_ends(moment, side.other)}"
-    )
+    if moment.voices[side.other].last is None:
+        return f"the {side.value} is to speak next, and has been silent for {moment.since(moment.voices[side].last)}"
+    return _silent_since(moment, side) + _line_ends(moment, side.other)
+
+
+def _ended_wrongly(moment: _Moment) -> str:
+    side = moment.latest
+    hint = _line_ends(moment, side) if side else ""
+    return _silent_since(moment, side.other) + hint if side and hint else ""
 
 
 def _quiet(moment: _Moment) -> str:
     side = moment.latest
     assert side is not None  # else nobody spoke
     since = moment.since(moment.voices[side].last)
-    hint = _line_ends(moment, side)
-    if hint:
-        return f"the {side.other.value} has been silent since {_what(moment, side)}, {since} ago{hint}"
     return f"nothing is unfinished; the last word was {_what(moment, side)}, {since} ago"
 
 
-_CASES: tuple[Callable[[_Moment], str], ...] = (
-    _over, _calling, _not_reading, _nobody_spoke, _begun_and_not_ended, _ended_and_silent, _awaited, _quiet,
-)  # fmt: skip
+def _silent_since(moment: _Moment, side: Side) -> str:
+    since = moment.since(moment.voices[side.other].last)
+    return f"the {side.value} has been silent since {_what(moment, side.other)}, {since} ago"
+
+
+#: In their order, and whether a reader wants to hear of it unasked.
+_CASES: tuple[tuple[Callable[[_Moment], str], bool], ...] = (
+    (_over, False),
+    (_calling, True),
+    (_not_reading, True),
+    (_nobody_spoke, False),
+    (_begun_and_not_ended, True),
+    (_ended_and_silent, False),
+    (_answer_awaited, True),
+    (_ended_wrongly, True),
+    (_request_awaited, False),
+    (_quiet, False),
+)
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,8 +387,8 @@ def _line_ends(moment: _Moment, side: Side) -> str:
     session = moment.session
     wanted = session.line_end if session else b""
     me, other = side.value, side.other.value
-    if not mine:
-        return ""
+    if not mine or (moment.voices[side.other].last or 0) > moment.voices[side].line_at:
+        return ""  # it was answered: that is not what is wrong
     if theirs and mine != theirs:
         follows = "the {0} may wait for CR LF" if mine == b"\n" else "the {0} may take the CR for a part of the line"
         return (
@@ -364,7 +396,8 @@ def _line_ends(moment: _Moment, side: Side) -> str:
         )
     if mine == b"\n" and wanted == b"\r\n" and session:
         return f"; the {me}'s lines end in LF and those of {session.title} in CR LF: the {other} may wait for it"
-    if mine == LF and not theirs and (session is None or session.name == "lines"):
+    is_first = not theirs and moment.voices[side].events == 1
+    if mine == LF and is_first and session and session.name == "lines":
         return f"; the {me}'s lines end in LF: if the {other} reads up to CR LF, it still waits"
     return ""
 
