@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tincans.channel import Side
 from tincans.protocols import Chunk, Event, Session
 from tincans.protocols.session import MASK, Inbox, Wrong, text
+from tincans.protocols.view import View, Viewer
 
 
 class Login(Event, frozen=True, kw_only=True):
@@ -60,6 +61,17 @@ class Body(Chunk, frozen=True, kw_only=True):
     """A piece of it."""
 
 
+class Quiet(Event, frozen=True, kw_only=True):
+    """Nothing that matters."""
+
+
+class SecretiveViewer(Viewer):
+    """Knows what a reader can do without."""
+
+    def view(self, event: Event) -> View:
+        return super().view(event)._replace(silent=isinstance(event, Quiet))
+
+
 class Switch(Event, frozen=True, kw_only=True):
     """The rest is something else."""
 
@@ -95,6 +107,8 @@ class SecretiveSession(Session):
                 at = start + line.index(password.encode())
                 self._hide(side, at, at + len(password))
                 return Login(name=name, password=password)
+            case ["quiet"]:
+                return Quiet()
             case ["facts", count]:
                 return Facts(count=int(count))
             case ["body", length]:
@@ -104,6 +118,10 @@ class SecretiveSession(Session):
                 self._upgrade(to)
                 return Switch(to=to)
         raise Wrong(f"there is no {words[0] if words else 'empty line'}", start, skip=0)
+
+    @classmethod
+    def viewer(cls) -> Viewer:
+        return SecretiveViewer()
 
     def _skip(self, side: Side, count: int) -> bool:
         self._left[side] -= min(count, self._left[side])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,14 @@ def said(at: int, data: bytes, side: Side = A) -> Said:
 
 def heard(event: Event, **fields: int) -> Heard:
     return Heard(**{"conversation": 7, "began": 1, "at": 2, **fields}, protocol="lines", event=event)
+
+
+def test_the_data_of_ftp_is_a_file_whatever_it_looks_like() -> None:
+    data = msgspec.structs.replace(OPENED, facts={"ftp.control": "6"})
+    for opened, protocol, heard_as in ((data, "", "raw"), (data, "lines", "lines"), (OPENED, "", "http")):
+        (told, *_) = Decoding(opened, protocol).take(said(1, b"GET / HTTP/1.1\r\n\r\n"))
+        assert isinstance(told, Heard)
+        assert told.protocol == heard_as
 
 
 def test_a_tape_gives_each_event_its_bytes_over_gaps() -> None:

@@ -83,11 +83,17 @@ def test_every_line_is_as_wide_whatever_was_said() -> None:
 
 
 def test_chunks_that_follow_one_another_are_one_arrow() -> None:
-    entries = [said(S, b"body 9\n"), said(S, b"1234"), said(S, b"56789"), said(C, b"facts 0\n"), said(C, b"what\n")]
+    entries = [
+        said(S, b"body 9\n"),
+        said(S, b"1234"),
+        said(S, b"56789"),
+        said(C, b"facts 0\nquiet\n"),
+        said(C, b"what\n"),
+    ]
     steps = drawn(*entries, protocol=SECRETIVE).steps
     assert [(step.text, step.size, step.look) for step in steps] == [
         ("body of 9", 7, "said"), ("body", 9, "said"), ("0 facts", 8, "said"),
-        ("malformed at byte 8: there is no what", 5, "wrong"),
+        ("malformed at byte 14: there is no what", 5, "wrong"),
     ]  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Ended, Entry, Opened, Said, Secured
 from tincans.errors import AddressError
-from tincans.protocols import Decoder, Event, Missing
+from tincans.protocols import Decoder, Event, Missing, Upgraded, find_protocol
+from tincans.protocols.view import View, Viewer
 from tincans.text import escape
 
 
@@ -40,6 +41,8 @@ class Decoding:
 
     def __init__(self, opened: Opened, protocol: str = "") -> None:
         """`protocol` as `find_protocol` takes it; empty to guess it. Raises `NoSuchProtocol`."""
+        if "ftp.control" in opened.facts:  # a file, which may look like anything
+            protocol = protocol or "raw"
         self._number = opened.conversation
         self._decoder = Decoder(protocol, port=_port(opened.server), boundaries=opened.boundaries)
         self._offsets = dict.fromkeys(Side, 0)
@@ -135,6 +138,27 @@ class Tape:
         data = bytes(said[: event.end - event.start])
         del said[: len(data)]
         return data
+
+
+class Views:
+    """Shows one conversation's events to a reader, whatever protocols it goes through."""
+
+    def __init__(self, protocol: str = "") -> None:
+        """`protocol` as it was given to `Decoding`."""
+        self._given = find_protocol(protocol) if protocol else None
+        self._viewers: dict[str, Viewer] = {}
+
+    def view(self, heard: Heard) -> View:
+        """What to show of the next event, masked or not as it is."""
+        name = heard.protocol
+        if name not in self._viewers:
+            # A class that was given as MODULE:CLASS has a name that only it knows.
+            given = self._given if self._given is not None and self._given.name == name else None
+            self._viewers[name] = (given or find_protocol(name)).kind.viewer()
+        view = self._viewers[name].view(heard.event)
+        if isinstance(heard.event, Upgraded):
+            self._viewers.clear()
+        return view
 
 
 # ── as JSON ───────────────────────────────────────────────────────────────────────────────────────────────

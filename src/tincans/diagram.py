@@ -21,7 +21,7 @@ from unicodedata import combining, east_asian_width
 
 from tincans.channel import Side
 from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, Joined, Noted, Opened, Secured
-from tincans.decoding import Decoding, Heard
+from tincans.decoding import Decoding, Heard, Views
 from tincans.limits import DIAGRAM_STEPS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Upgraded
 from tincans.protocols.session import CUT_OFF
@@ -59,6 +59,7 @@ class Diagram:
     def __init__(self, protocol: str = "", *, secrets: bool = False, full: bool = False) -> None:
         """`protocol` as `find_protocol` takes it, empty to guess; `full` draws every step."""
         self._protocol, self._secrets, self._full = protocol, secrets, full
+        self._views = Views(protocol)
         self._steps: list[Step] = []
         self._left_out = 0
         self._last: tuple[Side, type[Event]] | None = None  # of the last arrow, where that was a chunk
@@ -97,19 +98,20 @@ class Diagram:
                 self._put(step)
 
     def _heard(self, heard: Heard) -> Step | None:
-        event = heard.event if self._secrets else heard.event.masked()
+        heard = heard if self._secrets else heard.masked()
+        event, view = heard.event, self._views.view(heard)
         size = event.end - event.start
         kind, before = (event.side, type(event)), self._last
         self._last = kind if isinstance(event, Chunk) else None
-        if isinstance(event, Missing):
-            return None  # the entry tells it
+        if isinstance(event, Missing) or view.silent:
+            return None  # others tell it
         if isinstance(event, Upgraded):
-            return Step(heard.at, escape(event.summary))
+            return Step(heard.at, escape(view.summary))
         if isinstance(event, Chunk) and kind == before and not (isinstance(event, Malformed) and event.reason):
             self._grow(size)
             return None
         wrong = isinstance(event, Malformed) and event.reason != CUT_OFF
-        text = type(event).__name__.lower() if isinstance(event, Chunk) and not wrong else escape(event.summary)
+        text = type(event).__name__.lower() if isinstance(event, Chunk) and not wrong else escape(view.summary)
         return Step(heard.at, text, event.side, size, "wrong" if wrong else "said")
 
     def _grow(self, size: int) -> None:

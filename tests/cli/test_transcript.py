@@ -295,6 +295,14 @@ def test_what_is_malformed_says_why_and_where() -> None:
     ]
 
 
+def test_what_a_reader_can_do_without_is_shown_to_who_asks_for_all() -> None:
+    quiet = said(C, b"quiet\n")
+    assert spoken(quiet, protocol=SECRETIVE) == []
+    for style in ({"full": True}, {"hex": True}):
+        assert spoken(quiet, protocol=SECRETIVE, **style)[0] == "C:       6 B  Quiet"
+    assert json_of(quiet, protocol=SECRETIVE)[1]["type"] == "quiet"
+
+
 def test_an_upgrade_says_what_is_spoken_from_there() -> None:
     entries = [said(C, b"facts 0\nswitch lines\nlogin me hunter2\n"), said(S, b"so\n")]
     assert spoken(*entries, protocol=SECRETIVE) == [

@@ -49,8 +49,8 @@ def command(
 
     At a terminal you type lines and read what comes; in a pipeline stdin is sent and stdout is the answer, byte for
     byte. The end of stdin (Ctrl-D) ends what you say; the answer is still read to its end. Where the channel carries
-    messages (udp, ws), a line is a message. --as, --full, --secrets and --json are ways to --show; so is --hex beside one
-    of them, and alone it is how the answer is printed.
+    messages (udp, ws), a line is a message. --as, --full, --secrets and --json are ways to --show; so is --hex beside
+    them, and alone it is how the answer is printed.
 
     \b
       tincans connect :7707

@@ -18,10 +18,10 @@ from typing import NamedTuple
 from tincans.channel import Side
 from tincans.cli.voice import Bounds, Voice
 from tincans.conversation import Entry
-from tincans.decoding import Decoding, Heard, Tape
-from tincans.protocols import Chunk, Data, Event, Malformed, Missing, Upgraded, find_protocol
+from tincans.decoding import Decoding, Heard, Tape, Views
+from tincans.protocols import Chunk, Data, Event, Malformed, Missing, Upgraded
 from tincans.protocols.session import CUT_OFF
-from tincans.protocols.view import View, Viewer
+from tincans.protocols.view import View
 from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text
 
 #: How much of an event is shown: half a screen of content, a few rows of what is no text, as many details as a small
@@ -72,8 +72,7 @@ class Meaning:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._tape = Tape() if style.hex else None
-        self._given = find_protocol(style.protocol) if style.protocol else None
-        self._viewers: dict[str, Viewer] = {}
+        self._views = Views(style.protocol)
         self._voices = {side: Voice(0, CHUNKS) for side in Side}
         self._counts = {side: Voice(0, EVENTS) for side in Side}
         self._cuts = dict.fromkeys(Side, 0)  # bytes that were not shown
@@ -100,10 +99,13 @@ class Meaning:
         data = self._tape.cut(heard.event) if self._tape is not None else b""
         if isinstance(heard.event, Missing):
             return []
-        event = heard.event if self._style.secrets else heard.event.masked()
+        heard = heard if self._style.secrets else heard.masked()
+        event = heard.event
         too_many = self._is_too_many(event, heard.at)
         room = self._room(event, heard.at)
-        view = self._view(heard.protocol, event)  # which may need it for what comes later
+        view = self._views.view(heard)  # which may need it for what comes later
+        if view.silent and not (self._style.full or self._style.hex):
+            return []
         if too_many:
             self._cuts[event.side] += event.end - event.start
             return []
@@ -138,16 +140,6 @@ class Meaning:
         if turns or (len(event.data) > voice.room and voice.is_over(now)):
             voice.begin_turn(now)
         return voice.spend(len(event.data))
-
-    def _view(self, protocol: str, event: Event) -> View:
-        if protocol not in self._viewers:
-            # A class that was given as MODULE:CLASS has a name that only it knows.
-            given = self._given if self._given is not None and self._given.name == protocol else None
-            self._viewers[protocol] = (given or find_protocol(protocol)).kind.viewer()
-        view = self._viewers[protocol].view(event)
-        if isinstance(event, Upgraded):
-            self._viewers.clear()
-        return view
 
     # ── what it means ─────────────────────────────────────────────────────────────────────────────────────
 
