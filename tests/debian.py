@@ -39,6 +39,7 @@ TESTS = (
     Package("iproute2", "ss", "the kernel's own table of sockets"),
     Package("lftp", "lftp", "the FTP client that mirrors, with TLS"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
+    Package("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl", "swaks with STARTTLS"),
     Package("microsocks", "microsocks", "a SOCKS5 proxy"),
     Package("mosquitto", "mosquitto", "a stock MQTT server"),
     Package("mosquitto-clients", "mosquitto_pub", "its clients"),
