@@ -46,6 +46,7 @@ def test_the_head_of_the_module_is_a_good_file() -> None:
                 name="front",
                 listen=Address.parse(":7708"),
                 target=Address.parse(":7707"),
+                protocol="ftp",
                 limits=Limits(clients=100, handshake=10, idle=60, drain=5),
             ),
         ),
@@ -259,6 +260,18 @@ def test_whether_two_listen_in_one_place(one: str, other: str, same: bool) -> No
 )
 def test_the_shortest_way_to_call(address: str, text: str) -> None:
     assert short(Address.parse(address)) == text
+
+
+# ── relays that know what is spoken ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_relay_may_be_told_what_is_spoken() -> None:
+    text = '[[relay]]\nlisten = ":1"\ntarget = ":2"\nprotocol = '
+    [entry] = read(text + '"ftp"').entries
+    assert isinstance(entry, Relay)
+    assert entry.protocol == "ftp"
+    with pytest.raises(ConfigError, match="'fpt' is not a protocol: did you mean 'ftp'"):
+        read(text + '"fpt"')
 
 
 # ── relays that see through TLS ───────────────────────────────────────────────────────────────────────────

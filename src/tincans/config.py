@@ -22,6 +22,7 @@
     target = ":7707"
     timeout = 10                    # seconds for one call of the target
     retry = 0                       # seconds of calling again where it does not answer
+    protocol = "ftp"                # what is spoken, where it matters to the relay: data connections are followed
     intercept = false               # whether TLS is seen through; the target may have the options of tls:// then
     record = true
     limits = { idle = 60 }
@@ -46,8 +47,9 @@ from msgspec import Meta
 from tincans import transports
 from tincans.address import NETWORK, Address
 from tincans.apps import find_app
-from tincans.errors import AddressError, ConfigError, UsageError
+from tincans.errors import AddressError, ConfigError, NoSuchProtocol, UsageError
 from tincans.limits import CONNECT_SECONDS, Limits
+from tincans.protocols import find_protocol
 from tincans.toml_lines import Place, TomlError, parse
 
 #: The file that `tincans up` looks for.
@@ -73,6 +75,7 @@ Name = Annotated[str, Meta(pattern=r"\A[\w.-]{1,64}\Z", description='a name of l
 Switch = Annotated[bool, Meta(description="true or false")]
 Text = Annotated[str, Meta(min_length=1, description="a text in quotes")]
 App = Annotated[str, Meta(min_length=1, description='an app in quotes, as in "echo"')]
+Spoken = Annotated[str, Meta(min_length=1, description='a protocol in quotes, as in "ftp"')]
 AddressText = Annotated[str, Meta(min_length=1, description='an address in quotes, as in ":7707"')]
 Count = Annotated[int, Meta(ge=1, le=10**9, description="a whole number from 1 on")]
 Seconds = Annotated[float, Meta(gt=0, le=1e9, description="a number of seconds above 0")]
@@ -104,6 +107,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = ""
     timeout: Seconds = CONNECT_SECONDS
     retry: Pause = 0.0
+    protocol: Spoken = ""
     intercept: Switch = False
     limits: Limits = Limits()
     record: Switch = True
@@ -263,7 +267,7 @@ class _Reader:
                 if name not in settings:
                     raise _Unfit(f"there is no setting {name!r}{_near(name, settings)}")
                 found[name] = self._value((*place, name), value, settings[name])
-            except (_Unfit, AddressError, UsageError) as error:
+            except (_Unfit, AddressError, NoSuchProtocol, UsageError) as error:
                 self._mistake((*place, name), str(error))
         return found
 
@@ -277,6 +281,8 @@ class _Reader:
         value = _converted(place, value, kind)
         if kind is App:
             find_app(str(value))
+        elif kind is Spoken:
+            find_protocol(str(value))
         return value
 
     def _rooted(self, address: Address, also: tuple[str, ...]) -> Address:

@@ -163,6 +163,10 @@ FTP_COMMAND_BYTES = 8 * 1024 + 16
 #: Commands of FTP said ahead of their answers that are still told apart: lftp says some dozens, nobody a thousand.
 FTP_COMMANDS_WAITING = 1024
 
+#: How long a relay waits for an announced data connection of FTP, and for the command that it is for: as vsftpd's
+#: accept_timeout and connect_timeout.
+FTP_DATA_SECONDS = 60.0
+
 #: One message of IRC with its CR LF (RFC 2812 §2.3), and its tags with their @ and blank (IRCv3 message-tags): from a
 #: server, and from a client.
 IRC_MESSAGE_BYTES = 512
@@ -226,9 +230,8 @@ POP3_RESPONSE_BYTES = 512
 #: One line of IMAP, its literals not counted: a SEARCH's answer with a hundred thousand numbers.
 IMAP_LINE_BYTES = 1024 * 1024
 
-#: A mailbox's name before the @, its domain, and a path with its brackets (RFC 5321 §4.5.3.1).
+#: A mailbox's name before the @, and a path with its brackets, which bounds the domain too (RFC 5321 §4.5.3.1).
 MAIL_LOCAL_BYTES = 64
-MAIL_DOMAIN_BYTES = 255
 MAIL_PATH_BYTES = 256
 
 #: Commands whose replies are still to come: Postfix takes 1000 recipients of one mail, which may all be pipelined.

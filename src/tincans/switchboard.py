@@ -156,6 +156,7 @@ class Switchboard:
             return await relay(
                 entry.listen, entry.target, limits=entry.limits, recorders=recorders, name=entry.name,
                 timeout=entry.timeout, retry=entry.retry, intercept=entry.intercept,
+                protocol=entry.protocol,
             )  # fmt: skip
         except TincansError as error:
             raise NotStarted(entry.name, error) from error

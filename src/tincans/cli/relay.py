@@ -63,6 +63,13 @@ def command(
       tincans relay :8443 example.org:443?sni=example.org --intercept
       tincans relay :2525 'mail.example.org:25?ca=ca.pem' --intercept
       tincans relay :5432 db.example.org:5432?verify=off --intercept
+
+    The data connections of FTP are followed where the target's port is 21, with --as ftp, and with --intercept: other
+    addresses are announced in their place, and each is a conversation of its own.
+
+    \b
+      tincans relay :2121 ftp.example.org:21
+      tincans relay :2121 127.0.0.1:8021 --as ftp
     """
     from tincans.cli import serving
     from tincans.relays import relay
@@ -73,7 +80,7 @@ def command(
         async def start(recorders: Sequence[Recorder]) -> Server:
             return await relay(
                 place.address, target, limits=listening.limits, recorders=recorders, timeout=timeout,
-                reuse_port=place.reuse_port, intercept=intercept,
+                reuse_port=place.reuse_port, intercept=intercept, protocol=show.protocol,
             )  # fmt: skip
 
         await serving.serve_until_stopped(start, place, record, show, serving.Stop(), parties=(listen, target))
