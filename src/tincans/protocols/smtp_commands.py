@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
-from tincans.limits import MAIL_DOMAIN_BYTES, MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
+from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
 from tincans.protocols import replies, sasl
 from tincans.protocols.session import MASK, Event, encoded
 
@@ -197,7 +197,7 @@ _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9A-Fa-f:.]+|[A-Za-z0-9-]+:[!-Z^-~]+)\]"
 _QUOTED = rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"'
 _MAILBOX = re.compile(
-    rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<local>{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})"
+    rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<local>{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@(?:{_DOMAIN}|{_LITERAL})"
 )
 _NAME = re.compile(rf"{_DOMAIN}|{_LITERAL}")
 _PARAMETER = re.compile(rf"[A-Z0-9][A-Z0-9-]*(?:=[!-<>-~{_UTF8}][!-~{_UTF8}]*)?")
@@ -290,11 +290,7 @@ def _address_faults(kind: type[MailFrom | RcptTo], address: str, status: str) ->
     match = _MAILBOX.fullmatch(address)
     if match is None:
         yield f"501 {status} that is no address"
-    elif (
-        len(encoded(match["local"])) > MAIL_LOCAL_BYTES
-        or len(encoded(match["domain"])) > MAIL_DOMAIN_BYTES
-        or len(encoded(address)) + 2 > MAIL_PATH_BYTES
-    ):
+    elif len(encoded(match["local"])) > MAIL_LOCAL_BYTES or len(encoded(address)) + 2 > MAIL_PATH_BYTES:
         yield f"501 {status} the address is too long"
 
 
