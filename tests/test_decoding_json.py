@@ -29,8 +29,10 @@ def heard(event: Event, **fields: int) -> Heard:
 
 
 def test_the_data_of_ftp_is_a_file_whatever_it_looks_like() -> None:
-    data = msgspec.structs.replace(OPENED, facts={"ftp.control": "6"})
-    for opened, protocol, heard_as in ((data, "", "raw"), (data, "lines", "lines"), (OPENED, "", "http")):
+    data = msgspec.structs.replace(OPENED, facts={"ftp.command": "RETR x", "ftp.protection": "C"})
+    private = msgspec.structs.replace(OPENED, facts={"ftp.command": "RETR x", "ftp.protection": "P"})
+    guessed = ((data, "", "raw"), (private, "", "http"), (OPENED, "", "http"), (data, "lines", "lines"))
+    for opened, protocol, heard_as in guessed:
         (told, *_) = Decoding(opened, protocol).take(said(1, b"GET / HTTP/1.1\r\n\r\n"))
         assert isinstance(told, Heard)
         assert told.protocol == heard_as

@@ -41,8 +41,8 @@ class Decoding:
 
     def __init__(self, opened: Opened, protocol: str = "") -> None:
         """`protocol` as `find_protocol` takes it; empty to guess it. Raises `NoSuchProtocol`."""
-        if "ftp.control" in opened.facts:  # a file, which may look like anything
-            protocol = protocol or "raw"
+        if "ftp.command" in opened.facts and opened.facts.get("ftp.protection") != "P":
+            protocol = protocol or "raw"  # a file, which may look like anything
         self._number = opened.conversation
         self._decoder = Decoder(protocol, port=_port(opened.server), boundaries=opened.boundaries)
         self._offsets = dict.fromkeys(Side, 0)

@@ -105,8 +105,12 @@ def test_who_is_called_is_the_server_where_nobody_stands_between() -> None:
 
 
 def test_the_data_of_ftp_says_whose_it_is() -> None:
-    opened = msgspec.structs.replace(OPENED, facts={"ftp.control": "11"})
-    assert script(opened=opened)[0].endswith("calls tcp://127.0.0.1:7708, data of FTP conversation #11")
+    def head(**facts: str) -> str:
+        named = {f"ftp.{name}": fact for name, fact in facts.items()}
+        return script(opened=msgspec.structs.replace(OPENED, facts=named))[0]
+
+    assert head(control="11", command="RETR x").endswith(":7708, data of FTP conversation #11 (RETR x)")
+    assert head(command="LIST \x1b").endswith(r":7708, data of FTP (LIST \x1b)")
 
 
 def test_raw_bytes_are_shown_as_they_were_said() -> None:

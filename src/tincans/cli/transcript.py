@@ -290,9 +290,12 @@ class Json:
 
 
 def belongs_to(opened: Opened) -> str:
-    """Of which other conversation it is a part: `, data of FTP conversation #12`; empty for most."""
-    control = opened.facts.get("ftp.control")
-    return f", data of FTP conversation #{escape(control)}" if control else ""
+    """Of which other conversation it is a part: `, data of FTP conversation #12 (RETR x)`; empty for most."""
+    facts = opened.facts
+    if "ftp.command" not in facts:
+        return ""
+    control = f" conversation #{escape(facts['ftp.control'])}" if "ftp.control" in facts else ""
+    return f", data of FTP{control} ({escape(facts['ftp.command'])})"
 
 
 def ending(entry: Closed) -> str:
