@@ -89,10 +89,13 @@ def test_what_is_written_by_hand_may_be_short() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
+        ([], "line 0: there is no conversation in it"),
+        (["# a comment", ""], "line 2: there is no conversation in it"),
         (["tincans conversation 2"], "line 1: it is of format 2"),
         (["C", "    a\\q"], "line 1: there is no escape"),
         (["", "C hex", "    0g"], "line 2: non-hexadecimal"),
         (["color: red", "", "C"], "line 3: a conversation has no 'color'"),
+        (["C ends", "GET / HTTP/1.1", "Host: a"], "line 2: 'GET' is nothing"),
         (["C speaks"], "line 1: 'speaks' is nothing"),
         (["C", "explodes"], "line 2: 'explodes' is nothing"),
         (["kind: teapot", "C"], "line 2: 'teapot'"),

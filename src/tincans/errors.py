@@ -250,9 +250,30 @@ class TinError(TincansError):
 
     exit_code = 2
 
-    def __init__(self, line: int, reason: str) -> None:
-        self.line, self.reason = line, reason
-        super().__init__(f"line {line}: {reason}")
+    def __init__(self, line: int, reason: str, file: str = "") -> None:
+        #: Which file, where that is known, and which of its lines.
+        self.line, self.reason, self.file = line, reason, file
+        super().__init__(f"{file}, line {line}: {reason}" if file else f"line {line}: {reason}")
+
+
+class AlreadyThere(TincansError):
+    """Name another file, or add --force to write over it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is already there")
+
+
+class CannotWrite(TincansError):
+    """Name a file in a folder that is there and that you may write to; --to - writes to stdout."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot write {path}: {reason}")
+
+
+class NotAConversation(JournalError):
+    """tincans show ID --json shows what happens in one, and in which order."""
 
 
 class NoSuchConversation(JournalError):

@@ -171,8 +171,10 @@ class _Reader:
             try:
                 yield from self._line(count, line)
             except (ValueError, msgspec.MsgspecError) as error:
-                raise TinError(count, str(error)) from error
+                raise TinError(self._began or count, str(error)) from error
         try:
+            if self._head == {} and not self._titled:
+                raise ValueError("there is no conversation in it")
             yield from self._open()
             yield from self._entry()
         except (ValueError, msgspec.MsgspecError) as error:

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -45,6 +46,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     "What was said": {
         "conversations": "List the recorded conversations.",
         "show": "Print one of them: as text, hex, JSON or its very bytes.",
+        "export": "Write them to a file: packets, HAR, JSON or text.",
+        "import": "Take exported ones back into the journal.",
     },
     "Certificates": {
         "cert": "Make a certificate, signed by an authority of your own.",
@@ -62,7 +65,8 @@ class _Tincans(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"tincans.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"tincans.cli.{module}").command
         return command
 
     def resolve_command(

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Iterable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tincans.cli import options
+from tincans.cli.options import Which
 
 if TYPE_CHECKING:
     from tincans.conversation import Conversation
     from tincans.journal import Filter
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COLUMNS = ("ID", "BEGAN", "LASTED", "KIND", "CLIENT", "SERVER", "C SAID", "S SAID", "ENDED")
 _RIGHT = ("ID", "LASTED", "C SAID", "S SAID")
 
 
-class SinceType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
-    """A moment, in nanoseconds since 1970: so long ago (`10m`), or a date and perhaps a time, else in our zone."""
-
-    name = "when"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value):
-            return max(0, time.time_ns() - int(float(match[1]) * _UNITS[match[2]] * 1e9))
-        try:
-            return min(int(datetime.fromisoformat(value).astimezone().timestamp() * 1e9), 2**63 - 1)
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is neither like 30s, 10m, 2h or 7d nor like 2026-11-22 or 2026-11-22T14:30", param, ctx
-            )
-
-
 @click.command()
-@click.option("--party", metavar="TEXT", default="", help="Only those with this in one of their addresses.")
-@click.option("--kind", type=click.Choice(["listen", "connect", "relay"]), help="Only what tincans was that part in.")
-@click.option("--open", "is_open", is_flag=True, help="Only those that go on.")
-@click.option("--failed", is_flag=True, help="Only those that failed, were reset or got lost.")
-@click.option("--since", type=SinceType(), help="Only those begun since: 10m, 2h, 7d, or 2026-11-22T14:30.")
-@click.option("--name", metavar="NAME", default="", help="Only those of this listener or relay of tincans.toml.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the newest N.")
+@options.filtering
 @click.option("--json", "as_json", is_flag=True, help="Print one conversation a line, as JSON; times in nanoseconds.")
 @options.journal_option
 @options.common
-def command(
-    party: str, kind: str | None, is_open: bool, failed: bool, since: int | None, name: str, limit: int | None,
-    as_json: bool, journal: str | None,
-) -> int:  # fmt: skip
+def command(which: Which, as_json: bool, journal: str | None) -> int:
     """List the recorded conversations, the newest last.
 
     \b
@@ -62,13 +33,9 @@ def command(
       tincans conversations --party :8080 --failed
       tincans show last
     """
-    from tincans.conversation import How, Kind
-    from tincans.journal import Filter
     from tincans.tasks import run
 
-    how = (How.FAILED, How.RESET, How.LOST) if failed else ()
-    which = Filter(party, Kind(kind) if kind else None, is_open or None, how, since, None, name, limit)
-    found = run(_find(journal, which))
+    found = run(_find(journal, which.filter))
     if as_json:
         _print_json(found)
     elif not found:

@@ -5,22 +5,27 @@ piece, so that a conversation of any size needs no more memory than one of its e
 
     .pcapng   packets, for Wireshark      pcapng.py, of wire.py (the packets) and legs.py (the addresses)
     .har      HTTP, for browsers' tools   har.py
-    .jsonl    a decoded event a line      jsonl.py
-    .tin      text, to be kept and to be imported again   tincans.tin
+    .jsonl    a decoded event a line      lines.py
+    .tin      text that reads well, and that can be imported again      lines.py
 
-What was said is written as it was said: it is masked before by `hiding.Hiding`, or in the events by themselves.
+Secrets are masked in events, as everywhere; where the very bytes are written, `hiding.Hiding` hides them before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tincans.conversation import Entry
 
 
 class Form(Protocol):
     """Makes a file of conversations."""
+
+    #: Whether it writes events, and masks their secrets by itself; else it writes the very bytes.
+    understands: ClassVar[bool]
+    #: How many it has masked.
+    masked: int
 
     def head(self) -> bytes:
         """How the file begins."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from tincans.conversation import Closed, Dropped, Entry, Joined, Kind, Noted, Opened, Said, Secured
 from tincans.export.legs import Leg
@@ -44,8 +45,11 @@ _LENGTH = struct.Struct("<I")
 class Pcapng:
     """The `Form` of packets: between client and relay, where there is one, or `far`, between relay and server."""
 
+    understands: ClassVar[bool] = False
+
     def __init__(self, creator: str, *, far: bool = False) -> None:
         self._creator, self._far = creator, far
+        self.masked = 0
         self._opened: Opened | None = None
         self._wire: Stream | Datagrams | None = None
         #: For the packet that comes next.

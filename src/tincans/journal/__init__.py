@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from tincans.channel import Side
 from tincans.conversation import Closed, Conversation, Dropped, Entry, How, Kind, Opened, Recorder
-from tincans.errors import JournalError
+from tincans.errors import JournalError, NotAConversation
 from tincans.limits import JOURNAL_BYTES, SEGMENT_BYTES, UNWRITTEN_BYTES
 
 #: The reason of the `Dropped` entries that stand for what a journal gave up to stay within its bound.
@@ -108,9 +108,9 @@ class Journal(Recorder, Protocol):
         """Keep a conversation of the past: its entries under a new number, and with the times that they have.
 
         Gives the number, once all of it can be read. What was never closed is closed as LOST, when it last did
-        something. It takes as long as the disk does: no more than a few megabytes wait. Raises `JournalError` where
-        they are not one conversation (`checked`) or the disk refuses them, and whatever `entries` raises; what was
-        taken until then is closed as LOST, too, and so it is when this is cancelled.
+        something. It takes as long as the disk does: no more than a few megabytes wait. Raises
+        `NotAConversation` where they are none (`checked`), `JournalError` where the disk refuses them, and whatever
+        `entries` raises; what was taken until then is closed as LOST, too, and so it is when this is cancelled.
         """
 
     async def flush(self) -> None:
@@ -152,22 +152,22 @@ def default_folder() -> Path:
 
 def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The same, as long as they are what a journal can keep: a conversation is opened once and first, nothing follows
-    its end, and times and sizes are numbers that it has room for. Else raises `JournalError`."""
+    its end, and times and sizes are numbers that it has room for. Else raises `NotAConversation`."""
     before: Entry | None = None
     dropped = 0
     for entry in entries:
         if isinstance(entry, Opened) is not (before is None):
-            raise JournalError("a conversation is opened once, and before anything is said in it")
+            raise NotAConversation("a conversation is opened once, and before anything is said in it")
         if isinstance(before, Closed):
-            raise JournalError("nothing can happen in a conversation after it was closed")
+            raise NotAConversation("nothing can happen in a conversation after it was closed")
         count = entry.count if isinstance(entry, Dropped) else 0
         dropped += count
         if not 0 <= entry.at < _NUMBERS or count < 0 or dropped >= _NUMBERS:
-            raise JournalError("a conversation has a time or a size that no journal can keep")
+            raise NotAConversation("a conversation has a time or a size that no journal can keep")
         before = entry
         yield entry
     if before is None:
-        raise JournalError("a conversation has to be opened")
+        raise NotAConversation("a conversation has to be opened")
 
 
 def beginning(conversation: Conversation, client_forgotten: int, server_forgotten: int) -> list[Entry]:

@@ -30,7 +30,7 @@ from tincans.conversation import (
     Tap,
     conversations,
 )  # fmt: skip
-from tincans.errors import JournalError, NoSuchConversation
+from tincans.errors import JournalError, NoSuchConversation, NotAConversation
 from tincans.journal import ALL, FORGOTTEN, Bounds, Filter, Journal
 from tincans.limits import LARGE_BYTES
 from tincans.tasks import spawn
@@ -394,7 +394,7 @@ async def _not_adopted(journal: Journal) -> None:
     for wrong in wrongs:
         try:
             await journal.adopt(wrong)
-        except JournalError:
+        except NotAConversation:
             continue
         raise AssertionError(f"{wrong} is kept")
     await journal.aclose()
