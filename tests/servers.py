@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from running import free_port, port_of, program, start
+from running import Certificates, free_port, port_of, program, start
 
 
 @contextlib.contextmanager
@@ -25,26 +25,33 @@ def redis(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def postgresql(*, password: str = "") -> Iterator[Path]:
+def postgresql(*, password: str = "", tls: Certificates | None = None) -> Iterator[Path]:
     """A PostgreSQL server whose superuser is `ada`, with that password or none; gives the path of its Unix socket.
 
+    With `tls` it listens on 127.0.0.1 as well, on the port that the path ends with: there is no TLS on a Unix socket.
     It refuses to run as root, so then it runs as the user that its package made.
     """
+    port = free_port() if tls else 5432
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     who = [program("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="tincans-") as name:
         folder = Path(name)
         (folder / "password").write_text(password or "none")
+        (folder / "tls.pem").write_bytes(tls.leaf.read_bytes() if tls else b"")
+        (folder / "tls.pem").chmod(0o600)
         if who:
-            for path in (folder, folder / "password"):
+            for path in (folder, folder / "password", folder / "tls.pem"):
                 shutil.chown(path, "postgres", "postgres")
         how = ["--username=ada", f"--auth={'scram-sha-256' if password else 'trust'}", f"--pwfile={folder}/password"]
         command = [*who, str(programs / "initdb"), f"--pgdata={folder}/data", "--no-sync", "--encoding=UTF8", *how]
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
+        options = [f"--unix_socket_directories={folder}", "--fsync=off", f"--port={port}"]
+        options.append("--listen_addresses=" + ("127.0.0.1" if tls else ""))
+        if tls:
+            options += ["--ssl=on", f"--ssl_cert_file={folder}/tls.pem", f"--ssl_key_file={folder}/tls.pem"]
         with start([*who, str(programs / "postgres"), "-D", f"{folder}/data", *options], cwd=folder) as running:
             running.wait_for("ready to accept connections", stream="err")
-            yield folder / ".s.PGSQL.5432"
+            yield folder / f".s.PGSQL.{port}"
 
 
 @contextlib.contextmanager
