@@ -52,6 +52,8 @@ class Figure:
     targets: Sequence[Target] = ()
     #: What a reader must know to understand it; printed under its table.
     remark: str = ""
+    #: Whether it has a panel in the picture; there are too many protocols for one each.
+    drawn: bool = True
     samples: dict[str, list[float]] = field(default_factory=dict)
     #: Why a peer has no samples.
     missing: dict[str, str] = field(default_factory=dict)

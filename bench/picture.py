@@ -23,7 +23,7 @@ _COLUMNS, _PANEL = 3, (5.2, 2.75)
 
 def draw(figures: Sequence[Figure], file: Path, caption: str) -> None:
     """Draw every figure that compares peers, and write the picture to `file`, in the format of its suffix."""
-    drawn = [figure for figure in figures if len(figure.samples) > 1 and figure.unit != "times"]
+    drawn = [figure for figure in figures if figure.drawn and len(figure.samples) > 1 and figure.unit != "times"]
     rows = -(-len(drawn) // _COLUMNS)
     with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "tincans"}):
         sheet, grid = plt.subplots(
