@@ -240,6 +240,15 @@ PIPELINED_COMMANDS = 1024
 #: Steps that a sequence diagram draws before it only counts: a picture of 16,000 pixels, half of what browsers draw.
 DIAGRAM_STEPS = 500
 
+#: What `diff` compares line by line: so much of each content, the rest by its SHA-256 (a large page, as VIEW_BYTES); and
+#: so many lines exactly, as comparing takes the square of them at worst (some seconds for these).
+DIFF_CONTENT_BYTES = 1024 * 1024
+DIFF_LINES = 20_000
+
+#: Bodies and WebSocket messages that one HAR entry holds each, and all that wait for their answers together: as much as
+#: one message that is shown whole. HAR has no place for what is longer; how long it was is said.
+HAR_BODY_BYTES = 16 * 1024 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

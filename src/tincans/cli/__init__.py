@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "What was said": {
         "conversations": "List the recorded conversations.",
         "show": "Print one of them: as text, hex, JSON or its very bytes.",
+        "diff": "Compare two of them: what was said differently.",
         "export": "Write them to a file: packets, HAR, JSON or text.",
         "import": "Take exported ones back into the journal.",
     },
