@@ -317,8 +317,7 @@ class Session(ABC):
             inbox.ended = True
             return []
         inbox.ended = True
-        self._release(side)
-        events = self._run(side)
+        events = self._run_out(side)
         if not self.is_through:
             lost = side in self._given_up or side in self._skipping
             if not lost and (event := self._guarded(side, self._finish)) is not None:
@@ -335,8 +334,7 @@ class Session(ABC):
         inbox = self._inboxes[side]
         if self.is_through or not count:
             return events
-        self._release(side)
-        events += self._run(side)
+        events += self._run_out(side)
         if self.upgraded is not None:  # the gap is in what comes next
             return events
         events += self._leftover(side, CUT_OFF)
@@ -508,6 +506,17 @@ class Session(ABC):
             elif self._freed and self._speaking is None:
                 self._freed = False
                 turns = [turn for turn in turns if turn is side] + [side.other]
+        return events
+
+    def _run_out(self, side: Side) -> list[Event]:
+        """All events of `side` though it is held, as no answer can come any more: as often as it is."""
+        inbox, events = self._inboxes[side], list[Event]()
+        while not self.is_through:
+            before = inbox.start
+            self._release(side)
+            events += self._run(side)
+            if side not in self._held or inbox.start == before:
+                break
         return events
 
     def _step(self, side: Side) -> Event | None:
