@@ -223,11 +223,14 @@ class FtpSteerer(Steerer):
             return await join(caller, callee, [*taps, *self._heard], self._plumbing)
 
     async def _join_in_tls(self, taps: Sequence[Tap], meeting: _Meeting, caller: Channel, callee: Channel) -> Outcome:
+        """As `_join`, and see through TLS. Servers want the control connection's session again (RFC 4217 §10.2)."""
         taps = [*taps, *self._heard]
+        secure = partial(
+            steer, interception=self._interception, protocol="raw", resume=self.steering.server.below
+        )  # fmt: skip
         if meeting.mode == "passive":
-            return await steer(caller, callee, taps, interception=self._interception, protocol="raw")
-        turned = [_Turned(tap) for tap in taps]
-        outcome = await steer(callee, caller, turned, interception=self._interception, protocol="raw")
+            return await secure(caller, callee, taps)
+        outcome = await secure(callee, caller, [_Turned(tap) for tap in taps])
         return outcome._replace(by=outcome.by and outcome.by.other)
 
 
