@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tincans.protocols.sasl import Response, decoded, is_secret
+from tincans.protocols.sasl import Response, decoded, faults, is_secret
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,8 @@ def test_a_response_is_one_line() -> None:
 @pytest.mark.parametrize(("words", "meant"), [("YQ==", "a"), ("YQ", ""), ("/w==", ""), ("", "")])
 def test_base64_is_read_where_it_is_text(words: str, meant: str) -> None:
     assert decoded(words) == meant
+
+
+@pytest.mark.parametrize(("words", "is_good"), [("YQ==", True), ("*", True), ("", True), ("a b", False), ("a!", False)])
+def test_a_response_is_base64(words: str, is_good: bool) -> None:
+    assert bool(faults(words)) is not is_good

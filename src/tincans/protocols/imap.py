@@ -369,7 +369,7 @@ class ImapSession(Session):
             self._hide(Side.CLIENT, start, start + len(encoded(words)))
         self._challenge = None
         self._hold(Side.CLIENT)
-        return sasl.Response(response=words, secret=secret)
+        return sasl.Response(response=words, secret=secret, faults=sasl.faults(words))
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────
 

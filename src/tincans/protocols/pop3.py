@@ -281,7 +281,7 @@ class Pop3Session(Session):
             self._hide(Side.CLIENT, start, start + size)
         self._is_asked = False
         self._hold(Side.CLIENT)
-        return sasl.Response(response=words, secret=secret)
+        return sasl.Response(response=words, secret=secret, faults=sasl.faults(words))
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -46,6 +46,11 @@ class Response(Event, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, response=MASK) if self.secret else self
 
 
+def faults(response: str) -> tuple[str, ...]:
+    """What breaks the rules in a response."""
+    return () if RESPONSE.fullmatch(response) else ("a response is base64",)
+
+
 def is_secret(mechanism: str, challenge: str | None, response: str) -> bool:
     """Whether this answer to `challenge` has to be masked; to None: it came with the mechanism."""
     if response in ("*", "=", ""):

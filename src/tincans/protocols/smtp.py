@@ -261,7 +261,7 @@ class SmtpSession(Session):
         if "AUTH" not in self._pending:
             self._pending.append("AUTH")  # its own was lost
         self._hold(Side.CLIENT)
-        return sasl.Response(response=words, secret=secret)
+        return sasl.Response(response=words, secret=secret, faults=sasl.faults(words))
 
     # ── the mail ──────────────────────────────────────────────────────────────────────────────────────────
 
