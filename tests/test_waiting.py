@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from tincans import tin
 from tincans.channel import Side
@@ -35,7 +36,7 @@ class Word(Event, frozen=True, kw_only=True):
         return self.said
 
     def masked(self) -> Word:
-        return Word(said="PASS ******") if self.hidden else self
+        return replace(self, said="PASS ******") if self.hidden else self
 
 
 class TurnsSession(Session):

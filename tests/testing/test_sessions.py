@@ -104,6 +104,17 @@ class Hides(Good):
         return super()._read(side, inbox)
 
 
+class Moved(Word, frozen=True, kw_only=True):
+    def masked(self) -> Moved:
+        return Moved(word="")
+
+
+class MovesWhatItMasks(Good):
+    def _read(self, side: Side, inbox: Inbox) -> Event | None:
+        event = super()._read(side, inbox)
+        return event if event is None else Moved(word="")
+
+
 class WritesSomethingElse(Good):
     def _write(self, side: Side, event: Event) -> bytes:
         return super()._write(side, event).upper()
@@ -197,6 +208,7 @@ def test_what_it_means_is_written_when_that_is_asked_for(path: Path, monkeypatch
         (DependsOnCuts, "read byte by byte, the client means"),
         (DependsOnWhatFollows, "means something else|read with bytes after it, the client means"),
         (Hides, "hides others"),
+        (MovesWhatItMasks, "means something else|masked moves"),
         (WritesSomethingElse, "is sent as"),
         (RecognizesTooMuch, "read when the protocol is guessed"),
         (RecognizesTooSoon, "read when it is guessed byte by byte"),
@@ -215,6 +227,8 @@ def test_a_byte_in_no_event_is_found_even_where_the_comments_are_wrong_too(
         check(path, LosesAByte, monkeypatch)
     with pytest.raises(AssertionError, match=r"of .* bytes the events have"):
         check(path, TellsAByteTwice, monkeypatch)
+    with pytest.raises(AssertionError, match="masked moves"):
+        check(path, MovesWhatItMasks, monkeypatch)
 
 
 def test_what_is_not_asked_for_is_not_proven(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def command(one: int, other: int, noise: bool, protocol: str, secrets: bool, as_
     try:
         pair = run(_read(journal, (one, other), _Wanted(protocol, noise, secrets)))
     except (TincansError, OSError) as error:
-        raise _trouble(error) from error
+        raise _trouble(error) from (error if isinstance(error, OSError) else None)
     return _print_json(*pair) if as_json else _print(*pair)
 
 

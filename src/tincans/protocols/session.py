@@ -83,7 +83,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str
         return iter(())
 
     def masked(self: E) -> E:
-        """The same with its secrets replaced by `MASK`."""
+        """The same, in the same place, with its secrets replaced by `MASK`."""
         return self
 
     def bare(self: E) -> E:

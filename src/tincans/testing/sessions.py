@@ -236,6 +236,8 @@ def _check_tiling(entries: Iterable[Entry], events: Iterable[Event]) -> None:
         assert event.start == told[event.side], f"{event} does not begin where the one before it ended"
         assert event.end >= event.start
         assert all(event.start <= start < end <= event.end for start, end in event.hidden), f"{event} hides others"
+        masked = event.masked()
+        assert (masked.side, masked.start, masked.end) == (event.side, event.start, event.end), f"{event} masked moves"
         told[event.side] = event.end
     assert told == said, f"of {said} bytes the events have {told}"
 
