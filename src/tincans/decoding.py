@@ -171,7 +171,11 @@ def to_json(told: Heard | Entry) -> bytes:
     and then its own fields, of which one that has such a name is called `TYPE_NAME`. Bytes are in base64; a byte that
     is no UTF-8 in a text is `\\xNN`; and whatever does not print is escaped.
     """
-    fields = _fields(told) if isinstance(told, Heard) else told
+    return as_json(_fields(told) if isinstance(told, Heard) else told)
+
+
+def as_json(fields: Any) -> bytes:
+    """What was said, as JSON that prints, in one line: `to_json` says how."""
     try:
         line = msgspec.json.encode(fields)
     except UnicodeEncodeError:  # a surrogate: a byte that is no text

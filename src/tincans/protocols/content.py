@@ -98,13 +98,13 @@ _NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-
 
 
 class Content:
-    """One body: fed with its pieces, it gives what is shown of them, VIEW_BYTES in all."""
+    """One body: fed with its pieces, it gives what is shown of them, `most` bytes in all."""
 
-    def __init__(self, codings: list[str] | None = None, charset: str = "") -> None:
+    def __init__(self, codings: list[str] | None = None, charset: str = "", *, most: int = VIEW_BYTES) -> None:
         """`codings` in the order in which they were applied. Text in `charset` becomes UTF-8."""
         #: What went wrong, or was left out; empty while all is well.
         self.trouble = ""
-        self._left = VIEW_BYTES
+        self._most = self._left = most
         self._stopped = self._begun = False
         self._unpackers: list[tuple[str, _Unpacker]] = []
         for coding in reversed([coding.lower() for coding in codings or () if coding.lower() not in ("", "identity")]):
@@ -128,10 +128,11 @@ class Content:
         self._begun |= bool(data)
         for coding, unpacker in self._unpackers:
             try:
-                data = unpacker.unpack(data, VIEW_BYTES)
+                data = unpacker.unpack(data, self._most + 1)
             except _ERRORS as error:
                 self._give_up(f"this is no {coding}: {error}")
                 return b""
+            self._check(data, self._most)
         return self._shown(data)
 
     def end(self) -> bytes:
@@ -149,11 +150,14 @@ class Content:
             self._give_up("what was packed with the missing bytes cannot be shown")
 
     def _shown(self, data: bytes) -> bytes:
-        if len(data) > self._left:
-            self._give_up(f"only the first {VIEW_BYTES} bytes of it are shown")
+        self._check(data, self._left)
         data = data[: self._left]
         self._left -= len(data)
         return data if self._decoder is None else self._decoder.decode(data).encode("utf-8", "surrogatepass")
+
+    def _check(self, data: bytes, most: int) -> None:
+        if len(data) > most:
+            self._give_up(f"only the first {self._most} bytes of it are shown")
 
     def _give_up(self, trouble: str) -> None:
         self._stopped = True
