@@ -153,6 +153,10 @@ def test_python_lists_and_transfers(server: str, passive: bool, tree: Path, tmp_
         assert found == [b"x"]
         with pytest.raises(ftplib.error_perm, match="550"):
             client.retrbinary("RETR no such file", found.append)
+        with client.transfercmd("RETR big.bin") as transfer:
+            assert transfer.recv(1) == b"\0"
+        assert client.abort()[:3] in ("226", "426")  # it is said as urgent data
+        assert client.getmultiline()[:3] in ("225", "226")
         client.storbinary("STOR new", io.BytesIO(b"new"))
         assert client.size("new") == 3
     conversations = recorded(tmp_path / "journal")

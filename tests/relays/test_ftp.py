@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -20,6 +21,7 @@ from tincans.protocols.ftp import Command, DataAddress, Reply
 from tincans.relays import relay
 from tincans.server import Server
 from tincans.tasks import spawn
+from tincans.transports.stream import SocketChannel
 
 LOCAL = "127.0.0.1"
 
@@ -202,6 +204,15 @@ async def test_everything_else_passes_as_it_was_said() -> None:
     assert talk.control.notes == []
 
 
+@pytest.mark.parametrize("said", [b"ABOR\r\n", b"\xff\xf4\xff"])
+async def test_an_urgent_byte_passes_where_it_was_said(said: bytes) -> None:
+    async with talking() as talk:
+        assert isinstance(talk.channel.channel, SocketChannel)
+        talk.channel.channel.socket.send(said, socket.MSG_OOB)  # the last byte of it
+        await talk.say("NOOP")
+        assert await talk.server.channel.receive_until(b"NOOP\r\n") == said
+
+
 # ── who is let in, and who is called ──────────────────────────────────────────────────────────────────────
 
 
@@ -361,6 +372,21 @@ async def test_without_ftp_nothing_is_followed() -> None:
     async with talking(protocol="raw") as talk:
         assert (await talk.ask("EPSV", "229 (|||9|)"))[1] == ["229 (|||9|)"]
         assert talk.control.notes == []
+
+
+@pytest.mark.parametrize("greeting", ["220 FTP at home", "+OK POP3 is not"])
+async def test_at_home_ftp_is_found_out(greeting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening() as (control, accept):
+        monkeypatch.setattr("tincans.relays.exchange.FTP_PORT", control)
+        async with await relay(":0", f":{control}") as server:
+            async with await call(server.address.port) as client, await accept() as called:
+                near, far = Party(client), Party(called)
+                await far.say(greeting)
+                await near.hear()
+                await near.say("EPSV")
+                await far.hear()
+                await far.say("229 (|||9|)")
+                assert (await near.hear() == "229 (|||9|)") is greeting.startswith("+OK")
 
 
 async def test_in_tls_nothing_can_be_followed() -> None:

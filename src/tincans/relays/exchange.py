@@ -16,6 +16,7 @@ from tincans.recording import Outcome, Silence
 from tincans.relays.link import carry, facts_of, join
 from tincans.relays.plumbing import Plumbing
 from tincans.server import Server, serve
+from tincans.transports.stream import SocketChannel
 
 if TYPE_CHECKING:
     from tincans.relays.interception import Interception
@@ -114,6 +115,8 @@ class _Exchange:
         from tincans.relays.ftp import FtpSteerer  # only who asks for it pays for the decoders
         from tincans.relays.steering import steer
 
+        if isinstance(client, SocketChannel):  # FTP's ABOR is urgent (RFC 959 §4.1.3)
+            client.keep_urgent()
         steerer = FtpSteerer(
             taps, self._recorders, self._name, self._plumbing, self._interception, also, self._target.option("proxy")
         )

@@ -80,6 +80,10 @@ class SocketChannel(Channel):
         """On a Unix socket the process at the other end: `process.id`, `process.user`."""
         return _peer_process(self.socket)
 
+    def keep_urgent(self) -> None:
+        """Receive an urgent byte where it was said; without this the kernel keeps it back (RFC 6093 §6)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+
     # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def receive(self) -> bytes:
