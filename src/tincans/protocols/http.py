@@ -155,6 +155,8 @@ class HttpSession(Session):
         self._begin_body(half, heads.body_length(head, version, request=True))
         options = tokens(known["connection"]) if "connection" in known else ()
         half.closing = "close" in options or (version == "1.0" and "keep-alive" not in options)
+        if method == "PRI" and version == "2.0":  # RFC 9113 §3.4
+            self._upgrade("", name="h2")
         if "upgrade" in options and "upgrade" in known and version != "1.0":
             exchange.switches = True
         if "expect" in known and version != "1.0" and half.place is not _Place.END:
@@ -220,6 +222,7 @@ class HttpSession(Session):
         if not head.notes:
             return ()
         if self.strict:
+            self.upgraded = None
             note = head.notes[0]
             raise Wrong(note.reason, at + note.at, reply=heads.reply(note.status, note.reason))
         first = {note.reason: note for note in reversed(head.notes)}

@@ -25,6 +25,7 @@ CHUNKED, UNTIL_CLOSE, UNKNOWN = -1, -2, -3
 BAD = "400 Bad Request"
 _TOO_LARGE = "431 Request Header Fields Too Large"
 _BLANKS = b" \t"
+_NO_TRAILERS = {"content-length", "host", "transfer-encoding"}
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 §5.6.2
 _REQUEST = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/(1\.[01])\r\n")
 _STATUS = re.compile(r"HTTP/(1\.[01]) ([1-9][0-9][0-9])(?: ([^\r\n]*))?\r\n")
@@ -35,6 +36,7 @@ _EMPTY_LINES = re.compile(rb"(?:\r?\n)*")
 _VERSION = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})").fullmatch
 _ANY_STATUS = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})[ \t]+([1-9][0-9][0-9])(?:[ \t](.*))?").fullmatch
 _HOST = re.compile(r"[\w\-.~%!$&'()*+,;=:\[\]]*", re.ASCII).fullmatch  # RFC 3986 §3.2.2, and a port
+_HAS_CONTROL = re.compile(rb"[\r\0\v\f]").search  # of all, those that others take for a line's end or a blank
 _LENGTH = re.compile(r"[0-9]+").fullmatch
 #: The value of a field with a secret, further lines of it too.
 _SECRET_VALUES = {
@@ -75,7 +77,7 @@ def reply(status: str, reason: str) -> bytes:
 def read_head(side: Side, inbox: Inbox) -> Head | None:
     """Take the next head from the inbox; None when it is not there yet. Raises `Wrong` for what is no head."""
     data = inbox.data
-    if not data or (data[0] in b"\r\n" and not _pass_empty_lines(inbox)):
+    if not data or (data[0] in b"\r\n" and side is Side.CLIENT and not _pass_empty_lines(inbox)):
         return None
     end = inbox.search(_END, 3)
     if end is None or end > HTTP_HEAD_BYTES:
@@ -107,6 +109,8 @@ def read_trailers(inbox: Inbox) -> tuple[Fields, list[Note]] | None:
         return None
     notes: list[Note] = []
     fields = _read_fields(inbox.take(end), 0, notes)
+    if any(name.lower() in _NO_TRAILERS for name, _ in fields):  # RFC 9110 §6.5.1
+        notes.append(Note("a trailer says what only a head can", 0))
     return tuple(fields), notes
 
 
@@ -116,7 +120,10 @@ def _is_in_order(string: str, at: int, count: int) -> bool:
     return (
         lines == count + 2
         and string.count("\r") == lines
+        and string.endswith("\r\n\r\n")
         and "\0" not in string
+        and "\v" not in string
+        and "\f" not in string
         and string.find(" \r", at) < 0
         and string.find("\t\r", at) < 0
         and count <= HTTP_FIELDS
@@ -184,10 +191,10 @@ def _odd_start(side: Side, line: bytes, notes: list[Note]) -> tuple[str, str, st
     if not line.endswith(b"\r"):
         notes.append(Note("a line ends in LF alone", len(line)))
     line = line.removesuffix(b"\r")
-    odd = b"\r" in line or b"\0" in line
+    odd = _HAS_CONTROL(line)
     start = _odd_request(line, notes) if side is Side.CLIENT else _odd_status(line, notes)
     if odd and start is not None:
-        notes.append(Note("there is a bare CR or a NUL in the start line", 0))
+        notes.append(Note("there is a bare CR or another control character in the start line", 0))
     return start
 
 
@@ -211,8 +218,8 @@ def _odd_status(line: bytes, notes: list[Note]) -> tuple[str, str, str] | None:
     match = _ANY_STATUS(line)
     if match is None:
         return None
-    if line[len(match[1]) + 5 : match.start(2)] != b" ":
-        notes.append(Note("the status line does not have one blank before the status", 0))
+    if b" ".join([b"HTTP/" + match[1], *match.groups()[1 : match.lastindex]]) != line:
+        notes.append(Note("the status line does not have one blank on each side of the status", 0))
     _check_version(text(match[1]), 0, notes)
     return text(match[1]), text(match[2]), text(match[3] or b"")
 
@@ -241,8 +248,8 @@ def _read_fields(data: bytes, start: int, notes: list[Note]) -> list[tuple[str, 
 def _read_line(line: bytes, at: int, fields: list[tuple[str, str]], notes: list[Note]) -> None:
     if not line:
         return
-    if b"\r" in line or b"\0" in line:
-        notes.append(Note("there is a bare CR or a NUL in a field", at))
+    if _HAS_CONTROL(line):
+        notes.append(Note("there is a bare CR or another control character in a field", at))
     if line[0] in _BLANKS:  # RFC 9112 §5.2
         notes.append(Note("a field goes on in the next line", at))
         if fields:
