@@ -113,6 +113,8 @@ class Decoding:
         if forget:
             while len(pieces) > 1 and pieces[0][0] <= offset:
                 pieces.popleft()
+        if pieces and pieces[0][0] > offset:  # as nearly always
+            return pieces[0][1]
         return next((at for end, at in pieces if end > offset), self._last)
 
 
