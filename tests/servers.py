@@ -72,7 +72,7 @@ def mosquitto(folder: Path) -> Iterator[Path]:
 def dnsmasq(*records: str) -> Iterator[int]:
     """A DNS server, over UDP and TCP, that knows these records, as its options name them; gives its port."""
     port = free_port()
-    alone = ["--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--listen-address=127.0.0.1"]
+    alone = ["--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--listen-address=127.0.0.1"]
     user = ["--user=root"] if os.geteuid() == 0 else []
     with start(
         [program("dnsmasq"), *alone, *user, "--bind-interfaces", f"--port={port}", *(f"--{each}" for each in records)]
