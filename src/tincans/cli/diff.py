@@ -84,11 +84,10 @@ class _Told(NamedTuple):
 
 
 async def _read(where: str | None, numbers: tuple[int, int], wanted: _Wanted) -> tuple[_Told, _Told]:
-    from tincans.cli.recordings import reading
-    from tincans.cli.show import _last
+    from tincans.cli.recordings import newest, reading
 
     async with reading(where) as journal:
-        last = await _last(journal) if 0 in numbers else 0
+        last = await newest(journal) if 0 in numbers else 0
         one, other = [await _told(journal, number or last, wanted) for number in numbers]
         return one, other
 

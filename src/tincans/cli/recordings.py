@@ -1,4 +1,4 @@
-"""What the two commands that read the journal have in common."""
+"""What the commands that read the journal have in common."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ async def reading(where: str | None) -> AsyncIterator[Journal]:
         yield journal
     finally:
         await journal.aclose()
+
+
+async def newest(journal: Journal) -> int:
+    """The number of the last conversation, which `last` stands for. Raises `JournalError` where there is none."""
+    from tincans.errors import JournalError
+    from tincans.journal import Filter
+
+    found = await journal.conversations(Filter(limit=1))
+    if not found:
+        raise JournalError("no conversation is recorded yet")
+    return found[0].number
 
 
 def write(text: str) -> None:

@@ -16,7 +16,6 @@ from tincans.cli.options import Show
 
 if TYPE_CHECKING:
     from tincans.conversation import Conversation, Entry, Opened
-    from tincans.journal import Journal
 
 
 class NumberType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
@@ -103,10 +102,10 @@ def _printer(show: Show, raw: str | None, diagram: str | None, state: bool) -> _
 
 
 async def _show(where: str | None, number: int, follow: bool, printer: _Printer) -> int:
-    from tincans.cli.recordings import reading
+    from tincans.cli.recordings import newest, reading
 
     async with reading(where) as journal:
-        number = number or await _last(journal)
+        number = number or await newest(journal)
         async with aclosing(journal.follow(number) if follow else journal.read(number)) as entries:
             if follow:
                 await _follow(entries, printer)
@@ -138,16 +137,6 @@ async def _follow(entries: AsyncIterator[Entry], printer: _Printer) -> None:
 
 async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
     return await anext(entries, None)
-
-
-async def _last(journal: Journal) -> int:
-    from tincans.errors import JournalError
-    from tincans.journal import Filter
-
-    newest = await journal.conversations(Filter(limit=1))
-    if not newest:
-        raise JournalError("no conversation is recorded yet")
-    return newest[0].number
 
 
 class _Transcript:
