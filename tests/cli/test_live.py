@@ -11,7 +11,7 @@ import pytest
 
 from tincans.channel import Side
 from tincans.cli import live
-from tincans.cli.live import BOUNDS, Printer, wants_colour
+from tincans.cli.live import BOUNDS, PIECES, Printer, wants_colour
 from tincans.cli.output import Output
 from tincans.cli.transcript import Event, Pause, Totals
 from tincans.clock import Clock
@@ -156,6 +156,25 @@ async def test_a_long_turn_tells_every_second_how_far_it_has_come(
     tap.said(B, b"y" * 10)
     tap.closed(How.FINISHED)
     assert kept.shown[3:] == [(B, 10), "Closed"]
+
+
+async def test_of_many_conversations_no_more_is_shown_in_a_second_than_anybody_reads(
+    printer: Printer, kept: Kept, hands: Hands
+) -> None:
+    taps = [printer.begin(OPENING) for _ in range(PIECES.second)]
+    for tap in taps:
+        assert tap.wants(A)
+        tap.said(A, b"one")
+    late = printer.begin(OPENING)
+    assert not late.wants(A)
+    late.said(A, b"five!")
+    assert [entry for entry in kept.shown if entry != "Opened"] == [(A, 3)] * PIECES.second
+    hands.seconds += 1.1
+    assert late.wants(B)
+    late.said(B, b"two")
+    for tap in [*taps, late]:
+        tap.closed(How.FINISHED)
+    assert kept.shown[-len(taps) - 3 : -len(taps) - 1] == [(A, -5), (B, 3)]
 
 
 async def test_all_is_shown_on_request(kept: Kept) -> None:

@@ -20,6 +20,8 @@ class Plain:
     def skipped(self, count: int) -> str:
         return f"({count} skipped)\n"
 
+    def prepare(self) -> None: ...
+
 
 def read_all(fd: int) -> list[str]:
     with open(fd, encoding="utf-8") as file:

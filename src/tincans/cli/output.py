@@ -45,6 +45,9 @@ class Form(Protocol[Takes]):
     def skipped(self, count: int) -> str:
         """That so many items were left out."""
 
+    def prepare(self) -> None:
+        """What takes its time and can be done before there is an item."""
+
 
 class Output(Generic[Item]):
     """Writes what `form` makes of each item to `fd`, which stays open. `close` it when all has been put."""
@@ -91,6 +94,7 @@ class Output(Generic[Item]):
     # ── the other thread ──────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
+        self._form.prepare()
         try:
             while self._write_batch():
                 pass

@@ -39,6 +39,7 @@ from tincans.conversation import (
     Secured,
 )
 from tincans.decoding import Decoding, Heard, to_json
+from tincans.protocols import guess
 from tincans.text import escape, human_bytes, human_seconds
 
 MARKS = {Side.CLIENT: "C:", Side.SERVER: "S:"}
@@ -109,6 +110,9 @@ class Script:
 
     def skipped(self, count: int) -> str:
         return self._paint("wrong", f"… {count} events are not shown: what is printed is not read fast enough") + "\n"
+
+    def prepare(self) -> None:
+        _load(self._style)
 
     def finish(self) -> str:
         """No more comes, though conversations may go on: what was said in them until now."""
@@ -279,6 +283,9 @@ class Json:
     def skipped(self, count: int) -> str:
         return msgspec.json.encode({"type": "skipped", "count": count}).decode() + "\n"
 
+    def prepare(self) -> None:
+        _load(self._style)
+
     def finish(self) -> str:
         """As that of `Script`."""
         return "".join(self._line(told) for decoding in self._open.values() for told in decoding.close())
@@ -287,6 +294,12 @@ class Json:
         if isinstance(told, Heard) and not self._style.secrets:
             told = told.masked()
         return to_json(told).decode() + "\n"
+
+
+def _load(style: Style) -> None:
+    """Import what is needed to tell the protocol: two tenths of a second that a first message need not wait for."""
+    if not style.protocol:
+        guess(b"", b"")
 
 
 def belongs_to(opened: Opened) -> str:
