@@ -76,9 +76,8 @@ def command(
         raise click.UsageError("packets are nothing for a terminal: write them to a file, or pipe them")
     from tincans.tasks import run
 
-    masked = run(_export(journal, numbers, which, wanted, target, force))
-    if masked:
-        click.echo(f"{masked} secret{'' if masked == 1 else 's'} masked; --secrets leaves them as they were", err=True)
+    for remark in run(_export(journal, numbers, which, wanted, target, force)):
+        click.echo(remark, err=True)
     return 0
 
 
@@ -97,8 +96,8 @@ def _form_of(target: str) -> str:
 
 async def _export(
     where: str | None, numbers: tuple[int, ...], which: Which, wanted: _Wanted, target: str, force: bool
-) -> int:
-    """Write the file; gives how many secrets were masked in it."""
+) -> list[str]:
+    """Write the file; gives what is to be said about it."""
     from tincans.cli.recordings import reading
 
     async with reading(where) as journal:
@@ -108,17 +107,17 @@ async def _export(
 
 
 async def _chosen(journal: Journal, numbers: tuple[int, ...], which: Which) -> list[int]:
-    from tincans.cli.show import _last
+    from tincans.cli.recordings import newest
     from tincans.errors import JournalError
 
     if numbers:
-        return list(dict.fromkeys([number or await _last(journal) for number in numbers]))
+        return list(dict.fromkeys([number or await newest(journal) for number in numbers]))
     if not (found := await journal.conversations(which.filter)):
         raise JournalError("no conversation is recorded, or none matches")
     return [conversation.number for conversation in found]
 
 
-async def _write(journal: Journal, numbers: list[int], wanted: _Wanted, file: BinaryIO) -> int:
+async def _write(journal: Journal, numbers: list[int], wanted: _Wanted, file: BinaryIO) -> list[str]:
     form = _form(wanted)
     hidden = 0
     file.write(form.head())
@@ -133,7 +132,9 @@ async def _write(journal: Journal, numbers: list[int], wanted: _Wanted, file: Bi
         file.writelines(form.over())
         hidden += hiding.count if hiding else 0
     file.write(form.foot())
-    return hidden + form.masked
+    hidden += form.masked
+    secrets = f"{hidden} secret{'' if hidden == 1 else 's'} masked; --secrets leaves them as they were"
+    return [*([secrets] if hidden else []), *([form.lack] if form.lack else [])]
 
 
 async def _looked(journal: Journal, number: int, protocol: str) -> Hiding:

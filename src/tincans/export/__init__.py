@@ -4,7 +4,7 @@ A form is a `Form`: it is given the entries of one conversation after the other 
 piece, so that a conversation of any size needs no more memory than one of its entries. Nothing here opens a file.
 
     .pcapng   packets, for Wireshark      pcapng.py, of wire.py (the packets) and legs.py (the addresses)
-    .har      HTTP, for browsers' tools   har.py
+    .har      HTTP, for browsers' tools   har.py, har_entry.py
     .jsonl    a decoded event a line      lines.py
     .tin      text that reads well, and that can be imported again      lines.py
 
@@ -26,6 +26,10 @@ class Form(Protocol):
     understands: ClassVar[bool]
     #: How many it has masked.
     masked: int
+
+    @property
+    def lack(self) -> str:
+        """What a reader of the whole file may miss in it; empty where that is nothing."""
 
     def head(self) -> bytes:
         """How the file begins."""

@@ -13,6 +13,7 @@ from tincans.decoding import Decoding, Heard, to_json
 class Jsonl:
     """The `Form` of a decoded event, or of an entry that is no event, a line: as `tincans show --json` prints them."""
 
+    lack: ClassVar[str] = ""
     understands: ClassVar[bool] = True
 
     def __init__(self, protocol: str = "", *, secrets: bool = False) -> None:
@@ -47,6 +48,7 @@ class Jsonl:
 class Tin:
     """The `Form` of `tincans.tin`, which `tincans import` takes back."""
 
+    lack: ClassVar[str] = ""
     understands: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -45,6 +45,7 @@ _LENGTH = struct.Struct("<I")
 class Pcapng:
     """The `Form` of packets: between client and relay, where there is one, or `far`, between relay and server."""
 
+    lack: ClassVar[str] = ""
     understands: ClassVar[bool] = False
 
     def __init__(self, creator: str, *, far: bool = False) -> None:
