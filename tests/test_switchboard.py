@@ -99,6 +99,17 @@ async def test_the_limits_and_the_target_s_patience_are_the_entry_s(board: Switc
     assert board.limits.drain == 7
 
 
+async def test_a_relay_is_told_what_is_spoken(board: Switchboard) -> None:
+    async def announce(channel: Channel) -> None:
+        await channel.send(b"229 (|||9|)\r\n")
+
+    async with await serve(":0", announce) as server:
+        target = f":0 > :{server.address.port} | name = "
+        await board.apply(config(f"{target}'told'; protocol = 'ftp'", f"{target}'untold'"))
+        assert await ask(address(board, "told")) != b"229 (|||9|)\r\n"
+        assert await ask(address(board, "untold")) == b"229 (|||9|)\r\n"
+
+
 async def test_who_is_told() -> None:
     journal, watcher = Hearing(), Hearing()
     async with Switchboard(journal=journal, watchers=[watcher]) as board:
