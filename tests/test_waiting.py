@@ -295,3 +295,29 @@ def test_where_it_was_answered_its_line_end_is_not_what_is_wrong() -> None:
 )  # fmt: skip
 def test_who_looks_on_hears_of_those_that_are_stuck(script: str, protocol: str, is_stuck: bool) -> None:
     assert state(script, protocol).is_stuck is is_stuck
+
+
+def test_an_smtp_client_waits_for_the_greeting() -> None:
+    assert state("joined\n| far: tcp://127.0.0.1:5\n| server: tcp://127.0.0.1:25").sentence == (
+        "nobody has spoken since it opened 5.00 s ago: in SMTP the server speaks first, and the client waits for it"
+    )
+
+
+def test_a_request_without_the_empty_line_behind_it() -> None:
+    found = state("0.8 C\n| GET / HTTP/1.1\\r\n| \\n\n| Host: x\\r\\n")
+    assert found.protocol == "http"
+    assert found.sentence == (
+        "the server has the beginning of a message, `GET / HTTP/1.1`, of which 25 B came, since 4.20 s; both sides wait"
+    )
+
+
+def test_a_request_in_lf_is_named() -> None:
+    found = state("0.0 S\n| 220 mail.example ESMTP\\r\\n\n0.8 C\n| EHLO desk\\n")
+    assert found.sentence.endswith(
+        "; the client's lines end in LF and the server's in CR LF: the server may wait for CR LF"
+    )
+    found = state("0.8 C\n| GET / HTTP/1.0\\n\n| \\n")
+    assert found.sentence == (
+        "the server has been silent since the client's request `GET / HTTP/1.0`, 4.20 s ago; "
+        "the client's lines end in LF and those of HTTP in CR LF: the server may wait for it"
+    )

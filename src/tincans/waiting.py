@@ -162,7 +162,8 @@ def _is_meant(event: Event) -> bool:
     """Whether a reader would say that this was what was said: not a piece of it, and not a remark of ours."""
     if isinstance(event, Malformed):
         return bool(event.reason)
-    return not isinstance(event, Chunk | Missing | Upgraded)
+    is_remark = event.start == event.end  # that a message ends with what was said
+    return not is_remark and not isinstance(event, Chunk | Missing | Upgraded)
 
 
 class _Moment:
@@ -383,22 +384,22 @@ _CASES: tuple[tuple[Callable[[_Moment], str], bool], ...] = (
 
 def _line_ends(moment: _Moment, side: Side) -> str:
     """Where what ends the lines of `side` may be what keeps the other waiting: that."""
-    mine, theirs = moment.voices[side].line_end, moment.voices[side.other].line_end
-    session = moment.session
-    wanted = session.line_end if session else b""
-    me, other = side.value, side.other.value
-    if not mine or (moment.voices[side.other].last or 0) > moment.voices[side].line_at:
+    voice, other = moment.voices[side], moment.voices[side.other]
+    if not voice.line_end or (other.last or 0) > voice.line_at:
         return ""  # it was answered: that is not what is wrong
-    if theirs and mine != theirs:
-        follows = "the {0} may wait for CR LF" if mine == b"\n" else "the {0} may take the CR for a part of the line"
+    session = moment.session
+    in_lines = session is not None and session.name == "lines"
+    mine = f"; the {side.value}'s lines end in {_NAMES[voice.line_end]}"
+    if voice.line_end == LF and other.line_end == CR + LF:
+        return f"{mine} and the {side.other.value}'s in CR LF: the {side.other.value} may wait for CR LF"
+    if voice.line_end == LF and session and session.line_end == CR + LF:
+        return f"{mine} and those of {session.title} in CR LF: the {side.other.value} may wait for it"
+    if voice.line_end == LF and in_lines and not other.line_end and voice.events == 1:
+        return f"{mine}: if the {side.other.value} reads up to CR LF, it still waits"
+    if voice.line_end == CR + LF and in_lines and other.line_end == LF:
         return (
-            f"; the {me}'s lines end in {_NAMES[mine]} and the {other}'s in {_NAMES[theirs]}: {follows.format(other)}"
+            f"{mine} and the {side.other.value}'s in LF: the {side.other.value} may take the CR for a part of the line"
         )
-    if mine == b"\n" and wanted == b"\r\n" and session:
-        return f"; the {me}'s lines end in LF and those of {session.title} in CR LF: the {other} may wait for it"
-    is_first = not theirs and moment.voices[side].events == 1
-    if mine == LF and is_first and session and session.name == "lines":
-        return f"; the {me}'s lines end in LF: if the {other} reads up to CR LF, it still waits"
     return ""
 
 

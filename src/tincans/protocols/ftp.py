@@ -305,6 +305,7 @@ class FtpSession(Session):
     name: ClassVar[str] = "ftp"
     title: ClassVar[str] = "FTP"
     ports: ClassVar[tuple[int, ...]] = (21, 990, 2121)
+    line_end = b"\r\n"
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

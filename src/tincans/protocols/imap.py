@@ -198,6 +198,7 @@ class ImapSession(Session):
     name: ClassVar[str] = "imap"
     title: ClassVar[str] = "IMAP"
     ports: ClassVar[tuple[int, ...]] = (143, 993)
+    line_end = b"\r\n"
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

@@ -168,6 +168,7 @@ class Pop3Session(Session):
     name: ClassVar[str] = "pop3"
     title: ClassVar[str] = "POP3"
     ports: ClassVar[tuple[int, ...]] = (110, 995)
+    line_end = b"\r\n"
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

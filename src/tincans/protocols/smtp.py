@@ -62,6 +62,7 @@ class SmtpSession(Session):
     name: ClassVar[str] = "smtp"
     title: ClassVar[str] = "SMTP"
     ports: ClassVar[tuple[int, ...]] = (25, 465, 587, 1025, 2525)
+    line_end = b"\r\n"
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
