@@ -238,15 +238,32 @@ def test_an_event_that_took_long_says_so_and_a_silence_is_told() -> None:
     assert len(script(*entries)) == 3
 
 
-def test_what_was_begun_is_told_once_after_a_second_of_silence() -> None:
+def after(seconds: float, form: Script) -> list[str]:
+    """What a form says so long after the beginning."""
+    return form.lines(Pause(AT + int(seconds * 1e9))).splitlines()
+
+
+def test_who_waits_for_whom_is_told_once_after_a_second_of_silence() -> None:
     form, conversation = Script(Style(protocol="lines")), Conversation.from_opened(OPENED)
     form.lines((OPENED, conversation))
+    form.lines((Joined(conversation=12, at=AT, far="tcp://127.0.0.1:6", server="tcp://127.0.0.1:7707"), conversation))
     assert form.lines((said(C, b"HELLO"), conversation)) == ""
-    assert form.lines(Pause(AT + 900_000_000)) == ""
-    assert form.lines(Pause(AT + 1_100_000_000)) == "22:13:21.131  #12  C:       5 B  HELLO  (not yet whole)\n"
-    assert form.lines(Pause(AT + 2_100_000_000)) == ""
+    assert after(0.9, form) == []
+    assert after(1.101, form) == [
+        "22:13:21.132  #12  the server has `HELLO` without a line end since 1.10 s; both sides wait"
+    ]
+    assert after(2.1, form) == []
     assert form.lines((CLOSED, conversation)).startswith("22:13:20.032  #12  C:       5 B  HELLO\n")
-    assert form.lines(Pause(AT + 3_100_000_000)) == ""
+    assert after(3.1, form) == []
+
+
+def test_where_nobody_is_stuck_only_what_was_left_out_is_told() -> None:
+    form, conversation = Script(Style(protocol="raw")), Conversation.from_opened(OPENED)
+    form.lines((OPENED, conversation))
+    form.lines((Joined(conversation=12, at=AT, far="tcp://127.0.0.1:6", server="tcp://127.0.0.1:7707"), conversation))
+    form.lines((said(C, b"x" * (CONTENT_BYTES + 5)), conversation))
+    assert after(1.1, form) == ["22:13:21.131  #12  C:       5 B  more, not shown (--full shows all)"]
+    assert after(2.2, form) == []
 
 
 def test_what_was_begun_is_told_at_the_end_of_a_recording_that_goes_on() -> None:
@@ -278,6 +295,16 @@ def test_what_was_begun_may_be_a_secret() -> None:
     begun = said(C, b"login me hunter2")
     assert spoken(begun, protocol=SECRETIVE) == ["C:      16 B  (not yet whole)"]
     assert spoken(begun, protocol=SECRETIVE, secrets=True) == ["C:      16 B  login me hunter2  (not yet whole)"]
+
+
+def test_who_waits_is_told_without_the_secret_it_waits_with() -> None:
+    for secrets in (False, True):
+        form = Script(Style(protocol=SECRETIVE, secrets=secrets))
+        conversation = Conversation.from_opened(msgspec.structs.replace(OPENED, kind=Kind.LISTEN))
+        form.lines((msgspec.structs.replace(OPENED, kind=Kind.LISTEN), conversation))
+        form.lines((said(C, b"login me hunter2"), conversation))
+        (line,) = after(1.1, form)
+        assert ("login me" in line, "hunter2" in line) == (True, secrets)
 
 
 def test_json_masks_secrets_and_shows_them_on_request() -> None:

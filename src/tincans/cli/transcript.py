@@ -41,6 +41,7 @@ from tincans.conversation import (
 from tincans.decoding import Decoding, Heard, to_json
 from tincans.protocols import guess
 from tincans.text import escape, human_bytes, human_seconds
+from tincans.waiting import Waiting
 
 MARKS = {Side.CLIENT: "C:", Side.SERVER: "S:"}
 
@@ -100,7 +101,7 @@ class Script:
             case Totals():
                 return self._paint("bold", _in_all(event)) + "\n"
             case Pause(at=at):
-                return "".join(self._rest(number, at) for number in self._quiet_since(at - int(SECOND * 1e9)))
+                return "".join(self._stands(number, at) for number in self._quiet_since(at - int(SECOND * 1e9)))
         entry, conversation = event
         talk = self._talk(entry)
         text = "".join(self._told(told, talk, conversation) for told in talk.take(entry))
@@ -168,6 +169,15 @@ class Script:
     def _rest(self, number: int, at: int) -> str:
         """What a conversation said that was not told, now that it is silent."""
         return self._cut(at, number, self._open[number].meaning.take_cuts()) + self._begun(number, at)
+
+    def _stands(self, number: int, at: int) -> str:
+        """The same, or who waits for what may never come."""
+        talk = self._open[number]
+        state = talk.waiting.state(at)
+        if not state.is_stuck:
+            return self._rest(number, at)
+        cuts = self._cut(at, number, talk.meaning.take_cuts())
+        return cuts + self._lines(at, number, [self._paint("dim", state.sentence)])
 
     def _quiet_since(self, at: int) -> list[int]:
         """The conversations that said something until then, and nothing since."""
@@ -246,17 +256,20 @@ class Script:
 class _Talk:
     """One conversation while it is open."""
 
-    __slots__ = ("decoding", "last", "meaning", "told")
+    __slots__ = ("decoding", "last", "meaning", "told", "waiting")
 
     def __init__(self, opened: Opened, style: Style) -> None:
         self.decoding = Decoding(opened, style.protocol)
+        self.waiting = Waiting(opened, self.decoding, secrets=style.secrets)
         self.meaning = Meaning(style)
         self.last = self.told = opened.at  # when something happened last, and that of it was told
 
     def take(self, entry: Entry) -> list[Entry | Heard]:
         self.last = entry.at
         self.meaning.add(entry)
-        return self.decoding.take(entry)
+        told = self.decoding.take(entry)
+        self.waiting.take(entry, told)
+        return told
 
 
 class Json:
