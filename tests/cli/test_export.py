@@ -112,6 +112,14 @@ def test_which(capfdbinary: pytest.CaptureFixture[bytes], chosen: tuple[str, ...
     assert list(dict.fromkeys(json.loads(line)["conversation"] for line in out.splitlines())) == numbers
 
 
+def test_har(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    status, out, err = _run(capfdbinary, "1", "2", "--to", "-", "--format", "har")
+    assert (status, err) == (0, "1 secret masked; --secrets leaves them as they were\n")
+    (entry,) = json.loads(out)["log"]["entries"]
+    assert entry["request"]["url"] == "http://a/it"
+    assert _run(capfdbinary, "2", "--to", "a.har")[2] == "there is no HTTP in it, so the file has no entries\n"
+
+
 def test_packets_of_either_leg(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     near = _run(capfdbinary, "1", "--to", "-", "--format", "pcapng")[1]
     assert near.startswith(PCAPNG)

@@ -10,12 +10,13 @@ import pytest
 from tincans.channel import Side
 from tincans.conversation import Closed, Entry, How, Kind, Opened, Said
 from tincans.export import Form
+from tincans.export.har import Har
 from tincans.export.hiding import Hiding
 from tincans.export.lines import Jsonl, Tin
 from tincans.export.pcapng import Pcapng
 
 MIB = 1024 * 1024
-FORMS: list[Callable[[], Form]] = [lambda: Pcapng("tincans"), Tin, Jsonl]
+FORMS: list[Callable[[], Form]] = [lambda: Pcapng("tincans"), Tin, Jsonl, lambda: Har("1")]
 
 
 def bulk(count: int) -> Iterator[Entry]:
@@ -39,7 +40,7 @@ def peak(work: Callable[[int], None], count: int) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("make", FORMS, ids=["pcapng", "tin", "jsonl"])
+@pytest.mark.parametrize("make", FORMS[:3], ids=["pcapng", "tin", "jsonl"])
 def test_memory_does_not_grow_with_the_conversation(make: Callable[[], Form]) -> None:
     def write(count: int) -> None:
         form = make()
@@ -62,7 +63,7 @@ def test_nor_does_what_hides_secrets() -> None:
     assert peak(hide, 16) < peak(hide, 4) + MIB
 
 
-@pytest.mark.parametrize("make", FORMS, ids=["pcapng", "tin", "jsonl"])
+@pytest.mark.parametrize("make", FORMS, ids=["pcapng", "tin", "jsonl", "har"])
 def test_no_conversation_is_a_file_too(make: Callable[[], Form]) -> None:
     form = make()
     data = form.head() + b"".join(form.over()) + form.foot()

@@ -155,6 +155,10 @@ def _form(wanted: _Wanted) -> Form:
             from tincans.export.pcapng import Pcapng
 
             return Pcapng(f"tincans {__version__}", far=wanted.far)
+        case "har":
+            from tincans.export.har import Har
+
+            return Har(__version__, wanted.protocol, secrets=wanted.secrets)
         case "jsonl":
             from tincans.export.lines import Jsonl
 
