@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -255,6 +256,21 @@ def test_who_waits_for_whom_is_told_once_after_a_second_of_silence() -> None:
     assert after(2.1, form) == []
     assert form.lines((CLOSED, conversation)).startswith("22:13:20.032  #12  C:       5 B  HELLO\n")
     assert after(3.1, form) == []
+
+
+def test_one_that_does_not_read_is_told_by_what_the_kernel_holds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_connection(listening.getsockname()) as client:
+            server, _ = listening.accept()
+            with server:
+                server.sendall(b"hello\n")
+                here, there = (f"tcp://127.0.0.1:{name[1]}" for name in (client.getsockname(), client.getpeername()))
+                opened = Opened(conversation=12, at=AT, kind=Kind.LISTEN, client=here, server=there)
+                form, conversation = Script(Style(protocol="lines")), Conversation.from_opened(opened)
+                form.lines((opened, conversation))
+                form.lines((said(S, b"hello\n"), conversation))
+                (told,) = after(1.101, form)
+    assert told == "22:13:21.132  #12  the client does not read: 6 B wait for it since 1.10 s"
 
 
 def test_where_nobody_is_stuck_only_what_was_left_out_is_told() -> None:

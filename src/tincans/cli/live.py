@@ -112,6 +112,7 @@ class Printer:
         size = 0
         if isinstance(entry, Said):
             size = len(entry.data)
+        if isinstance(entry, Said | Dropped):
             self._hear()
         return self._output.put((entry, conversation), size, must=isinstance(entry, _ALWAYS_TOLD))
 

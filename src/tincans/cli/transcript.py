@@ -41,9 +41,13 @@ from tincans.conversation import (
 from tincans.decoding import Decoding, Heard, to_json
 from tincans.protocols import guess
 from tincans.text import escape, human_bytes, human_seconds
-from tincans.waiting import Waiting
+from tincans.transports.queues import queues
+from tincans.waiting import Waiting, ends
 
 MARKS = {Side.CLIENT: "C:", Side.SERVER: "S:"}
+
+#: Of so many that have become silent in the same second the kernel is asked, too: what a screen shows, in 5 ms at most.
+ASKED = 40
 
 #: Why a live printer leaves something out.
 NOT_SHOWN = f"not shown ({FULL})"
@@ -101,7 +105,8 @@ class Script:
             case Totals():
                 return self._paint("bold", _in_all(event)) + "\n"
             case Pause(at=at):
-                return "".join(self._stands(number, at) for number in self._quiet_since(at - int(SECOND * 1e9)))
+                quiet = self._quiet_since(at - int(SECOND * 1e9))
+                return "".join(self._stands(number, at, ask=place < ASKED) for place, number in enumerate(quiet))
         entry, conversation = event
         talk = self._talk(entry)
         text = "".join(self._told(told, talk, conversation) for told in talk.take(entry))
@@ -170,10 +175,10 @@ class Script:
         """What a conversation said that was not told, now that it is silent."""
         return self._cut(at, number, self._open[number].meaning.take_cuts()) + self._begun(number, at)
 
-    def _stands(self, number: int, at: int) -> str:
-        """The same, or who waits for what may never come."""
+    def _stands(self, number: int, at: int, *, ask: bool) -> str:
+        """The same, or who waits for what may never come; `ask` the kernel too."""
         talk = self._open[number]
-        state = talk.waiting.state(at)
+        state = talk.waiting.state(at, queues(ends(talk.waiting.conversation)) if ask else None)
         if not state.is_stuck:
             return self._rest(number, at)
         cuts = self._cut(at, number, talk.meaning.take_cuts())
