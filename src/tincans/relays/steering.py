@@ -10,7 +10,6 @@ backpressure are as on any other link. What a `SteeredChannel` receives is what 
 
 What waits:
 
-* what a session holds back, as the other side's answer decides what it means (`Session.waiting`);
 * where the `Steerer` wants whole events, what has begun and is none yet;
 * where TLS is seen through, the client's first bytes while they may become a ClientHello.
 
@@ -149,10 +148,7 @@ class Steering:
 
     def must_rest(self, channel: SteeredChannel) -> bool:
         """Whether nothing more is to be received there before something else has happened."""
-        if channel is self.server and (self._agreed or self._securing):
-            return True
-        session = self.decoder.session
-        return session is not None and session.waiting(channel.side) > 0 and not channel.ended
+        return channel is self.server and (self._agreed or self._securing)
 
     async def heard(self, channel: SteeredChannel, data: bytes | None) -> None:
         """Take in what came, None for the end."""
@@ -205,12 +201,9 @@ class Steering:
 
     def _limit(self, channel: SteeredChannel) -> int:
         """The offset up to which what that side said may pass."""
-        session = self.decoder.session
-        if session is None or channel.ended:
-            return channel.heard
-        if self.steerer.waits(self.decoder.protocol, channel.side):
-            return channel.told
-        return channel.heard - session.waiting(channel.side)
+        protocol = self.decoder.protocol
+        waits = protocol and not channel.ended and self.steerer.waits(protocol, channel.side)
+        return channel.told if waits else channel.heard
 
     def _upgrade(self, event: Upgraded) -> bool:
         """Whether this event makes everything wait for TLS."""
@@ -220,11 +213,9 @@ class Steering:
             return False
         for channel in (self.client, self.server):
             channel.pass_until(self.decoder.began(channel.side))
-            if channel.waiting:
-                raise HandshakeFailed(
-                    channel.remote, f"the {channel.side.value} said {quoted(channel.waiting)} before the handshake",
-                    caller=channel is self.client,
-                )  # fmt: skip
+            if early := channel.heard - self.decoder.began(channel.side):
+                reason = f"{early} bytes that TLS does not protect came before the handshake"
+                raise HandshakeFailed(channel.remote, reason, caller=channel is self.client)
         self._agreed = True
         self._look_for_hello()
         self.client.look_again()
@@ -350,11 +341,6 @@ class SteeredChannel(Channel):
     def heard(self) -> int:
         """The offset behind all that came."""
         return self._at + len(self._pending)
-
-    @property
-    def waiting(self) -> bytes:
-        """What came and may not pass yet."""
-        return bytes(self._pending)
 
     def add(self, data: bytes) -> None:
         """So much came."""
