@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from debian import find
 from tincans.address import NETWORK, Address
 from tincans.channel import Side
-from tincans.conversation import Conversation, Said
+from tincans.conversation import Conversation, Opened, Said
 
 if TYPE_CHECKING:
+    from tincans.decoding import Heard
     from tincans.journal import Journal
 
 #: How long anything here may take before the test gives up on it, and how often it looks.
@@ -252,3 +253,26 @@ async def _read(journal: Journal, conversation: Conversation) -> Recorded:
         if isinstance(entry, Said):
             words[entry.side].append(entry.data)
     return Recorded(conversation, *(b"".join(said) for said in words.values()))
+
+
+def understood(journal: Path) -> list[list[Heard]]:
+    """What every conversation in a journal meant, in the order in which they began."""
+    found: list[list[Heard]] = []
+    asyncio.run(_understand(journal, found))
+    return found
+
+
+async def _understand(where: Path, found: list[list[Heard]]) -> None:
+    from tincans.decoding import Decoding, Heard
+    from tincans.journal import open_journal
+
+    journal = open_journal(where)
+    try:
+        for conversation in await journal.conversations():
+            entries = [entry async for entry in journal.read(conversation.number)]
+            assert isinstance(entries[0], Opened)
+            decoding = Decoding(entries[0])
+            told = [each for entry in entries for each in decoding.take(entry)]
+            found.append([each for each in [*told, *decoding.close()] if isinstance(each, Heard)])
+    finally:
+        await journal.aclose()

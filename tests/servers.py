@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from running import Certificates, free_port, port_of, program, start
 
@@ -79,3 +81,55 @@ def dnsmasq(*records: str) -> Iterator[int]:
     ) as running:
         assert port_of(running, "tcp") == port_of(running, "udp") == port
         yield port
+
+
+NGINX = """
+daemon off; user {user}; worker_processes 1; pid {folder}/pid; error_log stderr;
+events {{}}
+http {{
+    log_format bytes '$remote_port $status $request_length $bytes_sent';
+    access_log {folder}/access bytes;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    client_max_body_size 0; sendfile on;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/www;
+        location /put/ {{ dav_methods PUT; }}
+        location /zip/ {{ gzip on; gzip_types *; gzip_min_length 0; }}
+    }}
+}}
+"""
+
+
+class Nginx(NamedTuple):
+    """An nginx that runs: it serves what is in `www`, takes what is put into /put/, and packs what is in /zip/."""
+
+    port: int
+    folder: Path
+
+    @property
+    def www(self) -> Path:
+        return self.folder / "www"
+
+    @property
+    def connections(self) -> list[list[tuple[int, int, int]]]:
+        """Status, bytes received and bytes sent of every request, by connection."""
+        found: dict[int, list[tuple[int, int, int]]] = {}
+        for row in (self.folder / "access").read_text().splitlines():
+            port, status, received, sent = map(int, row.split())
+            found.setdefault(port, []).append((status, received, sent))
+        return list(found.values())
+
+
+@contextlib.contextmanager
+def nginx(folder: Path) -> Iterator[Nginx]:
+    """An HTTP server with a folder of its own, and one small page in it."""
+    for name in ("put", "zip"):
+        (folder / "www" / name).mkdir(parents=True)
+    (folder / "www" / "index.html").write_text("<p>Hello from nginx")
+    port = free_port()
+    (folder / "conf").write_text(NGINX.format(folder=folder, port=port, user=getpass.getuser()))
+    with start([program("nginx"), "-p", str(folder), "-c", str(folder / "conf"), "-e", "stderr"]) as running:
+        port_of(running)
+        yield Nginx(port, folder)

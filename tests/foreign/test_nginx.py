@@ -5,63 +5,26 @@ nginx writes down what it received and sent on each connection; the recording mu
 
 from __future__ import annotations
 
-import getpass
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from running import Serving, free_port, port_of, program, recorded, run, serving, start
+import servers
+from running import Serving, program, recorded, run, serving
+from servers import Nginx
 
 pytestmark = pytest.mark.foreign
-
-CONFIGURATION = """
-daemon off; user {user}; worker_processes 1; pid {folder}/pid; error_log stderr;
-events {{}}
-http {{
-    log_format bytes '$remote_port $status $request_length $bytes_sent';
-    access_log {folder}/access bytes;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    client_max_body_size 0; sendfile on;
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder}/www;
-        location /put/ {{ dav_methods PUT; }}
-    }}
-}}
-"""
 
 BIG = random.Random(7).randbytes(10_000_000)
 
 
-class Nginx(NamedTuple):
-    port: int
-    folder: Path
-
-    @property
-    def connections(self) -> list[list[tuple[int, int, int]]]:
-        """Status, bytes received and bytes sent of every request, by connection."""
-        found: dict[int, list[tuple[int, int, int]]] = {}
-        for row in (self.folder / "access").read_text().splitlines():
-            port, status, received, sent = map(int, row.split())
-            found.setdefault(port, []).append((status, received, sent))
-        return list(found.values())
-
-
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[Nginx]:
-    folder = tmp_path / "nginx"
-    (folder / "www" / "put").mkdir(parents=True)
-    (folder / "www" / "index.html").write_text("<p>Hello from nginx")
-    (folder / "www" / "big").write_bytes(BIG)
-    port = free_port()
-    (folder / "conf").write_text(CONFIGURATION.format(folder=folder, port=port, user=getpass.getuser()))
-    with start([program("nginx"), "-p", str(folder), "-c", str(folder / "conf"), "-e", "stderr"]) as running:
-        port_of(running)
-        yield Nginx(port, folder)
+    with servers.nginx(tmp_path / "nginx") as nginx:
+        (nginx.www / "big").write_bytes(BIG)
+        yield nginx
 
 
 @pytest.fixture
@@ -110,7 +73,7 @@ def test_a_request_that_is_refused(nginx: Nginx, relay: Serving, tmp_path: Path)
 
 
 def test_a_file_of_ten_megabytes_comes_and_goes(nginx: Nginx, relay: Serving, tmp_path: Path) -> None:
-    at, files = f"http://127.0.0.1:{relay.port}", nginx.folder / "www"
+    at, files = f"http://127.0.0.1:{relay.port}", nginx.www
     assert curl(f"{at}/big") == BIG
     curl("--upload-file", str(files / "big"), f"{at}/put/big")
     relay.program.stop()
