@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -12,8 +13,9 @@ import pytest
 from tincans.channel import Side
 from tincans.cli import live
 from tincans.cli.live import BOUNDS, PIECES, Printer, wants_colour
+from tincans.cli.meaning import Style
 from tincans.cli.output import Output
-from tincans.cli.transcript import Event, Pause, Totals
+from tincans.cli.transcript import Event, Pause, Script, Totals
 from tincans.clock import Clock
 from tincans.conversation import Dropped, Ended, Entry, How, Kind, Opened, Opening, Said
 
@@ -272,6 +274,31 @@ async def test_who_is_silent_for_a_second_is_looked_at_once(
         await asyncio.sleep(0.001)
     assert [event for event in kept.events if isinstance(event, Pause)] == [Pause(hands.now())] * 2
     tap.closed(How.FINISHED)
+
+
+async def test_a_slow_reader_loses_lines_and_what_comes_later_is_understood() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    filled = os.write(writer, b"\0" * 2**20)  # as much as there is room for
+    os.set_blocking(writer, True)
+    output = Output[Event](writer, Script(Style(protocol="lines", live=True)), pytest.fail, waiting=2000)
+    printer = Printer(output)
+    tap = printer.begin(OPENING)
+    for number in range(40):
+        tap.said(A, b"line %d, a half and " % number + b"x" * 100)
+    os.read(reader, filled)
+    while output._taken < output._put:
+        await asyncio.sleep(0.001)
+    tap.said(A, b"the rest\nand a whole line\n")
+    tap.closed(How.FINISHED)
+    await asyncio.to_thread(printer.close)
+    os.close(writer)
+    with open(reader, encoding="utf-8") as file:
+        text = file.read()
+    assert re.search(r"C: +[\d.]+ KiB  more, not shown \(--full shows all\)\n", text)
+    assert re.search(r"… \d+ events are not shown: what is printed is not read fast enough\n", text)
+    assert r"C:      17 B  and a whole line\n" in text
+    assert text.splitlines()[-1] == "1 conversation: C 4.7 KiB, S 0 B"
 
 
 @pytest.fixture

@@ -182,14 +182,13 @@ def test_last_of_nothing_is_told(tmp_path: Path, capfdbinary: pytest.CaptureFixt
     assert (status, err.splitlines()[0]) == (1, b"tincans: no conversation is recorded yet")
 
 
-def test_who_stops_reading_is_no_failure() -> None:
-    process = subprocess.Popen(
-        [*TINCANS, "show", "2", "--raw", "server"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+@pytest.mark.parametrize("form", [["--raw", "server"], ["--full", "--hex"], ["--full", "--json"]])
+def test_who_stops_reading_is_no_failure(form: list[str]) -> None:
+    process = subprocess.Popen([*TINCANS, "show", "2", *form], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with process:
         assert process.stdout is not None
         assert process.stderr is not None
-        assert os.read(process.stdout.fileno(), 10) == EVERY_BYTE[:10]
+        assert len(os.read(process.stdout.fileno(), 10)) == 10
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 128 + 13
