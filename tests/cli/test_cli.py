@@ -91,7 +91,7 @@ def test_it_tells_its_version(capsys: Told) -> None:
         (["connect", ":1", "--from", "x:y"], "'tcp://x:y' is not an address: the port 'y' is not a", "An address"),
         (["listen", ":0", "ecko"], "there is no app 'ecko', did you mean 'echo'?", "Add --help"),
         (["listen", ":0", "--workers", "2"], "--workers needs an app that answers every caller", "Add --help"),
-        (["listen", ":0", "--json"], "--json and --full show what callers and an app say", "Add --help"),
+        (["listen", ":0", "--json"], "--as, --full, --json and --secrets show what callers", "Add --help"),
     ],
 )
 def test_a_wrong_command_is_told_in_a_sentence_and_an_advice(
