@@ -58,7 +58,12 @@ CUT_OFF = "what follows is missing"
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower):
+def _tag(name: str) -> str:
+    """`MessageEnd` as `message_end`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
     """What was meant. Frozen, and validated when built (`__post_init__` raises `ValueError`).
 
     Text is `str`, read as UTF-8 with `surrogateescape`, so that nothing is lost; what is no text is `bytes`.
