@@ -147,9 +147,9 @@ READING_SECONDS = 1.0
 #: What the sentence on who is waiting quotes of what was said: it stays one line of a terminal, or two.
 QUOTE_CHARACTERS = 60
 
-#: What a file of packets is made with. An MSS is what an Ethernet frame leaves for data: 1500 bytes less 20 of TCP and 20
-#: of IPv4 or 40 of IPv6 (RFC 9293 §3.7.1); so many segments are at most acknowledged at once, which is less than a window
-#: without scaling; a gap moves the numbers by half of what they can tell apart (RFC 9293 §3.4) at most; and the
+#: What a file of packets is made with. An MSS is what an Ethernet frame leaves for data: 1500 bytes less 20 of TCP and
+#: 20 of IPv4 or 40 of IPv6 (RFC 9293 §3.7.1); so many segments are at most acknowledged at once, which is less than a
+#: window without scaling; a gap moves the numbers by half of what they can tell apart (RFC 9293 §3.4) at most; and the
 #: comments of one packet take what the length of one option can say (pcapng, "Options").
 MSS_BYTES = 1460
 MSS6_BYTES = 1440
@@ -173,15 +173,15 @@ IRC_MESSAGE_BYTES = 512
 IRC_TAGS_BYTES = 8191
 IRC_CLIENT_TAGS_BYTES = 4096
 
-#: HTTP: a request line or status line (RFC 9112 §3 asks for 8000 at the least; nginx takes 8 KiB, Apache 8190, Node.js 16
-#: KiB), a whole head with it or a trailer section (uvicorn 64 KiB, curl 300 KiB), and fields in it (Apache, Tomcat and
-#: Python's http.client take 100; a recording shows more).
+#: HTTP: a request line or status line (RFC 9112 §3 asks for 8000 at the least; nginx takes 8 KiB, Apache 8190, Node.js
+#: 16 KiB), a whole head with it or a trailer section (uvicorn 64 KiB, curl 300 KiB), and fields in it (Apache, Tomcat
+#: and Python's http.client take 100; a recording shows more).
 HTTP_START_BYTES = 16 * 1024
 HTTP_HEAD_BYTES = 64 * 1024
 HTTP_FIELDS = 256
 
-#: HTTP: the line before a chunk with its extensions (Go reads 4096), and the digits of a length: 2**64 has 20 decimal ones
-#: and 16 hexadecimal ones, which is where others begin to calculate modulo.
+#: HTTP: the line before a chunk with its extensions (Go reads 4096), and the digits of a length: 2**64 has 20 decimal
+#: ones and 16 hexadecimal ones, which is where others begin to calculate modulo.
 HTTP_CHUNK_LINE_BYTES = 4096
 HTTP_LENGTH_DIGITS = 20
 HTTP_CHUNK_DIGITS = 16
@@ -192,8 +192,8 @@ HTTP_PIPELINED = 1000
 #: A WebSocket message up to this is one event; a longer one comes in pieces, as they arrive.
 WEBSOCKET_EVENT_BYTES = 1024 * 1024
 
-#: One record of TLS, encryption's overhead of up to TLS 1.2 included (RFC 5246 §6.2.3); and one message of its handshake,
-#: which spans records: Go's bound for a certificate chain, where OpenSSL has 100 KiB.
+#: One record of TLS, encryption's overhead of up to TLS 1.2 included (RFC 5246 §6.2.3); and one message of its
+#: handshake, which spans records: Go's bound for a certificate chain, where OpenSSL has 100 KiB.
 TLS_RECORD_BYTES = 2**14 + 2048
 TLS_MESSAGE_BYTES = 256 * 1024
 
@@ -240,8 +240,8 @@ PIPELINED_COMMANDS = 1024
 #: Steps that a sequence diagram draws before it only counts: a picture of 16,000 pixels, half of what browsers draw.
 DIAGRAM_STEPS = 500
 
-#: What `diff` compares line by line: so much of each content, the rest by its SHA-256 (a large page, as VIEW_BYTES); and
-#: so many lines exactly, as comparing takes the square of them at worst (some seconds for these).
+#: What `diff` compares line by line: so much of each content, the rest by its SHA-256 (a large page, as VIEW_BYTES);
+#: and so many lines exactly, as comparing takes the square of them at worst (some seconds for these).
 DIFF_CONTENT_BYTES = 1024 * 1024
 DIFF_LINES = 20_000
 
