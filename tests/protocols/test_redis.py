@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from running import program, run, start
+import servers
+from running import program, run
 from speaking import Speaker
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import LINE_BYTES, MESSAGE_BYTES, REDIS_DEPTH, REDIS_PENDING, REDIS_VALUES
 from tincans.protocols import Event, Malformed, Match, Upgraded, find_protocol
-from tincans.protocols.redis import Command, Push, RedisSession, Reply, Value
+from tincans.protocols.redis import Command, Push, RedisSession, Reply
+from tincans.protocols.resp import Value
 from tincans.testing import check_mutations, check_session
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "redis").glob("*.tin"))
@@ -86,6 +87,11 @@ def test_each_type_is_read_and_written(said: bytes, value: Value, shown: str) ->
     assert find_protocol("redis").session(strict=True).send(Side.SERVER, event) == said
 
 
+def test_values_in_values_in_values_are_only_counted() -> None:
+    (value,) = values(b"*1\r\n*9\r\n" + b"%1\r\n+a\r\n+b\r\n" * 9)
+    assert str(value) == "[[" + "{… 1 in all}, " * 8 + "… 9 in all]]"
+
+
 @pytest.mark.parametrize(
     ("said", "value"),
     [
@@ -103,7 +109,7 @@ def test_streamed_values_are_the_same_as_counted_ones(said: bytes, value: Value)
     [
         b"?\r\n", b":x\r\n", b"#x\r\n", b",.\r\n", b"_x\r\n", b"$x\r\n", b"$-2\r\n", b"%-1\r\n", b"$3\r\nabcde\r\n",
         b"=3\r\ntxt\r\n", b";3\r\nabc\r\n", b".\r\n", b"%?\r\n+a\r\n.\r\n", b"|1\r\n+a\r\n+b\r\n|1\r\n+a\r\n+b\r\n",
-        b"=?\r\n", b"+a\rb\r\n", b"$?\r\n+a\r\n",
+        b"=?\r\n", b"+a\rb\r\n", b"$?\r\n+a\r\n", b"$?\r\n.\r\n",
     ],
 )  # fmt: skip
 def test_what_breaks_the_rules_is_malformed_and_the_next_value_is_read(said: bytes) -> None:
@@ -163,6 +169,29 @@ def test_settings_that_are_passwords_are_masked_in_replies() -> None:
     (reply,) = session.receive(Side.SERVER, said)
     assert reply.masked().summary == '["port", "1", "masterauth", "******"] (to CONFIG GET)'
     assert [said[start:end] for start, end in reply.hidden] == [b"pw"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"*6\r\n$-1\r\n*0\r\n*-1\r\n:1\r\n+requirepass\r\n$2\r\npw\r\n",
+        b"|1\r\n+requirepass\r\n+x\r\n*2\r\n+requirepass\r\n$?\r\n;1\r\np\r\n;1\r\nw\r\n;0\r\n",
+    ],
+)
+def test_a_secret_is_found_among_whatever_is_around_it(said: bytes) -> None:
+    session = find_protocol("redis").session()
+    session.receive(Side.CLIENT, b"CONFIG GET *\r\n")
+    (reply,) = session.receive(Side.SERVER, said)
+    assert isinstance(reply, Reply)
+    assert reply.masked().value.items[-1].text == "******"
+    assert b"".join(said[start:end] for start, end in reply.hidden) in (b"pw", b"p\r\n;1\r\nw")
+
+
+def test_of_a_secret_that_was_cut_all_is_hidden() -> None:
+    said = b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%s\r\n" % (MESSAGE_BYTES, bytes(MESSAGE_BYTES))
+    (command,) = commands(said)
+    assert command.hidden == ((0, len(said)),)
+    assert command.masked().summary == "AUTH ******"
 
 
 def answered(talk: list[bytes]) -> list[str]:
@@ -239,6 +268,19 @@ def test_a_message_may_be_as_long_as_the_limit_and_is_cut_behind_it() -> None:
         find_protocol("redis").session(strict=True).send(Side.SERVER, cut.bare())
 
 
+def test_of_a_message_that_is_cut_its_beginning_is_kept() -> None:
+    head, last = b"*3\r\n*1\r\n$%d\r\n" % MESSAGE_BYTES, b"*1\r\n:1\r\n:2\r\n"
+    said = head + bytes(MESSAGE_BYTES) + b"\r\n" + last
+    for cut in (len(said), 20, len(said) - 3):
+        session = find_protocol("redis").session()
+        events = session.receive(Side.SERVER, said[:cut]) + session.receive(Side.SERVER, said[cut:] + b"+OK\r\n")
+        reply, after = events
+        assert isinstance(reply, Reply)
+        ((inner,),) = (item.items for item in reply.value.items)
+        assert (len(inner.text or ""), reply.left_out) == (MESSAGE_BYTES - len(head), len(head) + len(last))
+        assert isinstance(after, Reply)
+
+
 def test_so_many_values_are_kept_and_not_one_more() -> None:
     (whole,) = values(b"*%d\r\n%s" % (REDIS_VALUES, b":1\r\n" * REDIS_VALUES))
     assert len(whole.items) == REDIS_VALUES
@@ -295,17 +337,6 @@ def test_it_is_recognized_by_evidence(client: bytes, server: bytes, match: Match
 # ── beside a real server ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Path]:
-    """The socket of a fresh server that keeps nothing."""
-    path = tmp_path / "redis.sock"
-    options = {"port": "0", "unixsocket": str(path), "save": "", "appendonly": "no", "dir": str(tmp_path)}
-    arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-    with start([program("redis-server"), *arguments]) as running:
-        running.wait_for("(?i)ready to accept connections")
-        yield path
-
-
 def random_command(random: Random) -> list[str]:
     """Any of what does not depend on the time, over few enough keys that they meet."""
 
@@ -346,7 +377,12 @@ def as_json(value: Value) -> Any:
 
 
 @pytest.mark.foreign
-def test_a_real_server_says_what_redis_cli_says_it_says(redis: Path) -> None:
+def test_a_real_server_says_what_redis_cli_says_it_says(tmp_path: Path) -> None:
+    with servers.redis(tmp_path) as path:
+        _compare(path)
+
+
+def _compare(redis: Path) -> None:
     random = Random(6379)
     asked = [random_command(random) for _ in range(600)]
     with Speaker("redis", redis) as us:

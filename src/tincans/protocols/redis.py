@@ -1,143 +1,26 @@
-"""Redis: what RESP2 and RESP3 say, commands in lines of their own, and which reply belongs to which command.
+"""Redis: commands and their replies, commands typed as a line, and which reply belongs to which command.
 
-Values nest, so one that is half there is kept as a stack of aggregates, each of which knows how many values it still
-lacks. Nothing is taken from the inbox before a value is whole: `_Parser` only goes on from where it has looked.
-
-    *2 ──► [array, 2 lacking] ──$3 foo──► [array, 1 lacking] ──$3 bar──► whole
-
-A message of more than MESSAGE_BYTES is shown cut: its further bytes are passed over as they come, and counted.
-
-Replies come in the order of their commands, so a queue of names tells what each is the reply to. Three things come
-unasked: what a subscription brings (a push in RESP3, an array with a telling first word in RESP2), what MONITOR shows,
-and a replica's stream, which is another protocol. The specification: https://redis.io/docs/latest/develop/reference/protocol-spec/
+What a value is, `resp.py` knows. Replies come in the order of their commands, so a queue of names tells what each is
+the reply to. Three things come unasked: what a subscription brings (a push in RESP3, an array with a telling first word
+in RESP2), what MONITOR shows, and a replica's stream, which is another protocol.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
+from typing import ClassVar
 
 import msgspec
 
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
-from tincans.limits import LINE_BYTES, MESSAGE_BYTES, REDIS_DEPTH, REDIS_PENDING, REDIS_VALUES
+from tincans.limits import LINE_BYTES, REDIS_PENDING
+from tincans.protocols.resp import CRLF, ITEMS_SHOWN, SHOWN, Parser, Value, cut, write_value
 from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
 from tincans.protocols.view import View, Viewer
-
-# ── values ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Kind(NamedTuple):
-    """A type of RESP: its first byte, its name, and either what its line may be, or what its length counts."""
-
-    mark: str
-    name: str
-    line: re.Pattern[str] | None = None
-    #: Values for each one that the length counts; 0: it counts bytes.
-    each: int = 0
-
-
-def _line(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.DOTALL)
-
-
-_KINDS = (
-    _Kind("+", "simple string", _line(r"[^\r\n]*")),
-    _Kind("-", "error", _line(r"[^\r\n]*")),
-    _Kind(":", "integer", _line(r"[+-]?[0-9]{1,20}")),
-    _Kind("_", "null", _line(r"")),
-    _Kind("#", "boolean", _line(r"[tf]")),
-    _Kind(",", "double", _line(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|inf|nan)")),
-    _Kind("(", "big number", _line(r"[+-]?[0-9]+")),
-    _Kind("$", "bulk string"),
-    _Kind("!", "bulk error"),
-    _Kind("=", "verbatim string"),
-    _Kind(";", "part"),
-    _Kind("*", "array", each=1),
-    _Kind("~", "set", each=1),
-    _Kind(">", "push", each=1),
-    _Kind("%", "map", each=2),
-    _Kind("|", "attribute", each=2),
-)
-_BY_MARK = {ord(kind.mark): kind for kind in _KINDS}
-_BY_NAME = {kind.name: kind for kind in _KINDS}
-#: In RESP2 these two are null when their length is -1.
-_NULLABLE = ("bulk string", "array")
-_LENGTH = re.compile(rb"-1|[0-9]{1,18}|\?")
-_CRLF = b"\r\n"
-#: How much of one value a summary has, and how many of an aggregate's.
-_SHOWN, _ITEMS_SHOWN = 120, 8
-
-
-class Value(msgspec.Struct, frozen=True):
-    """One value: the name of its type, and its text or its values. A null of RESP2 is a bulk string or array without.
-
-    A map has its keys and values by turns; a verbatim string begins with its format (`txt:`). `attributes` go
-    before a value, by turns as in a map.
-    """
-
-    kind: str
-    text: str | None = ""
-    items: tuple[Value, ...] = ()
-    attributes: tuple[Value, ...] = ()
-
-    def __post_init__(self) -> None:
-        kind = _BY_NAME.get(self.kind)
-        if kind is None or self.kind in ("part", "attribute"):
-            raise ValueError(f"there is no {self.kind!r} in Redis")
-        if self.text is None and self.kind not in _NULLABLE:
-            raise ValueError(f"a null cannot be of type {self.kind}")
-        if kind.line is not None and not kind.line.fullmatch(self.text or ""):
-            raise ValueError(f"{self.text!r} is not of type {self.kind}")
-        if self.items and not kind.each:
-            raise ValueError(f"a value of type {self.kind} has no values in it")
-        if (kind.each == 2 and len(self.items) % 2) or len(self.attributes) % 2:
-            raise ValueError("a map needs a value for each key")
-        if self.kind == "verbatim string" and (self.text or "")[3:4] != ":":
-            raise ValueError("a verbatim string begins with its format, as in 'txt:'")
-
-    @property
-    def is_null(self) -> bool:
-        return self.text is None or self.kind == "null"
-
-    @property
-    def leaves(self) -> Iterator[Value]:
-        """The values in it that have none in them, in the order in which they are said."""
-        if not _BY_NAME[self.kind].each or self.text is None:
-            yield self
-        for item in self.items:
-            yield from item.leaves
-
-    def __str__(self) -> str:
-        """As `redis-cli` shows it, in one line."""
-        if self.is_null:
-            return "(nil)"
-        if _BY_NAME[self.kind].each:
-            return self._braced()
-        return _STYLES.get(self.kind, "{}").format(_cut(self.text or ""))
-
-    def _braced(self) -> str:
-        shown = [str(item) for item in self.items[: 2 * _ITEMS_SHOWN if self.kind == "map" else _ITEMS_SHOWN]]
-        if self.kind == "map":
-            shown = [f"{key}: {value}" for key, value in zip(shown[::2], shown[1::2], strict=True)]
-        count = len(self.items) // _BY_NAME[self.kind].each
-        more = [f"… {count} in all"] if count > len(shown) else []
-        opening, closing = "[]" if self.kind in ("array", "push") else "{}"
-        return f"{opening}{', '.join(shown + more)}{closing}"
-
-
-_STYLES = {
-    "error": "(error) {}", "bulk error": "(error) {}", "integer": "(integer) {}", "double": "(double) {}",
-    "boolean": "({})", "bulk string": '"{}"',
-}  # fmt: skip
-
-
-def _cut(string: str) -> str:
-    return string if len(string) <= _SHOWN else f"{string[:_SHOWN]}… ({len(encoded(string))} bytes)"
-
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,8 +66,8 @@ class _Valued(Event, frozen=True, kw_only=True):
 
     @property
     def details(self) -> Iterator[str]:
-        each = _BY_NAME[self.value.kind].each
-        if each and len(self.value.items) // each > _ITEMS_SHOWN:
+        each = self.value.each
+        if each and len(self.value.items) // each > ITEMS_SHOWN:
             yield from _listed(self.value.items, each)
         keys = self.value.attributes
         yield from (f"attribute {key}: {value}" for key, value in zip(keys[::2], keys[1::2], strict=True))
@@ -229,12 +112,12 @@ class RedisViewer(Viewer):
         elif isinstance(event, _Valued):
             strings = [leaf.text or "" for leaf in event.masked().value.leaves]
         longest = max(strings, key=len, default="")
-        return View(event.summary, tuple(event.details), encoded(longest) if len(longest) > _SHOWN else None)
+        return View(event.summary, tuple(event.details), encoded(longest) if len(longest) > SHOWN else None)
 
 
 def _argument(word: str) -> str:
     plain = word and not re.search(r"[\s\"']", word)
-    return _cut(word) if plain else f'"{_cut(word)}"'
+    return cut(word) if plain else f'"{cut(word)}"'
 
 
 # ── secrets ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,234 +171,9 @@ def _secret_leaves(to: str, value: Value) -> list[bool]:
 
 
 def _masked(value: Value, secret: Iterator[bool]) -> Value:
-    if not value.items:
+    if not value.each or value.text is None:
         return msgspec.structs.replace(value, text=MASK) if next(secret) else value
     return msgspec.structs.replace(value, items=tuple(_masked(item, secret) for item in value.items))
-
-
-# ── one side's values ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Open:
-    """An aggregate that lacks `lacking` values; None: as many as come before its end."""
-
-    def __init__(self, kind: str, lacking: int | None, attributes: tuple[Value, ...]) -> None:
-        self.kind, self.lacking, self.attributes = kind, lacking, attributes
-        self.items: list[Value] = []
-
-
-class _Parser:
-    """Goes on through the inbox from where it has looked. Nothing is taken before a value is whole, or is cut."""
-
-    def __init__(self, *, commands: bool, strict: bool) -> None:
-        """`commands`: only arrays of bulk strings, as a server takes them."""
-        self._commands, self._strict = commands, strict
-        self.reset()
-
-    def reset(self) -> None:
-        self._at = self._looked = 0
-        self._taken = 0  # of a message that is cut
-        self._stack: list[_Open] = []
-        self._attributes: tuple[Value, ...] = ()
-        self._bulk: tuple[str, int] | None = None  # its type and its length
-        self._kept: str | None = None  # of that bulk
-        self._values = 0
-        self._passing = 0  # and what of it is passed over
-        self.left_out = 0
-        #: Where each leaf's text stands.
-        self.places: list[tuple[int, int]] = []
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether a value has begun."""
-        return bool(self._stack or self._bulk)
-
-    def read(self, inbox: Inbox) -> Value | None:
-        """The next value, which is taken; None when it is not all there. Raises `Wrong`."""
-        while True:
-            value = self._read_bulk(inbox, *self._bulk) if self._bulk else self._read_line(inbox)
-            if value is None:
-                return None
-            if isinstance(value, Value) and (whole := self._put(inbox, value)) is not None:
-                inbox.take(self._at)
-                return whole
-
-    def wrong(self, reason: str, at: int, behind: int) -> Wrong:
-        """The place `at` is wrong; decoding goes on at `behind`. Both are counted from the inbox's beginning."""
-        return Wrong(reason, at, skip=behind, reply=b"-ERR Protocol error: %s\r\n" % encoded(reason))
-
-    # A half-made value gives True: go on. None: more has to come.
-
-    def _read_line(self, inbox: Inbox) -> Value | bool | None:
-        found = inbox.data.find(_CRLF, max(self._at, self._looked))
-        length = (found if found >= 0 else len(inbox) - 1) - self._at
-        if length > LINE_BYTES:
-            inbox.take(self._at)
-            raise Wrong(f"a line is longer than {LINE_BYTES} bytes", inbox.start + LINE_BYTES, until=_CRLF)
-        if found < 0:
-            self._looked = max(self._at, len(inbox) - 1)
-            return None
-        start, self._at = self._at, found + 2
-        line = bytes(inbox.data[start:found])
-        try:
-            return self._begin(inbox, line, start)
-        except ValueError as error:
-            raise self.wrong(str(error), inbox.start + start, self._at) from error
-
-    def _begin(self, inbox: Inbox, line: bytes, start: int) -> Value | bool:
-        """What a line is, or begins. Raises `ValueError`."""
-        if line == b"." and self._stack and self._stack[-1].lacking is None:
-            return self._closed(self._stack.pop())
-        kind = _BY_MARK.get(line[0]) if line else None
-        allowed = kind is not None and (kind.mark == (";" if self._in_parts() else "$" if self._stack else "*"))
-        if kind is None or not (allowed or (not self._commands and kind.mark != ";" and not self._in_parts())):
-            raise ValueError(f"{text(line[:40])!r} begins no value here")
-        rest = line[1:]
-        if kind.line is not None:
-            self.places.append((inbox.start + start + 1, inbox.start + start + len(line)))
-            return self._made(kind.name, text(rest))
-        if not _LENGTH.fullmatch(rest):
-            raise ValueError(f"{text(rest[:40])!r} is no length")
-        return self._counted(kind, rest)
-
-    def _in_parts(self) -> bool:
-        return bool(self._stack) and self._stack[-1].kind == "bulk string"
-
-    def _counted(self, kind: _Kind, length: bytes) -> Value | bool:
-        if length == b"-1":
-            if kind.name not in _NULLABLE or (self._commands and self._stack):
-                raise ValueError(f"a value of type {kind.name} has no length of -1")
-            return self._made(kind.name, None)
-        if length == b"?" and (kind.name == "part" or self._commands or not (kind.each or kind.mark == "$")):
-            raise ValueError(f"a value of type {kind.name} needs a length")
-        if kind.name == "part" and not int(length):
-            return self._made("part", "")  # the last one: no more than its line
-        if length != b"?" and not kind.each:
-            self._bulk = kind.name, int(length)
-            return True
-        if kind.name == "attribute" and self._attributes:
-            raise ValueError("a value has attributes twice")
-        if len(self._stack) >= REDIS_DEPTH:
-            raise ValueError(f"values are nested more than {REDIS_DEPTH} deep")
-        opened = _Open(kind.name, None if length == b"?" else int(length) * kind.each, self._attributes)
-        self._attributes = ()
-        if opened.lacking == 0:
-            return self._closed(opened)
-        self._stack.append(opened)
-        return True
-
-    def _read_bulk(self, inbox: Inbox, kind: str, length: int) -> Value | bool | None:
-        if self._kept is None:
-            keep = min(length, max(0, MESSAGE_BYTES - self._taken - self._at))
-            if keep < length and self._strict:
-                raise self.wrong(f"a message has more than {MESSAGE_BYTES} bytes", inbox.start + self._at, self._at)
-            if len(inbox) < self._at + keep:
-                return None
-            self._kept = text(inbox.data[self._at : self._at + keep])
-            self.places.append((inbox.start + self._at, inbox.start + self._at + keep))
-            self._at += keep
-            self._passing = length - keep
-            self.left_out += self._passing
-        if self._passing and not self._pass_over(inbox):
-            return None
-        if len(inbox) < self._at + 2:
-            return None
-        if inbox.data[self._at : self._at + 2] != _CRLF:
-            raise self.wrong("a bulk string does not end where its length says", inbox.start + self._at, self._at)
-        self._at += 2
-        kept, self._kept, self._bulk = self._kept, None, None
-        try:
-            return self._made(kind, kept)
-        except ValueError as error:
-            raise self.wrong(str(error), inbox.start + self._at - 2, self._at) from error
-
-    def _pass_over(self, inbox: Inbox) -> bool:
-        """Take what is too much to keep; whether that was all."""
-        self._take(inbox)
-        gone = len(inbox.take(self._passing))
-        self._taken += gone
-        self._passing -= gone
-        return not self._passing
-
-    def _take(self, inbox: Inbox) -> None:
-        self._taken += len(inbox.take(self._at))
-        self._at = self._looked = 0
-
-    def _made(self, kind: str, said: str | None) -> Value:
-        attributes, self._attributes = self._attributes, ()
-        if kind == "part":  # of a streamed string; checked only when that is whole
-            return msgspec.structs.replace(_EMPTY, text=said)
-        return Value(kind, said, (), attributes)
-
-    def _closed(self, opened: _Open) -> Value | bool:
-        """The aggregate that is whole now. Raises `ValueError`."""
-        items = tuple(opened.items)
-        if opened.kind == "bulk string":
-            joined = b"".join(encoded(item.text or "") for item in items)  # a character may be in two parts
-            return Value("bulk string", text(joined), (), opened.attributes)
-        if self.left_out and _BY_NAME[opened.kind].each == 2:
-            items = items[: len(items) // 2 * 2]
-        if opened.kind == "attribute":
-            self._attributes = items
-            return True
-        return Value(opened.kind, "", items, opened.attributes)
-
-    def _put(self, inbox: Inbox, value: Value) -> Value | None:
-        """Put a value where it belongs; the message, if that makes it whole."""
-        try:
-            return self._placed(inbox, value)
-        except ValueError as error:
-            raise self.wrong(str(error), inbox.start + self._at, self._at) from error
-
-    def _placed(self, inbox: Inbox, value: Value) -> Value | None:
-        while self._stack:
-            opened = self._stack[-1]
-            if self._taken + self._at <= MESSAGE_BYTES and self._values < REDIS_VALUES:
-                opened.items.append(value)
-                self._values += 1
-            else:
-                self._overflow(inbox)
-            last_part = opened.kind == "bulk string" and not value.text
-            opened.lacking = opened.lacking if opened.lacking is None else opened.lacking - 1
-            if opened.lacking != 0 and not last_part:
-                return None
-            closed = self._closed(self._stack.pop())
-            if not isinstance(closed, Value):
-                return None
-            value = closed
-        return value
-
-    def _overflow(self, inbox: Inbox) -> None:
-        """A value too many: only its bytes are counted."""
-        if self._strict:
-            raise ValueError(f"a message has more than {MESSAGE_BYTES} bytes, or {REDIS_VALUES} values")
-        self.left_out += self._at
-        self._take(inbox)
-        self.places.clear()
-
-
-_EMPTY = Value("bulk string")
-
-
-def _wire(value: Value, out: list[bytes]) -> None:
-    """The bytes of a value, in pieces."""
-    kind = _BY_NAME[value.kind]
-    if value.attributes:
-        out.append(b"|%d\r\n" % (len(value.attributes) // 2))
-        for item in value.attributes:
-            _wire(item, out)
-    mark = kind.mark.encode()
-    if value.text is None:
-        out.append(mark + b"-1\r\n")
-    elif kind.line is not None:
-        out.append(mark + encoded(value.text) + _CRLF)
-    elif kind.each:
-        out.append(b"%s%d\r\n" % (mark, len(value.items) // kind.each))
-        for item in value.items:
-            _wire(item, out)
-    else:
-        data = encoded(value.text)
-        out.append(b"%s%d\r\n%s\r\n" % (mark, len(data), data))
 
 
 # ── commands in a line ────────────────────────────────────────────────────────────────────────────────────
@@ -590,7 +248,7 @@ class RedisSession(Session):
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
-        self._parsers = {side: _Parser(commands=side is Side.CLIENT, strict=self.strict) for side in Side}
+        self._parsers = {side: Parser(commands=side is Side.CLIENT, strict=self.strict) for side in Side}
         self._pending: deque[_Pending] | None = deque()  # None: there were too many to tell any more
         self._subscriptions = 0
         self._monitoring = False
@@ -656,12 +314,20 @@ class RedisSession(Session):
         return self._asked(Command(arguments=tuple(text(word) for word, _, _ in words), inline=True), places)
 
     def _asked(self, command: Command, places: Sequence[tuple[int, int]]) -> Command:
-        for place, shown in _secrets(command.arguments).items():
-            if place < len(places):
-                self._hide(Side.CLIENT, places[place][0] + shown, places[place][1])
+        secrets = _secrets(command.arguments).items()
+        places = [(places[place][0] + shown, places[place][1]) for place, shown in secrets if place < len(places)]
+        self._hide_these(Side.CLIENT, places, command)
         if command.arguments:
             self._expect(command)
         return command
+
+    def _hide_these(self, side: Side, places: Iterable[tuple[int, int]], event: Command | Reply) -> None:
+        """Hide the places of secrets; the whole of an event that has some and was cut, as they are not known there."""
+        if event.left_out and event.masked() != event:
+            self._hide(side, self._marks[side], self.offset(side))
+            return
+        for start, end in places:
+            self._hide(side, start, end)
 
     def _expect(self, command: Command) -> None:
         """Remember what will be answered."""
@@ -694,10 +360,9 @@ class RedisSession(Session):
         self._monitoring = (self._monitoring or (to == "MONITOR" and not failed)) and to != "RESET"
         if to == "RESET":
             self._subscriptions = 0
-        for secret, place in zip(_secret_leaves(to, value), places, strict=False):
-            if secret:
-                self._hide(Side.SERVER, *place)
-        return Reply(value=value, to=to, left_out=left_out)
+        reply = Reply(value=value, to=to, left_out=left_out)
+        self._hide_these(Side.SERVER, compress(places, _secret_leaves(to, value)), reply)
+        return reply
 
     def _is_push(self, value: Value) -> bool:
         """Whether nobody asked for this; a confirmation also answers its command."""
@@ -728,12 +393,12 @@ class RedisSession(Session):
     def _write(self, side: Side, event: Event) -> bytes:
         if isinstance(event, Command) and not event.left_out:
             if event.inline:
-                return b" ".join(map(_quoted, event.arguments)) + _CRLF
+                return b" ".join(map(_quoted, event.arguments)) + CRLF
             event_value = Value("array", "", tuple(Value("bulk string", word) for word in event.arguments))
         elif isinstance(event, Reply | Push) and not event.left_out:
             event_value = event.value
         else:
             raise LocalProtocolError(f"Redis is not told {event.summary!r}")
         out: list[bytes] = []
-        _wire(event_value, out)
+        write_value(event_value, out)
         return b"".join(out)
