@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 from running import Certificates
 
@@ -20,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # `tincans` is on the path, as after `pip install .`; the tests run without the virtual environment being activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# No test asserts a time: an example may take as long as a busy machine needs.
+settings.register_profile("tincans", deadline=None)
+settings.load_profile("tincans")
 
 # libuv opens a pipe for signals with its first loop and keeps it: have it open before any test counts.
 uvloop.new_event_loop().close()
