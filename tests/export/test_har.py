@@ -257,6 +257,24 @@ def test_connect_and_what_is_said_in_the_tunnel() -> None:
     ]  # fmt: skip
 
 
+UPGRADE = (
+    b"GET /feed HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+)
+
+
+def test_messages_of_a_web_socket_are_as_chrome_writes_them() -> None:
+    key = bytes(4)
+    pieces = b"\x01\x82" + key + b"he" + b"\x89\x80" + key + b"\x80\x83" + key + b"llo"
+    found = only(*UPGRADE, pieces, b"\x82\x02\xff\x00\x88\x00", b"\x88\x80" + key)
+    assert (found["request"]["url"], found["response"]["status"]) == ("ws://a/feed", 101)
+    assert found["_resourceType"] == "websocket"
+    assert [(m["type"], m["opcode"], m["data"]) for m in found["_webSocketMessages"]] == [
+        ("send", 1, "hello"), ("receive", 2, base64.b64encode(b"\xff\x00").decode()),
+    ]  # fmt: skip
+    assert [m["time"] for m in found["_webSocketMessages"]] == [(AT + 3 * 10**6) / 1e9, (AT + 4 * 10**6) / 1e9]
+
+
 def test_where_is_no_http_there_is_no_entry() -> None:
     form = Har("1")
     assert written(form, talk(b"HELO a\r\n", b"250 a\r\n")) == []
@@ -288,6 +306,16 @@ def test_content_is_unpacked_to_a_bound(more: int) -> None:
     content = only(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", head % len(packed) + packed)["response"]["content"]
     assert content["size"] == HAR_BODY_BYTES
     assert content.get("comment", "") == (f"only the first {HAR_BODY_BYTES} bytes of it are shown" if more else "")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_messages_are_held_to_a_bound(more: int) -> None:
+    size = HAR_BODY_BYTES // 4
+    frame = b"\x82\xff" + size.to_bytes(8, "big") + bytes(4 + size)
+    found = only(*UPGRADE, frame * 4 + (b"\x82\x81" + bytes(4) + b"x") * more)
+    assert sum(len(base64.b64decode(m["data"])) for m in found["_webSocketMessages"]) == HAR_BODY_BYTES
+    told = f"of {HAR_BODY_BYTES + 1} bytes of messages only the first {HAR_BODY_BYTES} are here"
+    assert found.get("comment", "") == (told if more else "")
 
 
 def test_requests_wait_to_a_bound() -> None:

@@ -22,6 +22,7 @@ from tincans.export.har_entry import Exchange, Message, Socket, entry
 from tincans.limits import HAR_BODY_BYTES, HTTP_PIPELINED
 from tincans.protocols import Malformed, Missing, Upgraded
 from tincans.protocols.http_events import Body, InterimResponse, MessageEnd, Request, Response
+from tincans.protocols.websocket import Binary, Text
 
 
 class Har:
@@ -119,6 +120,8 @@ class _Talk:
                     self._saying.pop(side)[1].is_whole = True
             case Upgraded(to=to):
                 self._upgraded(to)
+            case Text(side=side, text=data, fin=fin) | Binary(side=side, data=data, fin=fin):
+                self._message(side, data, heard.at, fin)
             case Malformed() | Missing() as event:
                 self._broken(event)
 
@@ -156,6 +159,11 @@ class _Talk:
         exchange.request.is_whole = answer.is_whole = True
         if to == "websocket":
             exchange.socket = Socket()
+
+    def _message(self, side: Side, data: str | bytes, at: int, fin: bool) -> None:
+        socket = self._exchanges[-1].socket if self._exchanges else None
+        if socket is not None:
+            self._held += socket.add(side, at, data, HAR_BODY_BYTES - self._held, is_last=fin)
 
     def _broken(self, event: Malformed | Missing) -> None:
         self._unsure = True
