@@ -24,6 +24,7 @@ from tincans.limits import IMAP_LINE_BYTES, PIPELINED_COMMANDS, VIEW_BYTES
 from tincans.protocols import sasl
 from tincans.protocols.mail import show_mail
 from tincans.protocols.session import MASK, Chunk, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.textual import TextLine
 from tincans.protocols.view import View, Viewer
 
 _LITERAL = re.compile(r"~?\{(\d{1,20})(\+?)\}\Z")
@@ -32,29 +33,7 @@ _ASTRING = r'(?:"(?:[^"\\]|\\.)*"|[^ "]+)'
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Line(Event, frozen=True, kw_only=True):
-    #: What breaks the rules in it, though it is certain what was meant.
-    faults: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """As it is said, without its end."""
-        raise NotImplementedError
-
-    @property
-    def summary(self) -> str:
-        return self.line
-
-    @property
-    def details(self) -> Iterator[str]:
-        return (f"fault: {fault}" for fault in self.faults)
-
-    def __post_init__(self) -> None:
-        if "\n" in self.line or "\r" in self.line:
-            raise ValueError("a line has no end of a line in it")
-
-
-class Command(_Line, frozen=True, kw_only=True):
+class Command(TextLine, frozen=True, kw_only=True):
     """A command, up to its end or to its first literal."""
 
     tag: str
@@ -85,7 +64,7 @@ class Command(_Line, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, arguments=shown)
 
 
-class Done(_Line, frozen=True, kw_only=True):
+class Done(TextLine, frozen=True, kw_only=True):
     """The end of IDLE."""
 
     @property
@@ -106,7 +85,7 @@ class Literal(Chunk, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, data=MASK.encode()) if self.secret else self
 
 
-class More(_Line, frozen=True, kw_only=True):
+class More(TextLine, frozen=True, kw_only=True):
     """How a line goes on behind a literal: to its end, or to the next one."""
 
     words: str
@@ -120,7 +99,7 @@ class More(_Line, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, words=MASK) if self.secret else self
 
 
-class Tagged(_Line, frozen=True, kw_only=True):
+class Tagged(TextLine, frozen=True, kw_only=True):
     """What became of the command with this tag, which ends with it."""
 
     side: Side = Side.SERVER
@@ -133,7 +112,7 @@ class Tagged(_Line, frozen=True, kw_only=True):
         return f"{self.tag} {self.status} {self.message}".rstrip(" ")
 
 
-class Untagged(_Line, frozen=True, kw_only=True):
+class Untagged(TextLine, frozen=True, kw_only=True):
     """What the server tells: asked or not, up to its end or its first literal."""
 
     side: Side = Side.SERVER
@@ -144,7 +123,7 @@ class Untagged(_Line, frozen=True, kw_only=True):
         return f"* {self.response}"
 
 
-class Continuation(_Line, frozen=True, kw_only=True):
+class Continuation(TextLine, frozen=True, kw_only=True):
     """The server waits for the rest: a literal, a response of a login, DONE."""
 
     side: Side = Side.SERVER
@@ -316,7 +295,7 @@ class ImapSession(Session):
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _asked(self, words: str, start: int) -> Command | Done | sasl.Response | _Line | None:
+    def _asked(self, words: str, start: int) -> Command | Done | sasl.Response | TextLine | None:
         match = _COMMAND.fullmatch(words)
         in_login = self._current is not None and self._current.name == "AUTHENTICATE"
         # Without an answer to AUTHENTICATE (there is a gap), what is no command is a response.
@@ -374,7 +353,7 @@ class ImapSession(Session):
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _told(self, words: str, start: int) -> _Line | None:
+    def _told(self, words: str, start: int) -> TextLine | None:
         if words.startswith("* "):
             return self._untagged(words[2:])
         if words == "+" or words.startswith("+ "):
@@ -446,7 +425,7 @@ class ImapSession(Session):
                 return encoded(event.line) + b"\r\n"
             case sasl.Response() if side is Side.CLIENT:
                 return encoded(event.response) + b"\r\n"
-            case _Line() if side is event.side and not goes_on and not isinstance(event, More):
+            case TextLine() if side is event.side and not goes_on and not isinstance(event, More):
                 return encoded(event.line) + b"\r\n"
         raise LocalProtocolError(f"the {side.value} does not say {event.summary!r} now")
 
@@ -474,6 +453,6 @@ class ImapViewer(Viewer):
         if side in self._mails:
             shown = show_mail(bytes(self._mails.pop(side)), self._sizes[side])
             view = View(view.summary, (*view.details, *shown.details), shown.content, shown.media)
-        if isinstance(event, _Line) and _MAIL.search(event.line):
+        if isinstance(event, TextLine) and _MAIL.search(event.line):
             self._mails[side], self._sizes[side] = bytearray(), 0
         return view

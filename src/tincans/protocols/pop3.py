@@ -22,33 +22,12 @@ from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, POP3_COMMAND_BYTES, P
 from tincans.protocols import sasl
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted
 from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.textual import TextLine
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Line(Event, frozen=True, kw_only=True):
-    #: What breaks the rules in it, though it is certain what was meant.
-    faults: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """As it is said, without its end."""
-        raise NotImplementedError
-
-    @property
-    def summary(self) -> str:
-        return self.line
-
-    @property
-    def details(self) -> Iterator[str]:
-        return (f"fault: {fault}" for fault in self.faults)
-
-    def __post_init__(self) -> None:
-        if "\n" in self.line or "\r" in self.line:
-            raise ValueError("a line has no end of a line in it")
-
-
-class Command(_Line, frozen=True, kw_only=True):
+class Command(TextLine, frozen=True, kw_only=True):
     """A command. The secret of PASS, APOP and AUTH is the last word of its argument."""
 
     verb: str
@@ -78,7 +57,7 @@ class Command(_Line, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, argument=shown)
 
 
-class Status(_Line, frozen=True, kw_only=True):
+class Status(TextLine, frozen=True, kw_only=True):
     """What became of a command: `+OK` or `-ERR`, and words for people."""
 
     side: Side = Side.SERVER
@@ -90,7 +69,7 @@ class Status(_Line, frozen=True, kw_only=True):
         return f"{'+OK' if self.ok else '-ERR'} {self.message}".rstrip(" ")
 
 
-class Challenge(_Line, frozen=True, kw_only=True):
+class Challenge(TextLine, frozen=True, kw_only=True):
     """What the server asks in a login, in base64."""
 
     side: Side = Side.SERVER
@@ -101,7 +80,7 @@ class Challenge(_Line, frozen=True, kw_only=True):
         return f"+ {self.challenge}"
 
 
-class Item(_Line, frozen=True, kw_only=True):
+class Item(TextLine, frozen=True, kw_only=True):
     """A line of a list: a capability, a mail's number and size or unique name."""
 
     side: Side = Side.SERVER
@@ -112,7 +91,7 @@ class Item(_Line, frozen=True, kw_only=True):
         return self.item
 
 
-class EndOfList(_Line, frozen=True, kw_only=True):
+class EndOfList(TextLine, frozen=True, kw_only=True):
     """The lone dot behind a list."""
 
     side: Side = Side.SERVER

@@ -14,29 +14,14 @@ import msgspec
 
 from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
 from tincans.protocols import replies, sasl
-from tincans.protocols.session import MASK, Event, encoded
+from tincans.protocols.session import MASK, encoded
+from tincans.protocols.textual import TextLine
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Line(Event, frozen=True, kw_only=True):
-    """What the client says in one line."""
-
-    #: What breaks the rules in it, as the replies that a polite server gives; the first is the one to answer with.
-    faults: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """As it is said, without its end."""
-        raise NotImplementedError
-
-    @property
-    def summary(self) -> str:
-        return self.line
-
-    @property
-    def details(self) -> Iterator[str]:
-        return (f"fault: {fault}" for fault in self.faults)
+class Line(TextLine, frozen=True, kw_only=True):
+    """What the client says in one line. Its faults are the replies that a polite server gives, the first before all."""
 
     @property
     def refusal(self) -> Reply | None:
@@ -45,10 +30,6 @@ class Line(Event, frozen=True, kw_only=True):
             return None
         code, status, words = self.faults[0].split(" ", 2)
         return Reply(code=int(code), status=status, lines=(words,))
-
-    def __post_init__(self) -> None:
-        if "\n" in self.line or "\r" in self.line:
-            raise ValueError("a command has no end of a line in it")
 
 
 class Command(Line, frozen=True, kw_only=True):
