@@ -139,7 +139,6 @@ def test_har_is_what_curl_reports(talk: tuple[Path, int, list[Any]], tmp_path: P
         assert (response["status"], response["headersSize"]) == (report["response_code"], report["size_header"])
         assert (response["bodySize"], len(response["headers"])) == (report["size_download"], report["num_headers"])
         assert response["content"]["mimeType"] == report["content_type"]
-        assert entry["time"] <= report["time_total"] * 1000
         assert entry["serverIPAddress"] == report["remote_ip"]
     assert entries[0]["response"]["content"]["text"] == "hello, grün\n" * 1000
     assert entries[3]["request"]["postData"]["params"] == [{"name": "tin", "value": "can"}]
