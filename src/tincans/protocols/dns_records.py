@@ -221,10 +221,18 @@ def _write_salt(words: list[str]) -> bytes:
     return _counted(b"" if word == "-" else bytes.fromhex(word))
 
 
+def _ipv6(wire: Wire) -> str:
+    """With an IPv4 address in its end as inet_ntop writes it; which Python does depends on its version."""
+    address = IPv6Address(wire.take(16))
+    if address.ipv4_mapped is not None:
+        return f"::ffff:{address.ipv4_mapped}"
+    return f"::{IPv4Address(int(address))}" if 1 << 16 <= int(address) < 1 << 32 else str(address)
+
+
 _U8, _U16, _U32 = _number(1), _number(2), _number(4)
 _NAME = _Field(lambda wire: wire.name(), lambda words: write_name(words.pop(0)))
 _IPV4 = _Field(lambda wire: str(IPv4Address(wire.take(4))), lambda words: IPv4Address(words.pop(0)).packed)
-_IPV6 = _Field(lambda wire: str(IPv6Address(wire.take(16))), lambda words: IPv6Address(words.pop(0)).packed)
+_IPV6 = _Field(_ipv6, lambda words: IPv6Address(words.pop(0)).packed)
 _STRING = _Field(lambda wire: quoted(wire.take(wire.number(1))), lambda words: _counted(_unquoted(words.pop(0))))
 _STRINGS = _Field(_read_strings, _write_strings)
 _TEXT = _Field(lambda wire: quoted(wire.rest()), lambda words: _unquoted(words.pop(0)))
@@ -298,7 +306,7 @@ _PARAMETERS = (
     _Parameter(4, "ipv4hint", *_list(lambda wire: str(IPv4Address(wire.take(4))),
                                      lambda item: IPv4Address(item).packed)),
     _Parameter(5, "ech", lambda wire: base64.b64encode(wire.rest()).decode(), base64.b64decode),
-    _Parameter(6, "ipv6hint", *_list(lambda wire: str(IPv6Address(wire.take(16))),
+    _Parameter(6, "ipv6hint", *_list(_ipv6,
                                      lambda item: IPv6Address(item).packed)),
 )  # fmt: skip
 
