@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: up test deep style types bench docs lock
+.PHONY: up test deep fuzz style types bench docs lock
 
 up: $(VENV)/.installed
 	$(BIN)/tincans up
@@ -19,6 +19,9 @@ test: $(VENV)/.dev
 deep: $(VENV)/.dev
 	$(PYTHON) tests/debian.py
 	$(BIN)/pytest --deep tests/test_exactly.py
+
+fuzz: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -23,8 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # No test asserts a time: an example may take as long as a busy machine needs.
-settings.register_profile("tincans", deadline=None)
-settings.load_profile("tincans")
+# The suite tries the same examples every time, so that it fails for a reason; `make fuzz` tries others, and many more.
+settings.register_profile("tincans", deadline=None, derandomize=True)
+settings.register_profile("fuzz", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tincans"))
 
 # libuv opens a pipe for signals with its first loop and keeps it: have it open before any test counts.
 uvloop.new_event_loop().close()

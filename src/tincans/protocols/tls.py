@@ -190,11 +190,12 @@ def _known(names: tuple[str, ...]) -> list[str]:
 class _Half:
     """One side: the record and the message that are being read."""
 
-    __slots__ = ("began", "kind", "left", "message", "sealed")
+    __slots__ = ("began", "is_whole", "kind", "left", "message", "sealed")
 
     def __init__(self) -> None:
         self.kind = 0
         self.left = 0  # bytes of the record that are still to come
+        self.is_whole = False  # the record means something only as a whole
         self.message = bytearray()
         self.began = 0  # the offset of its first byte
         self.sealed = False  # after ChangeCipherSpec
@@ -232,7 +233,7 @@ class TlsSession(Session):
                 if event is None and not half.left:
                     continue  # it goes on in the next record
                 return event
-            if half.kind in _WHOLE and not half.sealed and half.left <= _WHOLE[half.kind]:
+            if half.is_whole:
                 return self._read_whole(half, inbox)
             return self._read_sealed(half, inbox, begun=begun)
 
@@ -251,6 +252,7 @@ class TlsSession(Session):
             raise Wrong("a message of the handshake is interrupted by another kind of record", inbox.start, skip=0)
         inbox.take(_RECORD.size)
         half.kind, half.left = kind, length
+        half.is_whole = kind in _WHOLE and not half.sealed and length <= _WHOLE[kind]
         if not length and kind != _APPLICATION_DATA:
             raise Wrong("an empty record", inbox.start - _RECORD.size, skip=0)
         return True
