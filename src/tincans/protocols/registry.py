@@ -120,12 +120,7 @@ def _kinds() -> tuple[type[Session], ...]:
     for path in _others().values():
         with suppress(NoSuchProtocol):  # what somebody installed does not break what is ours
             kinds.append(_load(path))
-    for path in BUILT_IN.values():
-        try:
-            kinds.append(_load(path))
-        except NoSuchProtocol:  # TODO(integration): gone when all of the built-in ones are there
-            continue
-    return tuple(kinds)
+    return (*kinds, *map(_load, BUILT_IN.values()))
 
 
 @cache
