@@ -346,3 +346,11 @@ def test_a_socket_s_path_has_so_many_bytes_and_not_one_more(letter: str) -> None
     assert parse(f"unix:{longest}").path == longest
     with pytest.raises(AddressError, match=f"a socket's path has at most {UNIX_PATH_BYTES} bytes"):
         parse(f"unix:{longest}x")
+
+
+def test_a_place_may_have_the_options_of_a_layer_that_it_has_not_where_that_is_allowed() -> None:
+    address = Address.parse("tcp://h:1?verify=off&nodelay=on", also=("tls",))
+    assert (address.wraps, address.option("verify")) == ((), "off")
+    assert address.without_wraps().options == (("nodelay", "on"),)
+    with pytest.raises(AddressError, match="the option 'text' is for ws only"):
+        Address.parse("tcp://h:1?text=on", also=("tls",))

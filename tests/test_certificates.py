@@ -15,7 +15,7 @@ from cryptography import x509
 
 from running import program, run
 from tincans import certificates
-from tincans.certificates import how_to_trust, kept_leaf, local_authority, make_leaf, names_of
+from tincans.certificates import how_to_trust, is_name, kept_leaf, local_authority, make_leaf, names_of
 from tincans.errors import UsageError
 
 
@@ -163,3 +163,16 @@ def test_the_line_for_java_works(tmp_path: Path) -> None:
     line = next(line for line in how_to_trust(local_authority().cert_path).splitlines() if "keytool" in line)
     run([program("keytool"), *line.replace("-cacerts", f"-keystore {store}").split()[1:]])
     assert os.path.getsize(store) > 0
+
+
+@pytest.mark.parametrize("name", ["../../outside", "a/b", "", ".", "x y", "a..b", "*"])
+def test_what_is_no_name_never_becomes_a_file(name: str, tmp_path: Path) -> None:
+    assert not is_name(name)
+    with pytest.raises(UsageError, match="neither a host name"):
+        kept_leaf([name])
+    assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["localhost", "*.shop.example", "192.0.2.1", "2001:db8::1", "münchen.example"])
+def test_what_is_a_name(name: str) -> None:
+    assert is_name(name)

@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 
 from hearing import Hearing
+from running import Certificates
 from tincans.address import Address
 from tincans.apps.echo import echo
+from tincans.certificates import local_authority
 from tincans.channel import Channel, Listener
 from tincans.config import Config, parse_config
 from tincans.conversation import How
@@ -108,6 +110,17 @@ async def test_a_relay_is_told_what_is_spoken(board: Switchboard) -> None:
         await board.apply(config(f"{target}'told'; protocol = 'ftp'", f"{target}'untold'"))
         assert await ask(address(board, "told")) != b"229 (|||9|)\r\n"
         assert await ask(address(board, "untold")) == b"229 (|||9|)\r\n"
+
+
+async def test_a_relay_that_intercepts(board: Switchboard, certificates: Certificates, tmp_path: Path) -> None:
+    told = "intercept = true"
+    async with await serve(f"tls://127.0.0.1:0{certificates.served}", echo) as server:
+        target = f":{server.address.port}?ca={certificates.ca}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TINCANS_CA", str(tmp_path))
+            await board.apply(config(f"127.0.0.1:0 > {target} | name = 'r'; {told}"))
+            ca = local_authority().cert_path
+            assert await ask(f"tls://127.0.0.1:{address(board, 'r').port}?sni=localhost&ca={ca}") == b"hello"
 
 
 async def test_who_is_told() -> None:

@@ -169,6 +169,9 @@ class Silence(Deaf):
     def ended(self, side: Side) -> None:
         self._last = self._loop.time()
 
+    def secured(self, facts: Mapping[str, str]) -> None:
+        self._last = self._loop.time()
+
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         self._timer.cancel()
 

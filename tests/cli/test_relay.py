@@ -103,3 +103,15 @@ def test_stdout_is_the_partys_own_where_it_is_one() -> None:
             assert running.out == b"AS A PROXYCOMMAND\n"
             assert "stdio: calls stdio:" in running.err.decode()
             assert running.err.decode().endswith("1 conversation: C 18 B, S 18 B\n")
+
+
+def test_a_target_has_the_options_of_tls_only_where_tls_is_seen_through(tmp_path: Path) -> None:
+    environment = {"TINCANS_CA": str(tmp_path)}
+    for arguments, sentence in (
+        ((":0", ":9?verify=off"), "the option 'verify' is for tls only"),
+        ((":0", ":9?ca=/no/such/file", "--intercept"), "the file '/no/such/file' cannot be used"),
+        (("--intercept", ":0", ":9?text=on"), "the option 'text' is for ws only"),
+    ):
+        with start(tincans("relay", *arguments, "--no-record"), env=environment) as running:
+            running.wait(2)
+            assert sentence in running.err.decode()

@@ -313,6 +313,27 @@ async def test_messages_are_joined_as_ever() -> None:
                 assert await client.receive() == b"\x16\x03\x01"
 
 
+async def test_a_silent_link_is_closed_after_the_idle_limit(certificates: Certificates) -> None:
+    hearing = Hearing()
+    async with await serve(f"tls://127.0.0.1:0{certificates.served}", greet) as server:
+        target, limits = f"127.0.0.1:{server.address.port}?ca={certificates.ca}", Limits(idle=0.03)
+        between = await relay(":0", target, recorders=[hearing], limits=limits, intercept=True)
+        async with between:
+            with pytest.raises((ConnectError, ChannelBroken, EndOfStream)):  # perhaps in the handshake already
+                async with await asked(between.address, "&sni=localhost") as client:
+                    await client.receive()
+    assert hearing.all[0].outcome == (How.IDLE, None, "nothing was said for 0.03 s")
+
+
+async def test_a_reset_passes_as_a_reset(certificates: Certificates) -> None:
+    async with intercepted(certificates) as (address, hearing):
+        async with await asked(address, "&sni=localhost") as client:
+            client.abort()
+            [heard] = hearing.all
+            await heard.over.wait()
+            assert heard.outcome == (How.RESET, CLIENT, "the other side reset it")
+
+
 # ── sessions taken up again ───────────────────────────────────────────────────────────────────────────────
 
 
