@@ -206,6 +206,11 @@ def test_what_could_not_be_said_is_refused(make: Callable[[], Event]) -> None:
         (b"", b"* BYE\r\n", Match.SURE),
         (b"", b"* FOO\r\n", Match.NO),
         (b"a LOGIN b c\r\n", b"", Match.WAIT),
+        (b"a1", b"", Match.WAIT),
+        (b"a1 auth", b"", Match.WAIT),
+        (b"a1 authenticate plain AGEAYg==\r\n", b"", Match.WAIT),
+        (b"a1 authority", b"", Match.NO),
+        (b"hello\n", b"", Match.NO),
         (b"GET / HTTP/1.1\r\n", b"", Match.NO),
     ],
 )

@@ -182,6 +182,8 @@ def test_what_could_not_be_said_is_refused(make: Callable[[], Event]) -> None:
         (b"USER a\r\n", b"", Match.WAIT),
         (b"USER a\r\n", b"220 ", Match.NO),
         (b"GET / HTTP/1.1\r\n", b"", Match.NO),
+        (b"AUTH PLAIN\r\n", b"+OK ready\r\n", Match.SURE),
+        (b"AUTH secret\r\n", b"+OK\r\n", Match.MAYBE),  # Redis more likely
     ],
 )
 def test_it_is_recognized_by_its_words(client: bytes, server: bytes, match: Match) -> None:

@@ -327,7 +327,11 @@ def test_so_many_commands_wait_for_their_replies_and_not_one_more() -> None:
         (b"*1\r\n$4\r\nPING", b"", Match.SURE), (b"*", b"", Match.WAIT), (b"*12\r\n$", b"", Match.WAIT),
         (b"*x", b"", Match.NO), (b"* LIST", b"", Match.NO), (b"PING\r\n", b"", Match.WAIT), (b"pi", b"", Match.WAIT),
         (b"PING\r\n", b"+PO", Match.WAIT), (b"PING\r\n", b"+PONG\r\n", Match.SURE), (b"PINE", b"", Match.NO),
-        (b"PING x", b"220 hello", Match.NO), (b"", b"+OK POP3\r\n", Match.NO), (b"PING\r\n", b"PING\r\n", Match.NO),
+        (b"AU", b"", Match.WAIT), (b"AUTH secret\r\n", b"", Match.WAIT), (b"AUTH secret\r\n", b"+OK\r\n", Match.SURE),
+        (b"AUTH joe secret\r\n", b"-WRONGPASS no\r\n", Match.SURE), (b"AUTH TLS\r\n", b"", Match.NO),
+        (b"AUTH PLAIN\r\n", b"+OK\r\n", Match.NO), (b"auth cram-md5\r\n", b"", Match.NO),
+        (b"AUTH secret\r\n", b"220 hello\r\n", Match.NO), (b"PING x", b"220 hello", Match.NO),
+        (b"", b"+OK POP3\r\n", Match.NO), (b"PING\r\n", b"PING\r\n", Match.NO),
     ],
 )  # fmt: skip
 def test_it_is_recognized_by_evidence(client: bytes, server: bytes, match: Match) -> None:

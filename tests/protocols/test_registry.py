@@ -162,7 +162,9 @@ def test_one_that_is_broken_breaks_nothing(tmp_path: Path, monkeypatch: pytest.M
         (b"T\x00", b"", None, False, RawSession),
         (b"T?", b"", None, False, TickSession),
         (b"T?", b"", 4711, False, TickSession),
+        (b"TI", b"", 4711, True, TickSession),  # unless that is all
         (b"hello", b"", 4711, False, LinesSession),  # the port alone is no evidence
+        (b"hello", b"", 4711, True, LinesSession),
         ("ü".encode()[:1], b"", None, False, LinesSession),  # it may become a letter
         (b"\xff", b"", None, False, RawSession),
     ],
@@ -181,6 +183,13 @@ def test_byte_by_byte_it_is_the_same() -> None:
         whole = guess(said, b"", complete=True)
         assert whole is not None
         assert found[0] is whole.kind
+
+
+def test_of_two_that_are_as_sure_the_one_at_home_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_kinds", lambda: (OtherSession, TickSession, LinesSession))
+    assert guess(b"TICK", b"") == (OtherSession, "")
+    assert guess(b"TICK", b"", 4711) == (TickSession, "")
+    assert guess(b"TI", b"", 4711, complete=True) == (TickSession, "")
 
 
 def test_enough_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -437,6 +437,8 @@ _GREETING = re.compile(rb"(?:120[ -][^\n]*\n)*220(?:-.*?\n220)?(?: [^\n]*)?\r?\n
 _GREETS = re.compile(rb"[12]|12|22|(?:120|220)(?:$|[ \r\n-].*)", re.DOTALL)
 _MAIL = re.compile(rb"smtp|lmtp", re.IGNORECASE)
 _BEGINS = re.compile(rb"(?:USER|AUTH|FEAT|HOST|SYST|CLNT|OPTS|PBSZ)\b[^\n]*\n", re.IGNORECASE)
+#: Four letters or fewer (RFC 959 §5.3.1), and what Telnet may have said before them.
+_COMMAND = re.compile(rb"[\xf0-\xff]*[A-Z]{3,4}(?:[ \r\n]|\Z)|[\xf0-\xff]*[A-Z]{0,3}\Z", re.IGNORECASE)
 _GREETS_MAIL = re.compile(rb"(?:EHLO|HELO|LHLO)\b", re.IGNORECASE)
 
 
@@ -449,7 +451,11 @@ def _recognize_greeting(server: bytes, client: bytes) -> Match:
         return Match.WAIT
     if _MAIL.search(greeting[0]) or _GREETS_MAIL.match(client):
         return Match.NO
-    return Match.SURE if b"ftp" in greeting[0].lower() or _BEGINS.match(client) else Match.MAYBE
+    if b"ftp" in greeting[0].lower() or _BEGINS.match(client):
+        return Match.SURE
+    if client and not _COMMAND.match(client):
+        return Match.NO
+    return Match.WAIT if client and b"\n" not in client else Match.MAYBE
 
 
 def _recognize_line(client: bytes) -> Match:

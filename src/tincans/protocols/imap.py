@@ -216,7 +216,7 @@ class ImapSession(Session):
     def recognize(cls, client: bytes, server: bytes) -> Match:
         greetings = (b"* OK", b"* PREAUTH", b"* BYE")
         if not server:
-            return Match.WAIT if re.match(rb"[A-Za-z0-9.]+ (?i:CAPABILITY|LOGIN|STARTTLS)\b", client) else Match.NO
+            return Match.WAIT if _is_command(client) else Match.NO
         said = server[:9].upper()
         if any(re.match(re.escape(greeting) + rb"[ \r\n]", said + b" " * (len(said) == 9)) for greeting in greetings):
             return Match.SURE
@@ -456,3 +456,12 @@ class ImapViewer(Viewer):
         if isinstance(event, TextLine) and _MAIL.search(event.line):
             self._mails[side], self._sizes[side] = bytearray(), 0
         return view
+
+
+def _is_command(client: bytes) -> bool:
+    """Whether it is a tag and what a client says first, or the beginning of that."""
+    tag, _, rest = client.partition(b" ")
+    verb, end, _ = rest.replace(b"\r", b" ").replace(b"\n", b" ").partition(b" ")
+    firsts = (b"AUTHENTICATE", b"CAPABILITY", b"LOGIN", b"STARTTLS")
+    known = verb.upper() in firsts if end else any(first.startswith(verb.upper()) for first in firsts)
+    return known and re.fullmatch(rb"[A-Za-z0-9.]+", tag) is not None

@@ -137,6 +137,8 @@ RULES = {
 _GREETING = "(GREETING)"
 _LOGINS = ("PASS", "APOP", "AUTH")
 _HELD = ("AUTH", "STLS")
+#: With a password in the place of a mechanism: Redis, which answers `+OK` as well.
+_STRANGE_LOGIN = re.compile(rb"AUTH (?!(?:%s)\b)" % sasl.COMMON, re.IGNORECASE)
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -182,7 +184,9 @@ class Pop3Session(Session):
             return Match.WAIT
         verb, end, _ = client.replace(b"\r", b" ").replace(b"\n", b" ").partition(b" ")
         known = [rule for rule in RULES if rule.startswith(verb.upper().decode("latin-1"))]
-        return Match.SURE if known and (not end or verb.upper().decode("latin-1") in RULES) else Match.NO
+        if not known or (end and verb.upper().decode("latin-1") not in RULES):
+            return Match.NO
+        return Match.MAYBE if _STRANGE_LOGIN.match(client) else Match.SURE
 
     @classmethod
     def viewer(cls) -> MailViewer:

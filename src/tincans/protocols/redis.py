@@ -19,6 +19,7 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, REDIS_PENDING
 from tincans.protocols.resp import CRLF, ITEMS_SHOWN, SHOWN, Parser, Value, cut, write_value
+from tincans.protocols.sasl import COMMON
 from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
 from tincans.protocols.view import View, Viewer
 
@@ -216,10 +217,13 @@ _MONITORED = re.compile(r"\d+\.\d{6} \[\d+ [^\]]+\] ")
 #: What a client begins with, and the beginning of that.
 _COMMAND = re.compile(rb"\*[1-9][0-9]{0,6}\r\n\$[0-9]{1,9}\r\n")
 _COMMAND_BEGUN = re.compile(rb"\*(?:[1-9][0-9]{0,6}(?:\r(?:\n(?:\$(?:[0-9]{1,9}\r?)?)?)?)?)?")
-#: What nobody but a Redis server is told in a line, the beginning of that, and what may be the answer.
+#: What nobody but a Redis server is told in a line (an AUTH that names no mechanism, too), the beginning of that, and
+#: what may be the answer.
 _TYPED_WORDS = ("PING", "INFO", "ECHO", "MONITOR", "SUBSCRIBE", "PSUBSCRIBE", "DBSIZE", "HGETALL")
-_TYPED = re.compile(rb"(?i)(?:%s)(?: [^\r\n]*)?\r?\n" % "|".join(_TYPED_WORDS).encode())
-_TYPED_BEGUN = re.compile(rb"(?i)(?:%s)(?: [^\r\n]*)?\r?" % "|".join(_TYPED_WORDS).encode())
+_TYPED = re.compile(
+    rb"(?i)(?:(?:%s)(?: [^\r\n]*)?|AUTH (?!(?:SSL|TLS|%s)\b)[^\r\n]+)\r?\n" % ("|".join(_TYPED_WORDS).encode(), COMMON)
+)
+_TYPED_BEGUN = re.compile(rb"(?i)(?:%s|AUTH)(?: [^\r\n]*)?\r?" % "|".join(_TYPED_WORDS).encode())
 _REPLY = re.compile(rb"[+\-][^\r\n]*\r\n|:-?[0-9]+\r\n|[$*%~](?:-1|[0-9]{1,9})\r\n")
 _REPLY_BEGUN = re.compile(rb"(?:[+\-][^\r\n]*|:-?[0-9]*|[$*%~](?:-1?|[0-9]{0,9}))\r?")
 
@@ -271,7 +275,7 @@ class RedisSession(Session):
         if client.startswith(b"*"):
             return _told(_COMMAND, _COMMAND_BEGUN, client)
         typed = _told(_TYPED, _TYPED_BEGUN, client)
-        begun = client.isalpha() and any(word.startswith(text(client).upper()) for word in _TYPED_WORDS)
+        begun = client.isalpha() and any(word.startswith(text(client).upper()) for word in (*_TYPED_WORDS, "AUTH"))
         if typed is Match.NO and not begun:
             return Match.NO
         answered = _told(_REPLY, _REPLY_BEGUN, server) if server else Match.WAIT

@@ -91,19 +91,19 @@ def find_protocol(name: str) -> Protocol:
 def guess(client: bytes, server: bytes, port: int | None = None, *, complete: bool = False) -> Protocol | None:
     """The protocol that begins with what the two sides said, of which either may be empty; None: not yet to be told.
 
-    `port` is the server's. `complete`: nothing more will come, so tell now. Where no protocol is recognized it is
-    `lines` for text and `raw` for anything else.
+    `port` is the server's: of those that are as likely, the one at home there is spoken. `complete`: nothing more will
+    come, so tell now. Where no protocol is recognized it is `lines` for text and `raw` for anything else.
     """
     complete = complete or len(client) + len(server) >= GUESS_BYTES
-    best, waiting, found = Match.NO, False, None
+    best, waiting, found = (Match.WAIT, False), False, None
     for kind in _kinds():
-        match = kind.recognize(client, server)
-        if port in kind.ports and match is Match.MAYBE:
-            match = Match.SURE
+        match, is_home = kind.recognize(client, server), port in kind.ports
         waiting |= match is Match.WAIT
-        if match > max(best, Match.WAIT):
-            best, found = match, kind
-    if waiting and best is not Match.SURE and not complete:
+        if is_home and (match is Match.MAYBE or (match is Match.WAIT and complete)):
+            match = Match(match + 1)
+        if match > Match.WAIT and (match, is_home) > best:
+            best, found = (match, is_home), kind
+    if waiting and best[0] is not Match.SURE and not complete:
         return None
     return Protocol(found) if found is not None else find_protocol("raw")
 

@@ -17,6 +17,11 @@ from tincans.protocols.session import MASK, Event
 #: What a response may be: base64, or `*` to give up, or `=` for an empty first response (RFC 4954 §4).
 RESPONSE = re.compile(r"[A-Za-z0-9+/]*={0,2}|\*")
 MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")  # RFC 4422 §3.1
+#: Those of IANA's registry that mail is read with; any other word is more likely none (Redis has AUTH, too).
+COMMON = (
+    rb"ANONYMOUS|CRAM-MD5|DIGEST-MD5|EXTERNAL|GS2-[A-Z0-9-]+|GSSAPI|KERBEROS_V4|LOGIN|NTLM|OAUTHBEARER|OTP|PLAIN|"
+    rb"SCRAM-[A-Z0-9-]+|SKEY|XOAUTH2"
+)
 
 
 class Response(Event, frozen=True, kw_only=True):
