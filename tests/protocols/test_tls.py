@@ -21,16 +21,14 @@ from tincans.protocols.session import Data
 from tincans.protocols.tls import (
     Alert,
     ApplicationData,
-    Certificate,
     ChangeCipherSpec,
-    ClientHello,
     EncryptedAlert,
     EncryptedHandshake,
     Handshake,
     Heartbeat,
-    ServerHello,
     TlsSession,
 )
+from tincans.protocols.tls_messages import Certificate, ClientHello, ServerHello
 from tincans.protocols.tls_names import SUITES
 from tincans.testing import check_mutations, check_session
 

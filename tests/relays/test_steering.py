@@ -14,18 +14,16 @@ from hearing import Heard, Hearing
 from running import Certificates
 from tincans.address import Address
 from tincans.certificates import local_authority
-from tincans.channel import Buffered, Channel, Side
+from tincans.channel import Buffered, Side
 from tincans.conversation import Kind, Opening
 from tincans.errors import ChannelBroken, EndOfStream, HandshakeFailed
 from tincans.limits import MEMORY_BYTES
 from tincans.protocols import Event
-from tincans.protocols.decoder import Decoder
 from tincans.protocols.lines import Line
 from tincans.recording import Outcome
 from tincans.relays.interception import Interception
-from tincans.relays.steering import Steerer, Steering, steer
+from tincans.relays.steering import Steerer, steer
 from tincans.tasks import spawn
-from tincans.testing import check_channel
 from tincans.transports import greet
 from tincans.transports.memory import memory_pair
 from tincans.transports.tls import client_wrap, server_wrap
@@ -178,17 +176,6 @@ class Patient(Steerer):
 
     def is_done(self, protocol: str) -> bool:
         return False
-
-
-@pytest.mark.parametrize("steerer", [Steerer, Patient])
-@pytest.mark.parametrize("protocol", ["", "raw"])
-async def test_each_leg_is_a_channel(steerer: type[Steerer], protocol: str) -> None:
-    async def make_pair() -> tuple[Channel, Channel]:
-        caller, near = memory_pair()
-        far, _ = memory_pair()
-        return caller, Steering(near, far, [], steerer(), None, Decoder(protocol)).client
-
-    await check_channel(make_pair)
 
 
 # ── where TLS begins in the middle ────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ from tincans.address import NETWORK, Address
 from tincans.channel import Buffer, Channel
 from tincans.errors import CertificateNotTrusted, ChannelError, ConnectError, HandshakeFailed, TincansError
 from tincans.limits import LINGER_SECONDS, RECEIVE_BYTES
-from tincans.protocols.tls import ClientHello
+from tincans.protocols.tls_messages import ClientHello
 from tincans.transports import Wrap
 from tincans.transports.stream import describe
 from tincans.transports.tls import client_wrap, server_wrap
