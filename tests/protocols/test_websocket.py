@@ -25,7 +25,8 @@ from tincans.limits import WEBSOCKET_EVENT_BYTES
 from tincans.protocols import Data, Event, Malformed, websocket
 from tincans.protocols.lines import Line
 from tincans.protocols.view import View
-from tincans.protocols.websocket import Binary, Close, Ping, Pong, Text, WebSocketSession
+from tincans.protocols.websocket import WebSocketSession
+from tincans.protocols.websocket_events import Binary, Close, Ping, Pong, Text
 from tincans.testing import check_mutations, check_session
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "websocket").glob("*.tin"))

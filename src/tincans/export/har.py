@@ -22,7 +22,7 @@ from tincans.export.har_entry import Exchange, Message, Socket, entry
 from tincans.limits import HAR_BODY_BYTES, HTTP_PIPELINED
 from tincans.protocols import Malformed, Missing, Upgraded
 from tincans.protocols.http_events import Body, InterimResponse, MessageEnd, Request, Response
-from tincans.protocols.websocket import Binary, Text
+from tincans.protocols.websocket_events import Binary, Text
 
 
 class Har:

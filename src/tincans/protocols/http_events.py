@@ -63,7 +63,7 @@ class Request(Head, frozen=True, kw_only=True):
     target: str
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        Head.__post_init__(self)
         if not self.method or " " in self.method or "\n" in self.method or "\n" in self.target:
             raise ValueError("a method is one word, and a target has no line's end in it")
 
@@ -88,7 +88,7 @@ class Answer(Head, frozen=True, kw_only=True):
     statuses: ClassVar[range]
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        Head.__post_init__(self)
         if self.status not in self.statuses:
             raise ValueError(f"{self.status} is not in {self.statuses}, as the status of a {type(self).__name__} is")
         if "\n" in self.reason:

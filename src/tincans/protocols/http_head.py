@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tincans.channel import Side
@@ -35,9 +36,10 @@ _END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)*")
 _VERSION = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})").fullmatch
 _ANY_STATUS = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})[ \t]+([1-9][0-9][0-9])(?:[ \t](.*))?").fullmatch
-_HOST = re.compile(r"[\w\-.~%!$&'()*+,;=:\[\]]*", re.ASCII).fullmatch  # RFC 3986 §3.2.2, and a port
+_HOST = lru_cache(256)(re.compile(r"[\w\-.~%!$&'()*+,;=:\[\]]*", re.ASCII).fullmatch)  # RFC 3986 §3.2.2, and a port
 _HAS_CONTROL = re.compile(rb"[\r\0\v\f]").search  # of all, those that others take for a line's end or a blank
 _LENGTH = re.compile(r"[0-9]+").fullmatch
+_SECRET = frozenset(SECRET)
 #: The value of a field with a secret, further lines of it too.
 _SECRET_VALUES = {
     name: re.compile(rf"\n{name}[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)".encode(), re.IGNORECASE) for name in SECRET
@@ -79,21 +81,15 @@ def read_head(side: Side, inbox: Inbox) -> Head | None:
     data = inbox.data
     if not data or (data[0] in b"\r\n" and side is Side.CLIENT and not _pass_empty_lines(inbox)):
         return None
-    end = inbox.search(_END, 3)
-    if end is None or end > HTTP_HEAD_BYTES:
-        _check_start(side, inbox)
-        if len(data) >= HTTP_HEAD_BYTES:
-            raise _wrong("a head is too long", inbox, HTTP_HEAD_BYTES, _TOO_LARGE)
-        return None
-    string = str(data[:end], "utf-8", "surrogateescape")
-    match = (_REQUEST if side is Side.CLIENT else _STATUS).match(string)
-    if match is None or match.end() > HTTP_START_BYTES:
-        _check_start(side, inbox)
-        return _read_odd(side, inbox.take(end))
-    fields = _FIELD.findall(string, match.end())
-    if not _is_in_order(string, match.end(), len(fields)):
-        return _read_odd(side, inbox.take(end))
-    return Head(inbox.take(end), match.groups(""), tuple(fields), _known(fields), [])  # type: ignore[arg-type]
+    end = data.find(b"\r\n\r\n", 0, HTTP_HEAD_BYTES) + 4
+    if end > 4:
+        string = str(data[:end], "utf-8", "surrogateescape")
+        match = (_REQUEST if side is Side.CLIENT else _STATUS).match(string)
+        if match is not None and (at := match.end()) <= HTTP_START_BYTES:
+            fields = _FIELD.findall(string, at)
+            if _is_in_order(string, at, len(fields)):
+                return Head(inbox.take(end), match.groups(""), tuple(fields), _known(fields), [])  # type: ignore[arg-type]
+    return _read_other(side, inbox)
 
 
 def read_trailers(inbox: Inbox) -> tuple[Fields, list[Note]] | None:
@@ -115,12 +111,11 @@ def read_trailers(inbox: Inbox) -> tuple[Fields, list[Note]] | None:
 
 
 def _is_in_order(string: str, at: int, count: int) -> bool:
-    """Whether behind `at` there is nothing but `count` fields of the usual form and the empty line."""
+    """Whether behind `at` there is nothing but `count` fields of the usual form, and then CR LF CR LF."""
     lines = string.count("\n")
     return (
         lines == count + 2
         and string.count("\r") == lines
-        and string.endswith("\r\n\r\n")
         and "\0" not in string
         and "\v" not in string
         and "\f" not in string
@@ -158,6 +153,17 @@ def _wrong(reason: str, inbox: Inbox, skip: int, status: str = BAD) -> Wrong:
 
 
 # ── what is odd ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_other(side: Side, inbox: Inbox) -> Head | None:
+    """A head that is not in good order, or not there yet."""
+    _check_start(side, inbox)
+    end = inbox.search(_END, 3)
+    if end is not None and end <= HTTP_HEAD_BYTES:
+        return _read_odd(side, inbox.take(end))
+    if len(inbox) >= HTTP_HEAD_BYTES:
+        raise _wrong("a head is too long", inbox, HTTP_HEAD_BYTES, _TOO_LARGE)
+    return None
 
 
 def _check_start(side: Side, inbox: Inbox) -> None:
@@ -270,9 +276,10 @@ def _read_line(line: bytes, at: int, fields: list[tuple[str, str]], notes: list[
 # ── what it means ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tokens(value: str) -> set[str]:
+@lru_cache(256)  # all requests of a client say the same
+def tokens(value: str) -> frozenset[str]:
     """The members of a list, in lower case (RFC 9110 §5.6.1)."""
-    return {word.strip(" \t").lower() for word in value.split(",")}
+    return frozenset([word.strip(" \t").lower() for word in value.split(",")])
 
 
 def check_host(head: Head) -> None:
@@ -325,6 +332,11 @@ def _note(head: Head, name: str, reason: str, status: str = BAD) -> None:
     """Note what is wrong with the last field of that name."""
     place = head.data.lower().rfind(b"\n" + name.encode())
     head.notes.append(Note(reason, place + 1, status))
+
+
+def has_secrets(head: Head) -> bool:
+    """Whether there may be any in it."""
+    return "@" in head.start[1] or not _SECRET.isdisjoint(head.known)
 
 
 def secret_spans(head: Head, *, request: bool) -> Iterator[tuple[int, int]]:

@@ -133,6 +133,15 @@ class Malformed(Chunk, frozen=True, kw_only=True):
     def summary(self) -> str:
         return f"malformed at byte {self.at}: {self.reason}"
 
+    def masked(self) -> Malformed:
+        if not self.hidden:
+            return self
+        data, begin = bytearray(self.data), self.end - len(self.data)
+        for start, end in self.hidden:
+            first = max(start - begin, 0)
+            data[first : end - begin] = b"*" * (end - begin - first)
+        return msgspec.structs.replace(self, data=bytes(data))
+
 
 class Missing(Event, frozen=True, kw_only=True):
     """The bytes from `start` to `end` are not in the recording."""
@@ -276,6 +285,9 @@ class Session(ABC):
     framed: ClassVar[bool] = False
     #: What its lines have to end in, `b"\\r\\n"`; empty where it has no lines or takes any end.
     line_end: bytes = b""
+    #: What in malformed bytes may be a secret, as far as one can tell: the last group of each match. Who made a mistake
+    #: beside a password, or was cut off in it, has said it all the same.
+    suspicious: ClassVar[re.Pattern[bytes] | None] = None
 
     def __init__(
         self, *, strict: bool = False, boundaries: bool = False, start: Mapping[Side, int] | None = None,
@@ -298,6 +310,7 @@ class Session(ABC):
         self._speaking: Side | None = None  # our own end, while `send` hears what it says
         self._failed: RemoteProtocolError | None = None
         self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in Side}
+        self._veiled: set[Side] = set()  # a suspicion goes on in what is skipped
 
     # ── what a party or a recorder calls ──────────────────────────────────────────────────────────────────
 
@@ -467,6 +480,11 @@ class Session(ABC):
         """
         return len(inbox), False
 
+    def _suspects(self, side: Side, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where in `data`, which is malformed, there may be a secret."""
+        found = self.suspicious.finditer(data) if self.suspicious is not None else ()
+        return (match.span(match.lastindex or 0) for match in found)
+
     # ── what a subclass calls ─────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, side: Side) -> None:
@@ -528,6 +546,12 @@ class Session(ABC):
         if self._failed is not None:
             raise self._failed
         inbox = self._inboxes[side]
+        if not (self._given_up or self._skipping or self._held):  # as nearly always
+            try:
+                read = self._read(side, inbox)
+            except Wrong as wrong:
+                return self._wrong(side, wrong)[0]
+            return None if read is None else self._stamped(side, read)
         if side in self._given_up:
             event = self._sought(side, inbox)
             if event is not None or side in self._given_up:
@@ -560,6 +584,7 @@ class Session(ABC):
             data = self._pass_over(side, inbox)
         else:
             data = inbox.take(wrong.skip or 0)
+        self._veil(side, data)
         if wrong.seek:
             self._given_up.add(side)
         return [self._stamped(side, Malformed(data=data, reason=wrong.reason, at=wrong.at))]
@@ -568,7 +593,22 @@ class Session(ABC):
         """More of what is wrong."""
         if not (data := self._pass_over(side, inbox)):
             return None
+        self._veil_more(side, data)
         return self._stamped(side, Malformed(data=data, reason="", at=self._marks[side]))
+
+    def _veil(self, side: Side, data: bytes) -> None:
+        """Hide what may be a secret in `data`, which was taken last and is malformed."""
+        begin = self._inboxes[side].start - len(data)
+        end = 0
+        for start, end in self._suspects(side, data):
+            self._hide(side, begin + start, begin + end)
+        self._veiled.discard(side)
+        if side in self._skipping and end == len(data) > 0:
+            self._veiled.add(side)
+
+    def _veil_more(self, side: Side, data: bytes) -> None:
+        if side in self._veiled:
+            self._hide(side, self._inboxes[side].start - len(data), self._inboxes[side].start)
 
     def _pass_over(self, side: Side, inbox: Inbox) -> bytes:
         """What comes before decoding can go on, as far as it is there."""
@@ -594,7 +634,8 @@ class Session(ABC):
         if side in self._given_up:
             return [self._stamped(side, Data(data=inbox.take_all()))]
         if side in self._skipping:
-            return [self._stamped(side, Malformed(data=inbox.take_all(), reason="", at=self._marks[side]))]
+            self._veil_more(side, data := inbox.take_all())
+            return [self._stamped(side, Malformed(data=data, reason="", at=self._marks[side]))]
         return self._wrong(side, Wrong(reason, inbox.start + len(inbox), skip=len(inbox)))
 
     def _message(self, side: Side) -> list[Event]:

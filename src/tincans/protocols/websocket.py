@@ -24,8 +24,8 @@ from typing import ClassVar, NoReturn
 
 from websockets.exceptions import InvalidHeader, ProtocolError
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import CLOSE_CODE_EXPLANATIONS, CloseCode, Frame, Opcode
 from websockets.frames import Close as CloseFrame
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.headers import parse_extension
 
 try:
@@ -36,84 +36,13 @@ except ImportError:
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import WEBSOCKET_EVENT_BYTES
-from tincans.protocols.session import Event, Inbox, Malformed, Session, Wrong, encoded, text
+from tincans.protocols.session import Event, Inbox, Malformed, Session, Wrong, encoded
 from tincans.protocols.view import View, Viewer
+from tincans.protocols.websocket_events import CONTROL_BYTES, NO_CODE, Binary, Close, Ping, Pong, Text
 
 #: A payload is read in steps of this; a packed one in smaller ones, as each may become a thousand times as much.
 _STEP = 64 * 1024
 _PACKED_STEP = 4 * 1024
-#: The most that a control frame carries (RFC 6455 §5.5), and no code in a close frame (§7.4.1).
-_CONTROL_BYTES = 125
-NO_CODE = 1005
-
-
-# ── events ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Text(Event, frozen=True, kw_only=True):
-    """A message of text; a piece of one where `fin` is False, and the last piece behind such."""
-
-    text: str
-    fin: bool = True
-
-    @property
-    def summary(self) -> str:
-        return self.text if self.fin else f"{self.text}…"
-
-
-class Binary(Event, frozen=True, kw_only=True):
-    """A message of bytes; a piece of one where `fin` is False, and the last piece behind such."""
-
-    data: bytes
-    fin: bool = True
-
-    @property
-    def summary(self) -> str:
-        return f"binary, {len(self.data)} bytes" + ("" if self.fin else " and more")
-
-
-class _Control(Event, frozen=True, kw_only=True):
-    data: bytes = b""
-
-    def __post_init__(self) -> None:
-        if len(self.data) > _CONTROL_BYTES:
-            raise ValueError(f"a control frame carries at most {_CONTROL_BYTES} bytes")
-
-    @property
-    def summary(self) -> str:
-        return f"{type(self).__name__.lower()} {text(self.data)}".rstrip(" ")
-
-
-class Ping(_Control, frozen=True, kw_only=True):
-    """Are you there?"""
-
-
-class Pong(_Control, frozen=True, kw_only=True):
-    """I am; with the data of the ping."""
-
-
-class Close(Event, frozen=True, kw_only=True):
-    """The last that this side says. `code` is NO_CODE where it gave none."""
-
-    code: int = NO_CODE
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        if self.code == NO_CODE and not self.reason:
-            return
-        try:
-            size = len(CloseFrame(self.code, self.reason).serialize())
-        except ProtocolError as error:
-            raise ValueError(f"{self.code} is no code for a close frame") from error
-        if size > _CONTROL_BYTES:
-            raise ValueError(f"a close frame carries at most {_CONTROL_BYTES} bytes")
-
-    @property
-    def summary(self) -> str:
-        if self.code == NO_CODE:
-            return "close"
-        known = CLOSE_CODE_EXPLANATIONS.get(CloseCode(self.code)) if self.code in set(CloseCode) else None
-        return f"close {self.code}" + (f" ({known})" if known else "") + (f": {self.reason}" if self.reason else "")
 
 
 # ── the session ───────────────────────────────────────────────────────────────────────────────────────────
@@ -392,7 +321,7 @@ def _broken_rule(half: _Half, one: int, two: int, size: int, length: int) -> str
         return "a reserved bit is set"
     if bool(two & 0x80) is not (half.side is Side.CLIENT):
         return "a client's frame is not masked" if half.side is Side.CLIENT else "a server's frame is masked"
-    if opcode & 0x08 and (length > _CONTROL_BYTES or not one & 0x80):
+    if opcode & 0x08 and (length > CONTROL_BYTES or not one & 0x80):
         return "a control frame is fragmented, or too long"
     if length >= 2**63 or (two & 0x7F == 126 and length < 126) or (two & 0x7F == 127 and length < 2**16):
         return "a length is not written as it has to be"
