@@ -94,8 +94,8 @@ def test_killed_it_has_lost_at_most_the_last_100_ms(scribes: Scribes) -> None:
             life.kill()
         losses += [asyncio.run(_loss(life)) for life in lives]
     assert len(losses) == TRIES
-    # A machine that runs all the tests at once may stop a process for longer than that, once or twice.
-    assert sorted(losses)[-3] <= LOST_AT_MOST, sorted(losses)[-5:]
+    # A machine that runs all the tests at once may stop everybody who writes for longer than that, once or twice.
+    assert sorted(losses)[-2 * AT_ONCE - 1] <= LOST_AT_MOST, sorted(losses)[-3 * AT_ONCE :]
 
 
 async def _loss(life: Life) -> float:

@@ -170,10 +170,13 @@ class Index:
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA synchronous = NORMAL")
-        if self._format() != FORMAT:
-            with self.transaction():
-                self._convert()
-        if self._value("PRAGMA journal_mode") != "wal":
+        if self._format() == FORMAT and self._value("PRAGMA journal_mode") == "wal":
+            return
+        # SQLite does not wait for others when it changes to WAL: one process at a time prepares a new index.
+        with self._folder.alone():
+            if self._format() != FORMAT:
+                with self.transaction():
+                    self._convert()
             self._database.execute("PRAGMA journal_mode = WAL")
 
     def _format(self) -> int:
