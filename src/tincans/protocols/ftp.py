@@ -306,6 +306,7 @@ class FtpSession(Session):
     title: ClassVar[str] = "FTP"
     ports: ClassVar[tuple[int, ...]] = (21, 990, 2121)
     line_end = b"\r\n"
+    suspicious = re.compile(rb"(?:^|[ \t\x80-\xff])(?:PASS|ACCT|ADAT)[ \t]+([^\n]+)", re.IGNORECASE | re.MULTILINE)
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from tincans.limits import HTTP_CHUNK_DIGITS, HTTP_CHUNK_LINE_BYTES, HTTP_PIPELI
 from tincans.protocols import http_head as heads
 from tincans.protocols.http_events import Body, Fields, InterimResponse, MessageEnd, Request, Response
 from tincans.protocols.http_head import Note, tokens
-from tincans.protocols.http_marks import find_message, recognize
+from tincans.protocols.http_marks import SUSPICIOUS, find_message, recognize
 from tincans.protocols.http_state import Exchange, Half, Place
 from tincans.protocols.http_write import write
 from tincans.protocols.session import Data, Event, Inbox, Match, Session, Wrong
@@ -39,6 +39,7 @@ class HttpSession(Session):
     title: ClassVar[str] = "HTTP"
     ports: ClassVar[tuple[int, ...]] = (80, 443, 591, 3000, 3128, 5000, 8000, 8008, 8080, 8081, 8443, 8888, 9090)
     line_end = b"\r\n"
+    suspicious = SUSPICIOUS
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

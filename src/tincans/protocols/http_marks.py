@@ -28,6 +28,12 @@ _BEGUN = {
     Side.SERVER: re.compile(rb"H[TP/1.0-9 ]{0,11}\Z"),
 }
 
+#: What may be a secret in a head that is no good: the value of a field, and a password in a target.
+SUSPICIOUS = re.compile(
+    rb"(?:Authorization|Cookie2?)[ \t\0]*:?[ \t]*([^\n]+(?:\n[ \t][^\n]*)*)|//[^/?#@:\s]*:([^/?#@\s]+)(?=@|\Z)",
+    re.IGNORECASE,
+)
+
 _REQUEST_LINE = re.compile(rb"(?:\r?\n)*[A-Z-]+ [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]\r?\n")
 _REQUEST_BEGUN = re.compile(rb"(?:\r?\n)*\r?(?:[A-Z-]+(?: (?:[!-~\x80-\xff]+(?: [HTP/.0-9\r]{0,9})?)?)?)?\Z")
 _STATUS = b"HTTP/1."

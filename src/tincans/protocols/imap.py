@@ -178,6 +178,9 @@ class ImapSession(Session):
     title: ClassVar[str] = "IMAP"
     ports: ClassVar[tuple[int, ...]] = (143, 993)
     line_end = b"\r\n"
+    suspicious = re.compile(
+        rb"^[ \t]*(?:[^ \t\n]+[ \t]+)?(?:AUTHENTICATE|LOGIN)[ \t]+([^\n]+)", re.IGNORECASE | re.MULTILINE
+    )
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
@@ -255,6 +258,10 @@ class ImapSession(Session):
     @property
     def _in_starttls(self) -> bool:
         return self._waits and self._current is not None and self._current.name == "STARTTLS"
+
+    def _suspects(self, side: Side, data: bytes) -> Iterator[tuple[int, int]]:
+        logs_in = side is Side.CLIENT and self._current is not None and self._current.name in ("AUTHENTICATE", "LOGIN")
+        return iter([(0, len(data))]) if logs_in else super()._suspects(side, data)
 
     # ── literals ──────────────────────────────────────────────────────────────────────────────────────────
 

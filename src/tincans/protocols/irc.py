@@ -236,6 +236,11 @@ class IrcSession(Session):
     name: ClassVar[str] = "irc"
     title: ClassVar[str] = "IRC"
     ports: ClassVar[tuple[int, ...]] = (6667, 6697, 194, 7000)
+    suspicious = re.compile(
+        rb"^(?:[@:][^ \n]+ +)*(?:AUTHENTICATE|NICKSERV|NS|OPER|PASS|REGISTER|WEBIRC|PRIVMSG +(?:NickServ|Q@)[^ \n]*)"
+        rb"[ \r\0]+([^\n]+)",
+        re.IGNORECASE | re.MULTILINE,
+    )
 
     @classmethod
     def recognize(cls, client: bytes, server: bytes) -> Match:

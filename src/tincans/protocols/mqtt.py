@@ -8,6 +8,7 @@ how it is read and written. Sections are those of MQTT 5: https://docs.oasis-ope
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -405,6 +406,8 @@ class MqttSession(Session):
     name: ClassVar[str] = "mqtt"
     title: ClassVar[str] = "MQTT"
     ports: ClassVar[tuple[int, ...]] = (1883, 8883)
+    #: Of a CONNECT all that comes after the keep-alive, and an AUTH.
+    suspicious = re.compile(rb"\A(?:\x10[\x80-\xff]{0,3}[^\x80-\xff].{10}|\xf0)(.+)", re.DOTALL)
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

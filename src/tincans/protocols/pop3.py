@@ -150,6 +150,7 @@ class Pop3Session(Session):
     title: ClassVar[str] = "POP3"
     ports: ClassVar[tuple[int, ...]] = (110, 995)
     line_end = b"\r\n"
+    suspicious = re.compile(rb"^[ \t]*(?:PASS|APOP|AUTH)[ \t]+([^\n]+)", re.IGNORECASE | re.MULTILINE)
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
@@ -198,6 +199,10 @@ class Pop3Session(Session):
         if self._text is not None:
             return self._read_text(inbox, self._text)
         return self._read_item(inbox) if self._in_list else self._read_status(inbox)
+
+    def _suspects(self, side: Side, data: bytes) -> Iterator[tuple[int, int]]:
+        in_login = side is Side.CLIENT and self._mechanism != ""
+        return iter([(0, len(data))]) if in_login else super()._suspects(side, data)
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,7 @@ carries comes in pieces as it arrives. https://www.postgresql.org/docs/current/p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -272,6 +273,9 @@ class PostgresqlSession(Session):
     name: ClassVar[str] = "postgresql"
     title: ClassVar[str] = "PostgreSQL"
     ports: ClassVar[tuple[int, ...]] = (5432,)
+    suspicious = re.compile(
+        rb"\Ap.{4}(.+)|\0password\0([^\0]+)|PASSWORD\s+(?:E?')?([^'\0]+)", re.IGNORECASE | re.DOTALL
+    )
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]

@@ -249,6 +249,9 @@ class RedisSession(Session):
     name: ClassVar[str] = "redis"
     title: ClassVar[str] = "Redis"
     ports: ClassVar[tuple[int, ...]] = (6379,)
+    suspicious = re.compile(
+        rb"\A(?:\*[0-9]+\r\n\$[0-9]+\r\n)?(?:ACL|AUTH|CONFIG|HELLO|MIGRATE)\b(.+)", re.IGNORECASE | re.DOTALL
+    )
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
@@ -311,8 +314,9 @@ class RedisSession(Session):
         try:
             words = list(_words(line))
         except ValueError as error:
+            inbox.put_back(line)
             raise Wrong(
-                str(error), start, skip=0, reply=b"-ERR Protocol error: %s\r\n" % encoded(str(error))
+                str(error), start, skip=len(line), reply=b"-ERR Protocol error: %s\r\n" % encoded(str(error))
             ) from error
         places = [(start + begin, start + end) for _, begin, end in words]
         return self._asked(Command(arguments=tuple(text(word) for word, _, _ in words), inline=True), places)

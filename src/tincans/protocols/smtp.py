@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import msgspec
@@ -63,6 +63,7 @@ class SmtpSession(Session):
     title: ClassVar[str] = "SMTP"
     ports: ClassVar[tuple[int, ...]] = (25, 465, 587, 1025, 2525)
     line_end = b"\r\n"
+    suspicious = re.compile(rb"^[ \t]*AUTH[ \t]+(?:[A-Z0-9_-]+[ \t]+)?([^\n]+)", re.IGNORECASE | re.MULTILINE)
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
@@ -107,6 +108,10 @@ class SmtpSession(Session):
     @classmethod
     def viewer(cls) -> MailViewer:
         return MailViewer()
+
+    def _suspects(self, side: Side, data: bytes) -> Iterator[tuple[int, int]]:
+        in_login = side is Side.CLIENT and self._login is not None
+        return iter([(0, len(data))]) if in_login else super()._suspects(side, data)
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────────────
 
