@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tincans.channel import Side
+from tincans.conversation import Dropped, Ended, Entry, Said
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import (
     GUESS_BYTES,
@@ -27,11 +28,13 @@ from tincans.protocols.http import HttpSession
 from tincans.protocols.http_events import Body, Head, InterimResponse, MessageEnd, Request, Response
 from tincans.protocols.lines import Line
 from tincans.testing import check_mutations, check_session
+from tincans.testing.sessions import bytewise, joined, mutated, read
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "http").glob("*.tin"))
 
-#: Where the rest is to be guessed: from the first byte of something broken that may be another protocol than from two.
-GUESSED = {"connect", "upgrade-refused"}
+#: Where the rest may have to be guessed: from the first byte of something broken that may be another protocol than from
+#: two. So they are broken for a session alone.
+GUESSED = {"connect", "upgrade-refused", "websocket"}
 
 
 def in_order(event: Event) -> bool:
@@ -50,6 +53,27 @@ def test_a_transcript_means_what_it_says(path: Path) -> None:
 @given(random=st.randoms(use_true_random=False))
 def test_broken_transcripts_raise_nothing_and_lose_nothing(path: Path, random: Random) -> None:
     check_mutations(path, "http", random)
+
+
+@pytest.mark.parametrize("stem", sorted(GUESSED))
+@given(random=st.randoms(use_true_random=False))
+def test_a_broken_upgrade_is_the_same_byte_by_byte(stem: str, random: Random) -> None:
+    entries = mutated(read(TRANSCRIPTS[0].with_stem(stem)), random)
+    assert heard(entries) == heard(bytewise(entries))
+
+
+def heard(entries: list[Entry]) -> dict[Side, list[Event]]:
+    """What each side means to a session, up to an upgrade."""
+    session, events = HttpSession(), list[Event]()
+    for entry in entries:
+        match entry:
+            case Said(side=side, data=data):
+                events += session.receive(side, data)
+            case Dropped(side=side, count=count):
+                events += session.lost(side, count)
+            case Ended(side=side):
+                events += session.end(side)
+    return {side: [event for event in joined(events) if event.side is side] for side in Side}
 
 
 # ── strict ────────────────────────────────────────────────────────────────────────────────────────────────
