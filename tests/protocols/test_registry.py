@@ -207,3 +207,26 @@ def test_enough_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_port_is_the_home_of_a_protocol() -> None:
     assert module.at_home(4711) == (TickSession, "")
     assert module.at_home(1) is None
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "name"),
+    [
+        (b"", b"SSH-2.0-OpenSSH_9.6\r\n", "raw"),
+        (b"SSH-2.0-x\r\n", b"", "raw"),
+        (b"", b"RFB 003.008\n", "raw"),
+        (b"", b"SS", None),
+        (b"", b"SSH is what I use\n", "lines"),
+        (b"", b"RFB is a protocol\n", "lines"),
+        (b"AUTH secret\r\n", b"+OK\r\n", "redis"),
+        (b"2+2\r\n", b"220 a calculator\r\n", "lines"),
+        (b"AMQP\0\0\x09\x01", b"", "raw"),
+        (b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0", b"", "raw"),
+        (b"REGISTER sip:x SIP/2.0\r\n", b"", "lines"),
+        (b"PING\r\n", b"PONG\r\n", "lines"),
+        (b'CONNECT {"verbose":false}\r\n', b'INFO {"port":4222}\r\n', "lines"),
+    ],
+)
+def test_what_others_speak_is_not_taken_for_ours(client: bytes, server: bytes, name: str | None) -> None:
+    found = guess(client, server)
+    assert (found and found.name) == name

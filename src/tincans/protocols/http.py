@@ -99,7 +99,7 @@ class HttpSession(Session):
         options = tokens(known["connection"]) if "connection" in known else ()
         half.closing = "close" in options or (version == "1.0" and "keep-alive" not in options)
         if method == "PRI" and version == "2.0":  # RFC 9113 §3.4
-            self._upgrade("", name="h2")
+            self._upgrade("raw", name="h2")
         if "upgrade" in options and "upgrade" in known and version != "1.0":
             exchange.switches = True
         if "expect" in known and version != "1.0" and half.place is not Place.END:
@@ -279,7 +279,7 @@ class HttpSession(Session):
         return half.place is Place.UNTIL_CLOSE
 
     def _seek(self, side: Side, inbox: Inbox) -> tuple[int, bool]:
-        place, found = find_message(side, inbox.data)
+        place, found = find_message(side, inbox)
         if found:
             half = self._client if side is Side.CLIENT else self._server
             half.place, half.notes, self._unsure = Place.HEAD, [], True

@@ -34,6 +34,7 @@ _FIELD = re.compile(rf"^({_TOKEN}):[ \t]*(.*)\r\n", re.MULTILINE)
 _IS_TOKEN = re.compile(_TOKEN).fullmatch
 _END = re.compile(rb"\n\r?\n")
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)*")
+_SOMETHING = re.compile(rb"[^\r\n]|\r\r")
 _VERSION = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})").fullmatch
 _ANY_STATUS = re.compile(rb"HTTP/([0-9]{1,3}\.[0-9]{1,3})[ \t]+([1-9][0-9][0-9])(?:[ \t](.*))?").fullmatch
 _HOST = lru_cache(256)(re.compile(r"[\w\-.~%!$&'()*+,;=:\[\]]*", re.ASCII).fullmatch)  # RFC 3986 §3.2.2, and a port
@@ -81,7 +82,7 @@ def read_head(side: Side, inbox: Inbox) -> Head | None:
     data = inbox.data
     if not data or (data[0] in b"\r\n" and side is Side.CLIENT and not _pass_empty_lines(inbox)):
         return None
-    end = data.find(b"\r\n\r\n", 0, HTTP_HEAD_BYTES) + 4
+    end = data.find(b"\r\n\r\n", max(inbox.looked - 2, 0), HTTP_HEAD_BYTES) + 4
     if end > 4:
         string = str(data[:end], "utf-8", "surrogateescape")
         match = (_REQUEST if side is Side.CLIENT else _STATUS).match(string)
@@ -137,6 +138,8 @@ def _known(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 def _pass_empty_lines(inbox: Inbox) -> bool:
     """Whether something follows them. RFC 9112 §2.2: ignore them before a request line."""
+    if len(inbox) < HTTP_HEAD_BYTES and inbox.search(_SOMETHING, 2) is None:
+        return False
     match = _EMPTY_LINES.match(inbox.data)
     assert match is not None
     if len(inbox) >= HTTP_HEAD_BYTES <= match.end():
@@ -286,7 +289,7 @@ def check_host(head: Head) -> None:
     """Note what is wrong with the Host field of a request (RFC 9112 §3.2)."""
     host = head.known.get("host")
     if host is None:
-        if head.start[2] != "1.0":
+        if head.start[2] != "1.0" and head.start[0] != "PRI":  # which HTTP/2 begins with, RFC 9113 §3.4
             head.notes.append(Note("there is no Host", 0))
     elif len(head.known) != len(head.fields) and sum(name.lower() == "host" for name, _ in head.fields) > 1:
         _note(head, "host", "there is more than one Host")

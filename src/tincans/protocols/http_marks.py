@@ -6,7 +6,7 @@ import re
 
 from tincans.channel import Side
 from tincans.limits import GUESS_BYTES, HTTP_START_BYTES
-from tincans.protocols.session import Match
+from tincans.protocols.session import Inbox, Match
 
 #: The methods of IANA's registry, and UPnP's: in the middle of anything no other word begins a request.
 _METHODS = (
@@ -34,6 +34,7 @@ SUSPICIOUS = re.compile(
     re.IGNORECASE,
 )
 
+_METHOD = re.compile(rb"(?:%b) " % _METHODS)
 _REQUEST_LINE = re.compile(rb"(?:\r?\n)*[A-Z-]+ [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]\r?\n")
 _REQUEST_BEGUN = re.compile(rb"(?:\r?\n)*\r?(?:[A-Z-]+(?: (?:[!-~\x80-\xff]+(?: [HTP/.0-9\r]{0,9})?)?)?)?\Z")
 _STATUS = b"HTTP/1."
@@ -48,8 +49,12 @@ def recognize(client: bytes, server: bytes) -> Match:
     return Match.WAIT if server and _STATUS.startswith(server) else Match.NO
 
 
-def find_message(side: Side, data: bytearray) -> tuple[int, bool]:
-    """Where in `data` a message begins, and that it does; or where what may become one begins, or the data ends."""
+def find_message(side: Side, inbox: Inbox) -> tuple[int, bool]:
+    """Where in the inbox a message begins, and that it does; or where what may become one begins, or it ends."""
+    data = inbox.data
+    waits = side is Side.CLIENT and len(data) < HTTP_START_BYTES and inbox.find(b"\n") < 0
+    if waits and _METHOD.match(data):  # look once at a long line that comes in small pieces
+        return 0, False
     match = _BEGINS[side].search(data)
     if match is not None:
         return match.start(), True

@@ -24,6 +24,8 @@ _MARKS = {"lf": b"\n", "crlf": b"\r\n", "nul": b"\0"}
 _LENGTHS: dict[str, tuple[int, Literal["big", "little"]]] = {
     "u8": (1, "big"), "u16": (2, "big"), "u32": (4, "big"), "u16le": (2, "little"), "u32le": (4, "little"),
 }  # fmt: skip
+#: With these begins what is text only in its first line: SSH (RFC 4253 §4.2) and VNC (RFC 6143 §7.1.1).
+_BANNERS = (b"SSH-", b"RFB 0")
 #: Text has none of these (C0 but for what terminals and printers know, and DEL).
 _CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -81,8 +83,10 @@ class LinesSession(Session):
     def recognize(cls, client: bytes, server: bytes) -> Match:
         """Any text is lines; whatever more is known is for other protocols to say."""
         said = client + server
-        if _CONTROLS.search(said):
+        if _CONTROLS.search(said) or any(side.startswith(_BANNERS) for side in (client, server)):
             return Match.NO
+        if any(side and banner.startswith(side) for side in (client, server) for banner in _BANNERS):
+            return Match.WAIT
         try:
             said.decode()
         except UnicodeDecodeError as error:

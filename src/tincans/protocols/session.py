@@ -159,10 +159,11 @@ class Upgraded(Event, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> str:
-        return f"{_TITLES.get(self.to, self.to) or 'something else'} from here"
+        name = self.options.get("name", "")
+        return f"{_TITLES.get(name) or _TITLES.get(self.to, self.to) or 'something else'} from here"
 
 
-_TITLES = {"tls": "TLS", "websocket": "WebSocket", "http": "HTTP", "smtp": "SMTP"}
+_TITLES = {"h2": "HTTP/2", "tls": "TLS", "websocket": "WebSocket", "http": "HTTP", "smtp": "SMTP"}
 
 
 def text(data: Buffer) -> str:
@@ -213,6 +214,11 @@ class Inbox:
     def look_again(self) -> None:
         """Something else is to be found next."""
         self._looked = 0
+
+    @property
+    def looked(self) -> int:
+        """What is looked for does not begin before this place."""
+        return self._looked
 
     def find(self, end: bytes) -> int:
         """Where `end` begins, or -1; what was looked through is remembered, so ask for the same `end` until it came."""
