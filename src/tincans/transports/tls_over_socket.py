@@ -21,6 +21,16 @@ from tincans.transports.tls_words import QUOTED_BYTES
 _RECORD_BYTES = 16 * 1024  # RFC 8446 §5.1
 
 
+def _connected(sock: socket.socket) -> socket.socket:
+    """The socket, unless the other side has left: the ssl module would raise then, too, and leave it open."""
+    try:
+        sock.getpeername()
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class OverSocket(TlsChannel):
     """TLS on the socket of a channel, which is taken out of it. It owns the socket."""
 
@@ -32,7 +42,7 @@ class OverSocket(TlsChannel):
         self._loop = asyncio.get_running_loop()
         facts = below.facts  # it knows them as long as the socket is its own
         tls = context.wrap_socket(
-            below.detach(),
+            _connected(below.detach()),
             server_side=server_side,
             server_hostname=name,
             do_handshake_on_connect=False,
