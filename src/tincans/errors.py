@@ -215,6 +215,8 @@ class RemoteProtocolError(ChannelError):
     def __init__(self, reason: str, *, reply: bytes = b"", at: int = 0) -> None:
         #: What is wrong, what a polite server answers before it closes, and where that is in what the side said.
         self.reason, self.reply, self.at = reason, reply, at
+        #: What was said before it and read in the same call: a party acts on that before it answers with `reply`.
+        self.before: tuple[object, ...] = ()
         super().__init__(reason)
 
 

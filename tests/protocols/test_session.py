@@ -220,8 +220,9 @@ def test_where_it_is_lost_it_seeks() -> None:
 def test_strict_it_is_refused_and_over() -> None:
     session = WordsSession(strict=True)
     with pytest.raises(RemoteProtocolError, match="bang") as error:
-        session.receive(C, b"until.")
-    assert (error.value.at, error.value.reply) == (0, b"no!")
+        session.receive(C, b"one.until.")
+    assert (error.value.at, error.value.reply) == (4, b"no!")
+    assert error.value.before == (Word(word="one", start=0, end=4),)
     for side in Side:
         with pytest.raises(RemoteProtocolError, match="bang"):
             session.receive(side, b"a.")

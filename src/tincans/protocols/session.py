@@ -324,7 +324,7 @@ class Session(ABC):
         """`side` said `data`: the events that are complete with it, in the order in which they make sense.
 
         Usually they are of that side; where the other was held, its events are among them. Raises
-        `RemoteProtocolError` where strict, and again whenever it is called after that.
+        `RemoteProtocolError` where strict, with the events before it as its `before`, and again whenever it is called.
         """
         inbox = self._inboxes[side]
         inbox.data += data
@@ -524,7 +524,11 @@ class Session(ABC):
         turns = [] if self.boundaries and self.framed else [side]
         while turns and not self.is_through:
             side = turns[-1]
-            event = self._step(side)
+            try:
+                event = self._step(side)
+            except RemoteProtocolError as error:
+                error.before = tuple(events)
+                raise
             if event is None:
                 turns.pop()
             else:
