@@ -20,7 +20,7 @@ from running import Serving, program, run, serving, understood
 from servers import Nginx
 from tincans.channel import Side
 from tincans.decoding import Heard
-from tincans.protocols import Malformed, http, websocket
+from tincans.protocols import Malformed, http, websocket_events
 from tincans.protocols.http_events import Body, InterimResponse, MessageEnd, Request, Response
 from tincans.protocols.mail import Text
 from tincans.protocols.view import View
@@ -251,7 +251,7 @@ def test_a_browser_and_websocket(tmp_path: Path) -> None:
             server.shutdown()
             thread.join()
 
-    (told,) = [told for told in understood(tmp_path / "journal") if of(websocket.Text, told)]
+    (told,) = [told for told in understood(tmp_path / "journal") if of(websocket_events.Text, told)]
     check_nothing_is_malformed(told)
     assert heard == ["Grüße 🥫 " * 100, "bytes"]
     (request,) = of(Request, told)
@@ -259,9 +259,13 @@ def test_a_browser_and_websocket(tmp_path: Path) -> None:
     assert "permessage-deflate" in of(InterimResponse, told)[0].field("sec-websocket-extensions")
     by_side = {side: [h.event for h in told if h.event.side is side and h.protocol == "websocket"] for side in Side}
     for side in Side:
-        assert [event.text for event in by_side[side] if isinstance(event, websocket.Text)] == ["Grüße 🥫 " * 100]
-        assert [event.data for event in by_side[side] if isinstance(event, websocket.Binary)] == [bytes([0, 1, 255])]
-    (close, *_) = of(websocket.Close, told)
+        assert [event.text for event in by_side[side] if isinstance(event, websocket_events.Text)] == [
+            "Grüße 🥫 " * 100
+        ]
+        assert [event.data for event in by_side[side] if isinstance(event, websocket_events.Binary)] == [
+            bytes([0, 1, 255])
+        ]
+    (close, *_) = of(websocket_events.Close, told)
     assert (close.side, close.code, close.reason) == (Side.CLIENT, 4001, "enough")
 
 
