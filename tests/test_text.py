@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text
+from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text, starred
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,17 @@ def test_hexdump_masks_what_is_hidden() -> None:
         "00000010  ** ** 6c 6c 6f 2c 20 77  6f 72 6c 64 21 0d ** **  |**llo, world!.**|",
         "00000020  ** 61 62                                          |*ab|",
     ]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "shown"),
+    [
+        ([], b"abcdef"), ([(12, 14)], b"ab**ef"), ([(10, 11), (15, 16)], b"*bcde*"),
+        ([(5, 12), (14, 99)], b"**cd**"), ([(0, 10), (16, 20)], b"abcdef"), ([(0, 4)], b"abcdef"),
+    ],
+)  # fmt: skip
+def test_what_is_hidden_is_starred_where_it_is_there(hidden: list[tuple[int, int]], shown: bytes) -> None:
+    assert starred(b"abcdef", 10, hidden) == shown
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,16 @@ def is_text(data: bytes) -> bool:
     return sum(byte < 0x20 and byte not in (9, 10, 13) for byte in data) * 8 <= len(data)
 
 
+def starred(data: bytes, start: int, hidden: Iterable[tuple[int, int]]) -> bytes:
+    """`data`, whose first byte stands at `start`, with a `*` in the place of every byte of the `hidden` spans."""
+    shown, end = bytearray(data), start + len(data)
+    for first, last in hidden:
+        first, last = max(first, start), min(last, end)
+        if first < last:
+            shown[first - start : last - start] = b"*" * (last - first)
+    return bytes(shown)
+
+
 def hexdump(data: bytes, offset: int = 0, hidden: Iterable[tuple[int, int]] = ()) -> Iterator[str]:
     """`data` as lines of 16 bytes in the manner of `hexdump -C`; `offset` is where the first byte stands.
 

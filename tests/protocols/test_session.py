@@ -133,6 +133,11 @@ def test_a_secret_has_the_bytes_that_it_is_in() -> None:
     assert secret.bare() == Word(word="secret")
 
 
+def test_what_is_malformed_is_masked_where_its_data_are() -> None:
+    broken = Malformed(data=b"secret", start=0, end=10, reason="so", at=0, hidden=((0, 2), (5, 7)))
+    assert broken.masked().data == b"s**ret"
+
+
 def test_chunks_that_are_neighbours_may_be_joined() -> None:
     one = Piece(data=b"ab", start=3, end=6, hidden=((3, 4),))
     other = Piece(data=b"c", start=6, end=7, hidden=((6, 7),))

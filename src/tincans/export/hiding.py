@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Entry, How, Opened, Said
 from tincans.decoding import Decoding, Heard
+from tincans.text import starred
 
 
 class Hiding:
@@ -95,11 +96,9 @@ class _Places:
         bounds, end = self._bounds, start + len(data)
         while self._next < len(bounds) and bounds[self._next + 1] <= start:
             self._next += 2
-        changed: bytearray | None = None
-        for place in range(self._next, len(bounds), 2):
-            if bounds[place] >= end:
-                break
-            changed = changed or bytearray(data)
-            first, last = max(bounds[place], start), min(bounds[place + 1], end)
-            changed[first - start : last - start] = b"*" * (last - first)
-        return data if changed is None else bytes(changed)
+        behind = self._next
+        while behind < len(bounds) and bounds[behind] < end:
+            behind += 2
+        if behind == self._next:
+            return data
+        return starred(data, start, ((bounds[at], bounds[at + 1]) for at in range(self._next, behind, 2)))

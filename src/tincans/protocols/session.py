@@ -42,6 +42,7 @@ from msgspec.structs import force_setattr
 from tincans.channel import Buffer, Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import HELD_BYTES, LINE_BYTES
+from tincans.text import starred
 
 if TYPE_CHECKING:
     from tincans.protocols.view import Viewer
@@ -136,11 +137,8 @@ class Malformed(Chunk, frozen=True, kw_only=True):
     def masked(self) -> Malformed:
         if not self.hidden:
             return self
-        data, begin = bytearray(self.data), self.end - len(self.data)
-        for start, end in self.hidden:
-            first = max(start - begin, 0)
-            data[first : end - begin] = b"*" * (end - begin - first)
-        return msgspec.structs.replace(self, data=bytes(data))
+        data = starred(self.data, self.end - len(self.data), self.hidden)
+        return msgspec.structs.replace(self, data=data)
 
 
 class Missing(Event, frozen=True, kw_only=True):
