@@ -26,6 +26,7 @@ from tincans.decoding import Decoding, Heard
 from tincans.errors import AddressError
 from tincans.limits import GUESS_BYTES, QUOTE_CHARACTERS, READING_SECONDS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Session, Upgraded
+from tincans.protocols.lines import CONTROLS
 from tincans.protocols.registry import at_home
 from tincans.protocols.session import MASK
 from tincans.text import escape, human_bytes, human_seconds
@@ -35,8 +36,6 @@ _TLS_PORTS = frozenset({443, 465, 563, 636, 853, 989, 990, 993, 994, 995, 6697, 
 
 CR, LF = b"\r", b"\n"
 _NAMES = {LF: "LF", CR + LF: "CR LF"}
-#: Text has none of these; a lone CR is spoken of by itself.
-_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class Socket(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +152,7 @@ class _Voice:
     def _look(self, data: bytes) -> None:
         self._begun += data[:GUESS_BYTES]
         line, end, _ = self._begun.partition(LF)
-        if end and not _CONTROLS.search(line):
+        if end and not CONTROLS.search(line):
             self.line_end = CR + LF if line.endswith(CR) else LF
         self._looking = not end and len(self._begun) < GUESS_BYTES
 
@@ -205,7 +204,7 @@ def _begun(decoding: Decoding, side: Side) -> bytes:
     session = decoding.decoder.session
     data = decoding.unfinished(side)
     if session is None:  # all that it said: whole lines are whole, whatever the protocol
-        return b"" if _CONTROLS.search(data) else data[data.rfind(b"\n") + 1 :]
+        return b"" if CONTROLS.search(data) else data[data.rfind(b"\n") + 1 :]
     return b"" if session.waiting(side) else data
 
 
@@ -287,7 +286,7 @@ def _begun_and_not_ended(moment: _Moment) -> str:
 
 def _beginning(moment: _Moment, side: Side, data: bytes) -> str:
     shown = data if moment.secrets else _masked(moment, side, data)
-    if _CONTROLS.search(data) or shown is None:
+    if CONTROLS.search(data) or shown is None:
         return f"the first {human_bytes(len(data))} of a message"
     if b"\n" not in data:
         return f"{_quoted(shown)}{', whose line ends in CR alone,' if data.endswith(CR) else ' without a line end'}"

@@ -31,6 +31,7 @@ from tincans.limits import FTP_COMMAND_BYTES, FTP_COMMANDS_WAITING
 from tincans.protocols import replies
 from tincans.protocols.replies import ReplyReader, write_reply
 from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.textual import Faulty
 
 # ── the commands ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,7 +198,7 @@ _SIGNALS = {
 _TELNET = re.compile(rb"(?:\xff[\xfb-\xfe][\x00-\xfe]|\xff[\xf0-\xfa]|\xf2|\xff(?!\xff))*")
 
 
-class Command(Event, frozen=True, kw_only=True):
+class Command(Faulty, frozen=True, kw_only=True):
     """What the client wants. The verb is in capitals, as it may be said either way (RFC 959 §5.3); it is empty where
     the line was."""
 
@@ -205,8 +206,6 @@ class Command(Event, frozen=True, kw_only=True):
     argument: str = ""
     #: Telnet signals that came before it: `\\xff\\xf4\\xff\\xf2` before ABOR.
     telnet: bytes = b""
-    #: What breaks the rules in it, though it is certain what was meant.
-    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[!-`{-~]*", self.verb):
@@ -251,7 +250,7 @@ class Command(Event, frozen=True, kw_only=True):
             yield f"telnet: {', '.join(_SIGNALS[byte] for byte in self.telnet if byte in _SIGNALS) or 'a synch'}"
         if self.announced:
             yield f"the server is to call {self.announced}"
-        yield from (f"fault: {fault}" for fault in self.faults)
+        yield from super().details
 
     def masked(self) -> Command:
         secret = self.argument and self.verb in _SECRET

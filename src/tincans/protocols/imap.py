@@ -24,7 +24,7 @@ from tincans.limits import IMAP_LINE_BYTES, PIPELINED_COMMANDS, VIEW_BYTES
 from tincans.protocols import sasl
 from tincans.protocols.mail import show_mail
 from tincans.protocols.session import MASK, Chunk, Event, Inbox, Match, Session, Wrong, encoded, text
-from tincans.protocols.textual import TextLine
+from tincans.protocols.textual import CONTROLS, TextLine
 from tincans.protocols.view import View, Viewer
 
 _LITERAL = re.compile(r"~?\{(\d{1,20})(\+?)\}\Z")
@@ -167,7 +167,6 @@ _FAR: dict[State, int] = {"any": -1, "stranger": 0, "user": 1, "selected": 2}
 _TAG = re.compile(r'[^\x00-\x20\x7f(){%*"\\+]+')
 _COMMAND = re.compile(rf"({_TAG.pattern}) ([^ ]+)(?: (.*))?", re.DOTALL)
 _TAGGED = re.compile(rf"({_TAG.pattern}) (OK|NO|BAD)(?: (.*))?", re.IGNORECASE | re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HELD = ("AUTHENTICATE", "STARTTLS")
 
 
@@ -237,7 +236,7 @@ class ImapSession(Session):
             return None
         start, words = inbox.start - len(line), text(line.rstrip(b"\r\n"))
         faults = () if line.endswith(b"\r\n") else ("the line ends in a lone LF",)
-        if _CONTROLS.search(words):
+        if CONTROLS.search(words):
             self._goes_on[side] = False
             inbox.put_back(line)
             raise Wrong(
@@ -302,7 +301,7 @@ class ImapSession(Session):
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _asked(self, words: str, start: int) -> Command | Done | sasl.Response | TextLine | None:
+    def _asked(self, words: str, start: int) -> TextLine | None:
         match = _COMMAND.fullmatch(words)
         in_login = self._current is not None and self._current.name == "AUTHENTICATE"
         # Without an answer to AUTHENTICATE (there is a gap), what is no command is a response.

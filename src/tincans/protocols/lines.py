@@ -27,7 +27,7 @@ _LENGTHS: dict[str, tuple[int, Literal["big", "little"]]] = {
 #: With these begins what is text only in its first line: SSH (RFC 4253 §4.2) and VNC (RFC 6143 §7.1.1).
 _BANNERS = (b"SSH-", b"RFB 0")
 #: Text has none of these (C0 but for what terminals and printers know, and DEL).
-_CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class Line(Event, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class LinesSession(Session):
     def recognize(cls, client: bytes, server: bytes) -> Match:
         """Any text is lines; whatever more is known is for other protocols to say."""
         said = client + server
-        if _CONTROLS.search(said) or any(side.startswith(_BANNERS) for side in (client, server)):
+        if CONTROLS.search(said) or any(side.startswith(_BANNERS) for side in (client, server)):
             return Match.NO
         if any(side and banner.startswith(side) for side in (client, server) for banner in _BANNERS):
             return Match.WAIT

@@ -18,6 +18,7 @@ from email.message import EmailMessage
 
 from tincans.limits import HELD_BYTES, MAIL_LINE_BYTES, VIEW_BYTES
 from tincans.protocols.session import Chunk, Event, Inbox, Malformed, Wrong
+from tincans.protocols.textual import Faulty
 from tincans.protocols.view import View, Viewer
 
 _LONE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
@@ -31,19 +32,12 @@ class Text(Chunk, frozen=True, kw_only=True):
         return f"mail text, {len(self.data)} bytes"
 
 
-class EndOfMail(Event, frozen=True, kw_only=True):
-    """The text is complete. After BDAT it takes no bytes; elsewhere it is the line with the lone dot."""
-
-    #: What breaks the rules in the text, though it is certain where it ends.
-    faults: tuple[str, ...] = ()
+class EndOfMail(Faulty, frozen=True, kw_only=True):
+    """The text is complete; its faults are told here. After BDAT it takes no bytes, elsewhere a line with a dot."""
 
     @property
     def summary(self) -> str:
         return "end of mail"
-
-    @property
-    def details(self) -> Iterator[str]:
-        return (f"fault: {fault}" for fault in self.faults)
 
 
 # ── on the wire ───────────────────────────────────────────────────────────────────────────────────────────

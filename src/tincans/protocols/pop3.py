@@ -22,7 +22,7 @@ from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, POP3_COMMAND_BYTES, P
 from tincans.protocols import sasl
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted
 from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
-from tincans.protocols.textual import TextLine
+from tincans.protocols.textual import CONTROLS, TextLine
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,7 +140,6 @@ _HELD = ("AUTH", "STLS")
 #: With a password in the place of a mechanism: Redis, which answers `+OK` as well.
 _STRANGE_LOGIN = re.compile(rb"AUTH (?!(?:%s)\b)" % sasl.COMMON, re.IGNORECASE)
 _STATUS = re.compile(r"(\+OK|-ERR)(?: (.*))?", re.IGNORECASE | re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Pop3Session(Session):
@@ -215,8 +214,8 @@ class Pop3Session(Session):
         start, words = inbox.start - len(line), text(line.rstrip(b"\r\n"))
         # Without an answer to AUTH (there is a gap), what is no command is a response.
         if self._mechanism and (self._is_asked or words.partition(" ")[0].upper() not in RULES):
-            return self._response(_CONTROLS.sub("", words), start, len(line.rstrip(b"\r\n")))
-        if _CONTROLS.search(words):
+            return self._response(CONTROLS.sub("", words), start, len(line.rstrip(b"\r\n")))
+        if CONTROLS.search(words):
             inbox.put_back(line)
             self._ask(Command(verb=""))
             raise Wrong("that is no command", inbox.start, until=b"\n", reply=b"-ERR that is no command\r\n")
@@ -281,7 +280,7 @@ class Pop3Session(Session):
         words = text(line.rstrip(b"\r\n"))
         match = _STATUS.fullmatch(words)
         is_challenge = self._mechanism != "" and (words.startswith("+ ") or words == "+")
-        if _CONTROLS.search(words) or not (match or is_challenge):
+        if CONTROLS.search(words) or not (match or is_challenge):
             inbox.put_back(line)
             raise Wrong("a response begins with +OK or -ERR", inbox.start, until=b"\n")
         faults = tuple(_line_faults(line, SASL_BYTES if is_challenge else POP3_RESPONSE_BYTES, "the response"))

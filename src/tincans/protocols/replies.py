@@ -16,19 +16,18 @@ from typing import NamedTuple
 
 from tincans.channel import Side
 from tincans.limits import REPLY_BYTES
-from tincans.protocols.session import Event, Inbox, Wrong, encoded, text
+from tincans.protocols.session import Inbox, Wrong, encoded, text
+from tincans.protocols.textual import Faulty
 
 _LINE = re.compile(rb"([1-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 
 
-class Reply(Event, frozen=True, kw_only=True):
+class Reply(Faulty, frozen=True, kw_only=True):
     """What the server answers: a code for programs, and lines for people."""
 
     side: Side = Side.SERVER
     code: int
     lines: tuple[str, ...] = ("",)
-    #: What breaks the rules in it, though it is certain what was meant.
-    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 100 <= self.code <= 599:
@@ -50,7 +49,7 @@ class Reply(Event, frozen=True, kw_only=True):
     @property
     def details(self) -> Iterator[str]:
         yield from self.lines[1:]
-        yield from (f"fault: {fault}" for fault in self.faults)
+        yield from super().details
 
 
 class Told(NamedTuple):

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tincans.protocols.session import MASK, Event
+from tincans.protocols.session import MASK
+from tincans.protocols.textual import TextLine
 
 #: What a response may be: base64, or `*` to give up, or `=` for an empty first response (RFC 4954 §4).
 RESPONSE = re.compile(r"[A-Za-z0-9+/]*={0,2}|\*")
@@ -24,28 +25,22 @@ COMMON = (
 )
 
 
-class Response(Event, frozen=True, kw_only=True):
+class Response(TextLine, frozen=True, kw_only=True):
     """What the client answers to a challenge: base64, or `*` to give up."""
 
     response: str
     #: Whether it is to be masked.
     secret: bool = True
-    #: What breaks the rules in it, though it is certain what was meant.
-    faults: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if "\n" in self.response or "\r" in self.response:
-            raise ValueError("a response has no end of a line in it")
 
     @property
-    def summary(self) -> str:
+    def line(self) -> str:
         return self.response
 
     @property
     def details(self) -> Iterator[str]:
         if not self.secret and (meant := decoded(self.response)):
             yield f"which is {meant}"
-        yield from (f"fault: {fault}" for fault in self.faults)
+        yield from super().details
 
     def masked(self) -> Response:
         return msgspec.structs.replace(self, response=MASK) if self.secret else self

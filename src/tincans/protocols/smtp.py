@@ -46,8 +46,8 @@ from tincans.protocols.smtp_commands import (
     out_of_order,
     split_status,
 )
+from tincans.protocols.textual import CONTROLS
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LIMITS = {b"AUTH": SASL_BYTES, b"MAIL": SMTP_ENVELOPE_BYTES, b"RCPT": SMTP_ENVELOPE_BYTES}
 _HELD = ("DATA", "AUTH", "STARTTLS")
 #: Replies that answer one command only: where the queue is wrong about it, they put it right.
@@ -171,7 +171,7 @@ class SmtpSession(Session):
         return _LIMITS.get(bytes(inbox.data[:4]).upper(), SMTP_COMMAND_BYTES)
 
     def _command(self, inbox: Inbox, line: bytes, words: str) -> Line:
-        if _CONTROLS.search(words):
+        if CONTROLS.search(words):
             inbox.put_back(line)
             self._ask("")
             raise Wrong("that is no command", inbox.start, until=b"\n", reply=b"500 5.5.2 that is no command\r\n")
@@ -259,7 +259,7 @@ class SmtpSession(Session):
 
     def _response(self, login: _Login, inbox: Inbox, line: bytes, words: str) -> Event:
         """A line of a login; what is not base64 in it is left to the server to judge."""
-        words = _CONTROLS.sub("", words)
+        words = CONTROLS.sub("", words)
         secret = sasl.is_secret(login.mechanism, login.challenge, words)
         if secret:
             self._hide(Side.CLIENT, inbox.start - len(line), inbox.start - len(line) + len(line.rstrip(b"\r\n")))

@@ -1,17 +1,28 @@
-"""What events of a protocol of lines have in common: SMTP's, POP3's, IMAP's."""
+"""What events of protocols of lines have in common: those of SMTP, POP3, IMAP and FTP."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tincans.protocols.session import Event
 
+#: What no line of text has in it: C0 but for the tab, and DEL.
+CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
-class TextLine(Event, frozen=True, kw_only=True):
-    """What is said in one line."""
 
-    #: What breaks the rules in it, though it is certain what was meant.
+class Faulty(Event, frozen=True, kw_only=True):
+    """What may break the rules although it is certain what was meant: a strict party answers that, and goes on."""
+
     faults: tuple[str, ...] = ()
+
+    @property
+    def details(self) -> Iterator[str]:
+        return (f"fault: {fault}" for fault in self.faults)
+
+
+class TextLine(Faulty, frozen=True, kw_only=True):
+    """What is said in one line."""
 
     @property
     def line(self) -> str:
@@ -21,10 +32,6 @@ class TextLine(Event, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         return self.line
-
-    @property
-    def details(self) -> Iterator[str]:
-        return (f"fault: {fault}" for fault in self.faults)
 
     def __post_init__(self) -> None:
         if "\n" in self.line or "\r" in self.line:
