@@ -19,8 +19,8 @@ from tincans.channel import Buffer, Buffered, Channel, Side
 from tincans.conversation import How
 from tincans.errors import AddressError, ChannelBroken, ConnectError, EndOfStream
 from tincans.limits import TLS_MESSAGE_BYTES, Limits
+from tincans.recording import RecordingChannel
 from tincans.relays import relay
-from tincans.relays.interception import Replay
 from tincans.server import serve
 from tincans.transports.tls import client_wrap
 
@@ -150,11 +150,11 @@ async def test_a_hello_may_come_byte_by_byte(certificates: Certificates) -> None
             assert await client.receive() == b"HELLO"
 
 
-class Slow(Replay):
+class Slow(RecordingChannel):
     """Sends what comes first byte by byte."""
 
     def __init__(self, below: Channel) -> None:
-        super().__init__(below, b"")
+        super().__init__(below, (), CLIENT)
         self._sent = False
 
     async def send(self, data: Buffer) -> None:

@@ -17,13 +17,13 @@ the client's own cannot be passed on, as only who has its key can show it, so a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tincans.address import NETWORK, Address
-from tincans.channel import Buffer, Channel
+from tincans.channel import Buffered, Channel
 from tincans.errors import CertificateNotTrusted, ChannelError, ConnectError, HandshakeFailed, TincansError
-from tincans.limits import LINGER_SECONDS, RECEIVE_BYTES
+from tincans.limits import LINGER_SECONDS
 from tincans.protocols.tls_messages import ClientHello
 from tincans.transports import Wrap
 from tincans.transports.stream import describe
@@ -108,7 +108,7 @@ class Interception:
             names = [hello.server_name] if _is_host(hello.server_name) else self._names(client, far)
             alpn = far.facts.get("tls.alpn", "")
             wrap = await self._wrap(client, names, alpn)
-            near = await wrap(Replay(client, said))
+            near = await wrap(Buffered(client, said))
         except BaseException:
             far.abort()
             raise
@@ -116,7 +116,7 @@ class Interception:
 
     async def _wrap(self, client: Channel, names: Sequence[str], alpn: str) -> Wrap:
         try:
-            return server_wrap(await asyncio.to_thread(_showing, names, alpn))
+            return server_wrap(await asyncio.to_thread(_showing, names, alpn), looked_ahead=True)
         except (OSError, TincansError) as error:
             reason = describe(error) if isinstance(error, OSError) else str(error)
             raise HandshakeFailed(client.remote, f"no certificate can be shown: {reason}", caller=True) from error
@@ -166,35 +166,3 @@ def _facts(near: Channel, far: Channel, names: list[str]) -> dict[str, str]:
         if name.startswith("tls.")
     }
     return {**facts, "client.tls.shown": " ".join(names)}
-
-
-class Replay(Channel):
-    """A channel that begins with what was read of it before; it owns the one below."""
-
-    __slots__ = ("_again", "_below", "local", "remote", "traits")
-
-    def __init__(self, below: Channel, again: bytes) -> None:
-        self._below, self._again = below, again
-        self.local, self.remote, self.traits = below.local, below.remote, below.traits
-
-    @property
-    def facts(self) -> Mapping[str, str]:
-        return self._below.facts
-
-    async def receive(self) -> bytes:
-        if self._again:
-            again, self._again = self._again[:RECEIVE_BYTES], self._again[RECEIVE_BYTES:]
-            return again
-        return await self._below.receive()
-
-    async def send(self, data: Buffer) -> None:
-        await self._below.send(data)
-
-    async def send_eof(self) -> None:
-        await self._below.send_eof()
-
-    async def aclose(self) -> None:
-        await self._below.aclose()
-
-    def abort(self) -> None:
-        self._below.abort()

@@ -45,12 +45,15 @@ def client_wrap(address: Address, *, resume: Channel | None = None) -> Wrap:
     return wrap
 
 
-def server_wrap(address: Address) -> Wrap:
-    """The handshake of the one who is called. Reads files as `client_wrap` does, once for all callers."""
+def server_wrap(address: Address, *, looked_ahead: bool = False) -> Wrap:
+    """The handshake of the one who is called. Reads files as `client_wrap` does, once for all callers.
+
+    `looked_ahead`: what a `Buffered` channel holds already was looked at, and is where the handshake begins.
+    """
     context = server_context(address)
 
     async def wrap(channel: Channel) -> Channel:
-        return await _handshake(channel, context, _Whom(channel.remote, None))
+        return await _handshake(channel, context, _Whom(channel.remote, None), looked_ahead=looked_ahead)
 
     return wrap
 
@@ -69,10 +72,11 @@ class _Whom(NamedTuple):
 
 
 async def _handshake(
-    channel: Channel, context: ssl.SSLContext, whom: _Whom, session: ssl.SSLSession | None = None
-) -> Channel:
+    channel: Channel, context: ssl.SSLContext, whom: _Whom, session: ssl.SSLSession | None = None,
+    looked_ahead: bool = False,
+) -> Channel:  # fmt: skip
     """Perform it; when it fails or is cancelled, the channel is closed."""
-    tls = _engine(channel, context, whom)
+    tls = _engine(channel, context, whom, looked_ahead)
     if session is not None:
         tls.session = session
     try:
@@ -86,8 +90,8 @@ async def _handshake(
     return tls
 
 
-def _engine(channel: Channel, context: ssl.SSLContext, whom: _Whom) -> OverChannel | OverSocket:
-    if isinstance(channel, Buffered):
+def _engine(channel: Channel, context: ssl.SSLContext, whom: _Whom, looked_ahead: bool) -> OverChannel | OverSocket:
+    if isinstance(channel, Buffered) and not looked_ahead:
         if channel.ahead:  # STARTTLS injection, as CVE-2011-0411: an attacker's words taken for the peer's
             channel.abort()
             raise whom.failed(f"{len(channel.ahead)} bytes that TLS does not protect came before the handshake")
