@@ -145,6 +145,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     #: Given by the first recorder that has numbers (a journal), so that all who tell of it use the same one; 0 before.
     number: int = 0
 
+    def opened(self, number: int, at: int) -> Opened:
+        """The entry that it becomes."""
+        return Opened(
+            conversation=number, at=at, kind=self.kind, name=self.name, client=self.client, server=self.server,
+            near=self.near, far=self.far, boundaries=self.boundaries, facts=dict(self.facts),
+        )  # fmt: skip
+
 
 class Tap(Protocol):
     """Hears one conversation as it happens. Only looks: no call may block, raise, or keep `data` (copy what you keep).
@@ -288,6 +295,11 @@ class Conversation(msgspec.Struct, kw_only=True):
     def seconds(self) -> float:
         """From the call to the end, or to what happened last while it goes on."""
         return ((self.closed or self.last) - self.opened) / 1e9
+
+
+def title_of(told: Opened | Conversation) -> str:
+    """Which part tincans played, and under which name: `relay front`."""
+    return f"{told.kind.value} {told.name}".rstrip()
 
 
 def conversations(entries: Iterable[Entry]) -> dict[int, Conversation]:

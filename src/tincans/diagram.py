@@ -13,19 +13,18 @@ masked unless they are asked for.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from html import escape as in_markup
 from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 from tincans.channel import Side
-from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, Joined, Noted, Opened, Secured
+from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, Joined, Noted, Opened, Secured, title_of
 from tincans.decoding import Decoding, Heard, Views
 from tincans.limits import DIAGRAM_STEPS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Upgraded
 from tincans.protocols.session import CUT_OFF
-from tincans.text import escape, human_bytes, human_seconds
+from tincans.text import clock, day, escape, human_bytes, human_seconds
 
 #: A silence as long as this is drawn.
 GAP_SECONDS = 1.0
@@ -86,8 +85,7 @@ class Diagram:
         of, steps = self._conversation, list(self._steps)
         if self._left_out:
             steps.append(Step(of.last, f"… and {self._left_out} more (--full draws all)", look="faint"))
-        day = time.strftime("%A, %Y-%m-%d", time.localtime(of.opened // 1_000_000_000))
-        title = f"#{of.number}, {escape(f'{of.kind.value} {of.name}'.rstrip())}, {day}"
+        title = f"#{of.number}, {escape(title_of(of))}, {day(of.opened)}"
         return Drawing(title, escape(of.client), escape(of.server), steps)
 
     # ── steps ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,11 +154,6 @@ def _step(entry: Entry) -> Step | None:
             return None
 
 
-def _clock(at: int) -> str:
-    second, rest = divmod(at, 1_000_000_000)
-    return f"{time.strftime('%H:%M:%S', time.localtime(second))}.{rest // 1_000_000:03}"
-
-
 # ── as text ───────────────────────────────────────────────────────────────────────────────────────────────
 
 _MARGIN = 14
@@ -177,7 +170,7 @@ def as_text(drawing: Drawing) -> Iterator[str]:
     yield f"{margin}{_fit(drawing.client, half)} {_fit(drawing.server, half, right=True)}"
     yield f"{margin}│{' ' * _BETWEEN}│"
     for step in drawing.steps:
-        time_ = "" if step.look == "silence" else _clock(step.at)
+        time_ = "" if step.look == "silence" else clock(step.at)
         yield f"{time_:<{_MARGIN}}{_arrow(step) if step.side else _note(step)}"
 
 
@@ -265,7 +258,7 @@ def _drawn(step: Step, y: int) -> Iterator[str]:
     middle = (_CLIENT + _SERVER) // 2
     look = "faint" if step.look == "silence" else step.look
     if step.look != "silence":
-        yield _words(16, y, _clock(step.at), "faint")
+        yield _words(16, y, clock(step.at), "faint")
     text = in_markup(_cut(step.text, _LABEL))
     if step.side is None:
         yield _words(middle, y, text, look, "middle")

@@ -8,6 +8,7 @@ bytes literal, give the same bytes again; what is UTF-8 and printable stays as i
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 
 _NAMED = {0x07: r"\a", 0x08: r"\b", 0x09: r"\t", 0x0A: r"\n", 0x0B: r"\v", 0x0C: r"\f", 0x0D: r"\r", 0x5C: r"\\"}
@@ -102,6 +103,17 @@ def hexdump(data: bytes, offset: int = 0, hidden: Iterable[tuple[int, int]] = ()
             cells[at - place], printed[at - place] = "**", "*"
         left, right = " ".join(cells[:8]), " ".join(cells[8:])
         yield f"{place:08x}  {left:<23}  {right:<23}  |{''.join(printed)}|"
+
+
+def clock(at: int) -> str:
+    """The time of day in our zone, to a millisecond; `at` is in nanoseconds since 1970-01-01 UTC."""
+    second, rest = divmod(at, 1_000_000_000)
+    return f"{time.strftime('%H:%M:%S', time.localtime(second))}.{rest // 1_000_000:03}"
+
+
+def day(at: int) -> str:
+    """The day in our zone, as in `Sunday, 2026-11-22`; `at` as for `clock`."""
+    return time.strftime("%A, %Y-%m-%d", time.localtime(at // 1_000_000_000))
 
 
 def human_bytes(count: int) -> str:

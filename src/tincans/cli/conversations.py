@@ -100,12 +100,13 @@ def _style(conversation: Conversation) -> str:
 
 
 def _row(conversation: Conversation, short: bool = False) -> tuple[str, ...]:
+    from tincans.conversation import title_of
     from tincans.text import escape, human_bytes, human_seconds
 
     c = conversation
     return (
         str(c.number), _began(c.opened, short),
-        human_seconds(c.seconds), escape(f"{c.kind.value} {c.name}".rstrip()), escape(c.client), escape(c.server),
+        human_seconds(c.seconds), escape(title_of(c)), escape(c.client), escape(c.server),
         human_bytes(c.client_bytes), human_bytes(c.server_bytes), _ended(c),
     )  # fmt: skip
 

@@ -109,9 +109,7 @@ class Printer:
 
     def tell(self, entry: Entry, conversation: Conversation) -> bool:
         """Print an entry; whether there was room for it."""
-        size = 0
-        if isinstance(entry, Said):
-            size = len(entry.data)
+        size = len(entry.data) if isinstance(entry, Said) else 0
         if isinstance(entry, Said | Dropped):
             self._hear()
         return self._output.put((entry, conversation), size, must=isinstance(entry, _ALWAYS_TOLD))
@@ -123,11 +121,12 @@ class Printer:
 
     def take_piece(self) -> bool:
         """Whether one more piece is shown this second."""
-        if self.is_crowded:
-            return False
-        if self._pieces.is_over(self.now()):
-            self._pieces.begin_turn(self.now())
-        return self.full or self._pieces.spend(1) > 0
+        if self.full:
+            return True
+        now = self.now()
+        if self._pieces.is_over(now):
+            self._pieces.begin_turn(now)
+        return self._pieces.spend(1) > 0
 
     def count(self, conversation: Conversation) -> None:
         """It is over."""
@@ -168,11 +167,7 @@ class _Ear:
         self._side = Side.CLIENT  # whose turn it is
         self._voices = {side: Voice(now, BOUNDS) for side in Side}
         self._timer: asyncio.TimerHandle | None = None
-        opened = Opened(
-            conversation=number, at=now, kind=opening.kind, name=opening.name, client=opening.client,
-            server=opening.server, near=opening.near, far=opening.far, boundaries=opening.boundaries,
-            facts=opening.facts,
-        )  # fmt: skip
+        opened = opening.opened(number, now)
         self._conversation = Conversation.from_opened(opened)
         #: Until there was room for it: nothing else is told before.
         self._opened: Opened | None = opened

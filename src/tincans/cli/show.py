@@ -180,10 +180,10 @@ def _write(text: str) -> None:
 
 def _head(opened: Opened) -> str:
     from tincans.cli.transcript import belongs_to
-    from tincans.text import escape
+    from tincans.conversation import title_of
+    from tincans.text import day, escape
 
-    day = time.strftime("%A, %Y-%m-%d", time.localtime(opened.at // 1_000_000_000))
-    return f"{day}, {escape(f'{opened.kind.value} {opened.name}'.rstrip())}{belongs_to(opened)}\n"
+    return f"{day(opened.at)}, {escape(title_of(opened))}{belongs_to(opened)}\n"
 
 
 class _Picture:

@@ -23,7 +23,7 @@ from tincans.cli.options import Show
 from tincans.cli.recordings import write
 from tincans.cli.transcript import MARKS
 from tincans.clock import SYSTEM
-from tincans.conversation import Conversation, Entry, Opened
+from tincans.conversation import Conversation, Entry, Opened, title_of
 from tincans.decoding import Decoding
 from tincans.text import escape, human_bytes, human_seconds
 from tincans.transports.queues import queues
@@ -73,7 +73,7 @@ def _lines(state: State, conversation: Conversation) -> Iterator[str]:
 def _head(state: State, c: Conversation) -> str:
     day = time.strftime("%A, %Y-%m-%d %H:%M:%S", time.localtime(c.opened // 1_000_000_000))
     lasts = human_seconds(((c.closed or state.at) - c.opened) / 1e9)
-    kind = escape(f"{c.kind.value} {c.name}".rstrip())
+    kind = escape(title_of(c))
     return (
         f"{day}, {kind}, {state.protocol or 'protocol not known yet'}, {'lasted' if c.closed else 'open for'} {lasts}"
     )

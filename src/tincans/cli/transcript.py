@@ -16,7 +16,6 @@ that is open: live that happens in the thread of an `Output`, and not on the way
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -40,7 +39,7 @@ from tincans.conversation import (
 )
 from tincans.decoding import Decoding, Heard, to_json
 from tincans.protocols import guess
-from tincans.text import escape, human_bytes, human_seconds
+from tincans.text import clock, escape, human_bytes, human_seconds
 from tincans.transports.queues import queues
 from tincans.waiting import Waiting, ends
 
@@ -98,7 +97,6 @@ class Script:
         self._style, self._gaps = style, gaps
         self._open: dict[int, _Talk] = {}
         self._fresh: set[int] = set()  # said something since the last pause
-        self._second, self._clock = -1, ""
 
     def lines(self, event: Event) -> str:
         match event:
@@ -204,7 +202,7 @@ class Script:
     # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _lines(self, at: int, number: int, body: Iterable[str]) -> str:
-        head = self._paint("dim", f"{self._time(at)}  #{number}")
+        head = self._paint("dim", f"{clock(at)}  #{number}")
         indent = " " * self._indent(number)
         text = ""
         for line in body:
@@ -250,12 +248,6 @@ class Script:
 
     def _paint(self, tone: str | Side, text: str) -> str:
         return f"{_COLOURS[tone]}{text}{_PLAIN}" if self._style.colour else text
-
-    def _time(self, at: int) -> str:
-        second, rest = divmod(at, 1_000_000_000)
-        if second != self._second:
-            self._second, self._clock = second, time.strftime("%H:%M:%S", time.localtime(second))
-        return f"{self._clock}.{rest // 1_000_000:03}"
 
 
 class _Talk:

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from tincans.conversation import Closed, Dropped, Entry, Joined, Kind, Noted, Opened, Said, Secured
+from tincans.conversation import Closed, Dropped, Entry, Joined, Kind, Noted, Opened, Said, Secured, title_of
 from tincans.export.legs import Leg
 from tincans.export.wire import Datagrams, Packet, Stream
 from tincans.limits import COMMENT_BYTES
@@ -129,7 +129,7 @@ def _comments(entry: Entry) -> Iterator[str]:
 
 
 def _opened(opened: Opened) -> Iterator[str]:
-    yield f"tincans conversation {opened.conversation}: {escape(f'{opened.kind.value} {opened.name}'.rstrip())}"
+    yield f"tincans conversation {opened.conversation}: {escape(title_of(opened))}"
     for name in ("client", "near", "far", "server"):
         if address := getattr(opened, name):
             yield f"{name}: {escape(address)}"

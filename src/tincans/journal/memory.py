@@ -55,11 +55,7 @@ class MemoryJournal:
 
     def begin(self, opening: Opening) -> Tap:
         self._newest += 1
-        opened = Opened(
-            conversation=self._newest, at=self.now(), kind=opening.kind, name=opening.name, client=opening.client,
-            server=opening.server, near=opening.near, far=opening.far, boundaries=opening.boundaries,
-            facts=dict(opening.facts),
-        )  # fmt: skip
+        opened = opening.opened(self._newest, self.now())
         if not self._closed:
             self._kept[opened.conversation] = _Kept(opened)
             self.add(opened)

@@ -167,9 +167,9 @@ class Steering:
             return
         try:
             await self._decode_piece(channel, data)
+        except HandshakeFailed:
+            raise
         except Exception as error:
-            if isinstance(error, HandshakeFailed):
-                raise
             log.exception("a decoder crashed, and the link goes on without it")
             self.note(f"the decoder crashed: {type(error).__name__}: {error}")
             self.through()
