@@ -44,7 +44,7 @@ class Decoding:
         if "ftp.command" in opened.facts and opened.facts.get("ftp.protection") != "P":
             protocol = protocol or "raw"  # a file, which may look like anything
         self._number = opened.conversation
-        self._decoder = Decoder(protocol, port=_port(opened.server), boundaries=opened.boundaries)
+        self._decoder = Decoder(protocol, port=port_of(opened.server), boundaries=opened.boundaries)
         self._offsets = dict.fromkeys(Side, 0)
         #: Of each side: where every piece ended that was not yet wholly decoded, and when it was said.
         self._pieces: dict[Side, deque[tuple[int, int]]] = {side: deque() for side in Side}
@@ -222,8 +222,9 @@ def _unicode(found: re.Match[str]) -> str:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
-def _port(server: str) -> int | None:
+def port_of(address: str) -> int | None:
+    """The port by which a protocol may be known; None where the address has none, or makes no sense."""
     try:
-        return Address.parse(server).port or None
+        return Address.parse(address).port or None
     except AddressError:
         return None

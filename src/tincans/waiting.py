@@ -19,11 +19,9 @@ from copy import deepcopy
 
 import msgspec
 
-from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import Conversation, Dropped, Ended, Entry, How, Kind, Opened, Said
-from tincans.decoding import Decoding, Heard
-from tincans.errors import AddressError
+from tincans.decoding import Decoding, Heard, port_of
 from tincans.limits import GUESS_BYTES, QUOTE_CHARACTERS, READING_SECONDS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Session, Upgraded
 from tincans.protocols.lines import CONTROLS
@@ -267,10 +265,7 @@ def _nobody_spoke(moment: _Moment) -> str:
 
 def _expected(server: str) -> Session | None:
     """The protocol that is at home on the server's port."""
-    try:
-        port = Address.parse(server).port
-    except AddressError:
-        return None
+    port = port_of(server)
     found = at_home(port) if port and port not in _TLS_PORTS else None
     return found.session() if found else None
 

@@ -27,8 +27,7 @@ _PAINTS = {"-": "\x1b[31m", "+": "\x1b[32m", "@": "\x1b[36m"}
 @click.argument("one", metavar="ID", type=NumberType())
 @click.argument("other", metavar="ID", type=NumberType())
 @click.option("--all", "noise", is_flag=True, help="Compare dates, ids, ports and other noise too.")
-@click.option("--as", "protocol", type=options.ProtocolType(), metavar="PROTOCOL", default="",
-              help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]")  # fmt: skip
+@options.as_option
 @click.option("--secrets", is_flag=True, help="Compare and show passwords and the like, which are masked otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one difference a line, as JSON.")
 @options.journal_option

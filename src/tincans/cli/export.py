@@ -42,8 +42,7 @@ class _Wanted(NamedTuple):
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The form, where the suffix does not say it.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option("--secrets", is_flag=True, help="Leave passwords, cookies and the like, which are masked otherwise.")
-@click.option("--as", "protocol", type=options.ProtocolType(), metavar="PROTOCOL", default="",
-              help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]")  # fmt: skip
+@options.as_option
 @click.option("--leg", type=click.Choice(["near", "far"]), default="near",
               help="Of a relay, for pcapng: between it and the client, or it and the server. [near]")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="All conversations; the options below choose among them.")

@@ -4,6 +4,7 @@
 
     @common                              -v --debug
     @journal_option   journal=           --journal                               whatever reads recordings
+    @as_option        protocol=          --as                                    whatever decodes them
     @filtering        which=Which        --party --kind --failed --since …       whatever chooses among them
     @recording        record=Record      --journal --no-record -q                whatever makes them
     @showing          show=Show          --as --hex --full --secrets --json      whatever prints them
@@ -275,18 +276,20 @@ class Show(NamedTuple):
         return Style(self.hex, self.full, self.secrets, colour, self.protocol)
 
 
+as_option = click.option(
+    "--as", "protocol", type=ProtocolType(), metavar="PROTOCOL", default="",
+    help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]",
+)  # fmt: skip
+
 showing = _bundle(
     "show",
     Show,
-    click.option(
-        "--as", "protocol", type=ProtocolType(), metavar="PROTOCOL", default="",
-        help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]",
-    ),
+    as_option,
     click.option("--hex", is_flag=True, help="Show the bytes beside what they mean."),
     click.option("--full", is_flag=True, help="Show all that is said, not just how it begins."),
     click.option("--secrets", is_flag=True, help="Show passwords, cookies and the like, which are masked otherwise."),
     click.option("--json", is_flag=True, help="Print one event a line, as JSON; bytes in base64."),
-)  # fmt: skip
+)
 
 
 class Listening(NamedTuple):

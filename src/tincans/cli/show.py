@@ -13,6 +13,7 @@ import click
 
 from tincans.cli import options
 from tincans.cli.options import Show
+from tincans.cli.recordings import newest, reading, write
 
 if TYPE_CHECKING:
     from tincans.conversation import Conversation, Entry, Opened
@@ -102,8 +103,6 @@ def _printer(show: Show, raw: str | None, diagram: str | None, state: bool) -> _
 
 
 async def _show(where: str | None, number: int, follow: bool, printer: _Printer) -> int:
-    from tincans.cli.recordings import newest, reading
-
     async with reading(where) as journal:
         number = number or await newest(journal)
         async with aclosing(journal.follow(number) if follow else journal.read(number)) as entries:
@@ -157,25 +156,19 @@ class _Transcript:
         if isinstance(entry, Opened):
             self._conversation = Conversation.from_opened(entry)
             if self._heads:
-                _write(_head(entry))
+                write(_head(entry))
         assert self._conversation is not None  # Opened comes first
         self._conversation.fold(entry)
-        _write(self._form.lines((entry, self._conversation)))
+        write(self._form.lines((entry, self._conversation)))
 
     def pause(self, at: int) -> None:
         from tincans.cli.transcript import Pause
 
-        _write(self._form.lines(Pause(at)))
+        write(self._form.lines(Pause(at)))
 
     def end(self) -> int:
-        _write(self._form.finish())
+        write(self._form.finish())
         return 0
-
-
-def _write(text: str) -> None:
-    from tincans.cli.recordings import write
-
-    write(text)
 
 
 def _head(opened: Opened) -> str:
@@ -204,7 +197,7 @@ class _Picture:
         from tincans.diagram import as_svg, as_text
 
         for line in (as_svg if self._form == "svg" else as_text)(self._diagram.drawn()):
-            _write(line + "\n")
+            write(line + "\n")
         return 0
 
 

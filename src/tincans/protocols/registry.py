@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from tincans.channel import Side
@@ -71,7 +70,7 @@ def names() -> list[str]:
 def find_protocol(name: str) -> Protocol:
     """The protocol that `name` names. Raises `NoSuchProtocol`, also where its option makes no sense."""
     first, _, option = name.partition(":")
-    known = {**_others(), **BUILT_IN}
+    known = BUILT_IN if first in BUILT_IN else _others()
     if first in known:
         protocol = Protocol(_load(known[first]), option)
     elif option:
@@ -79,7 +78,7 @@ def find_protocol(name: str) -> Protocol:
         with _from_here():
             protocol = Protocol(_load(f"{first}:{kind}"), option)
     else:
-        near = get_close_matches(first, known, 1)
+        near = get_close_matches(first, names(), 1)
         raise NoSuchProtocol(name, f"did you mean {near[0]!r}?" if near else "")
     try:
         protocol.kind.check_option(protocol.option)
@@ -125,6 +124,8 @@ def _kinds() -> tuple[type[Session], ...]:
 
 @cache
 def _others() -> Mapping[str, str]:
+    from importlib.metadata import entry_points  # it takes longer than all of this module
+
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 

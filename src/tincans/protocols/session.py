@@ -161,7 +161,7 @@ class Upgraded(Event, frozen=True, kw_only=True):
         return f"{_TITLES.get(name) or _TITLES.get(self.to, self.to) or 'something else'} from here"
 
 
-_TITLES = {"h2": "HTTP/2", "tls": "TLS", "websocket": "WebSocket", "http": "HTTP", "smtp": "SMTP"}
+_TITLES = {"h2": "HTTP/2", "tls": "TLS", "websocket": "WebSocket"}
 
 
 def text(data: Buffer) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 
 from tincans import tin
-from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import Dropped, Ended, Entry, Opened, Said, Secured
+from tincans.decoding import port_of
 from tincans.errors import RemoteProtocolError
 from tincans.protocols import Chunk, Decoder, Event, Malformed, Missing, Session, Upgraded, find_protocol
 from tincans.text import escape
@@ -85,8 +85,7 @@ def decode(entries: Iterable[Entry], protocol: str) -> list[Event]:
     open_sides = dict.fromkeys(Side)
     for entry in entries:
         if isinstance(entry, Opened):
-            port = Address.parse(entry.server).port or None
-            decoder = Decoder(protocol, port=port, boundaries=entry.boundaries)
+            decoder = Decoder(protocol, port=port_of(entry.server), boundaries=entry.boundaries)
         assert decoder is not None
         match entry:
             case Said(side=side, data=data):
