@@ -554,12 +554,6 @@ class Session(ABC):
         if self._failed is not None:
             raise self._failed
         inbox = self._inboxes[side]
-        if not (self._given_up or self._skipping or self._held):  # as nearly always
-            try:
-                read = self._read(side, inbox)
-            except Wrong as wrong:
-                return self._wrong(side, wrong)[0]
-            return None if read is None else self._stamped(side, read)
         if side in self._given_up:
             event = self._sought(side, inbox)
             if event is not None or side in self._given_up:
