@@ -5,6 +5,15 @@ from __future__ import annotations
 from tincans.protocols.session import Wrong
 
 
+def varint(value: int) -> bytes:
+    """A number in bytes of seven bits, the low ones first; all but the last have the high bit."""
+    data = bytearray()
+    while value >= 0x80:
+        data.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*data, value])
+
+
 class Cursor:
     """The fields of a message, one after the other. What is wrong with one makes the whole message wrong."""
 

@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, MESSAGE_BYTES
+from tincans.protocols.cursor import varint
 from tincans.protocols.session import Event, Inbox, Match, Session, Wrong, encoded, text
 
 _MARKS = {"lf": b"\n", "crlf": b"\r\n", "nul": b"\0"}
@@ -164,8 +165,4 @@ class LinesSession(Session):
             if length >= 256**size:
                 raise LocalProtocolError(f"a record of {length} bytes is too long for {self._option}")
             return length.to_bytes(size, order) + event.data
-        head = bytearray()
-        while length >= 0x80:
-            head.append(length & 0x7F | 0x80)
-            length >>= 7
-        return bytes(head) + bytes([length]) + event.data
+        return varint(length) + event.data

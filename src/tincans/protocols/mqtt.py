@@ -17,7 +17,7 @@ import msgspec
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import MESSAGE_BYTES, MQTT_PACKET_BYTES, MQTT_STRING_BYTES
-from tincans.protocols.cursor import Cursor
+from tincans.protocols.cursor import Cursor, varint
 from tincans.protocols.mqtt_events import (
     SECRET,
     Auth,
@@ -128,11 +128,7 @@ def _binary(data: bytes) -> bytes:
 def _varint(value: int) -> bytes:
     if not 0 <= value <= MQTT_PACKET_BYTES:
         raise ValueError(f"{value} does not fit in four bytes of seven bits")
-    data = bytearray()
-    while value >= 0x80:
-        data.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*data, value])
+    return varint(value)
 
 
 def _number(size: int) -> _Kind:
