@@ -137,7 +137,7 @@ def test_packets_of_either_leg(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
         (("1", "--to", "a.pcap"), 2, "'a.pcap' does not end in one of .pcapng, .har, .jsonl, .tin", "--help"),
         (("1", "--to", "a"), 2, "'a' does not end in one of", "--help"),
         (("1", "--to", "-"), 2, "stdout has no suffix: say the form with --format", "--help"),
-        (("1",), 2, "target is missing", "--help"),
+        (("1",), 2, "--to is missing", "--help"),
         (("--to", "a.tin"), 2, "say which: by their numbers (or 'last'), or by --all", "--help"),
         (("1", "--all", "--to", "a.tin"), 2, "say which", "--help"),
         (("--party", "nobody", "--to", "a.tin"), 1, "no conversation is recorded, or none matches", ""),

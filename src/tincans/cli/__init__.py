@@ -191,6 +191,7 @@ def _usage_sentence(error: click.ClickException) -> str:
         near = f", did you mean {error.possibilities[0]!r}?" if error.possibilities else ""
         return f"there is no option {error.option_name!r}{near}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return f"{error.param.human_readable_name} is missing"
+        param = error.param
+        return f"{param.opts[0] if isinstance(param, click.Option) else param.human_readable_name} is missing"
     message = error.format_message()
     return message[:1].lower() + message[1:].rstrip(".")
