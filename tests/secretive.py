@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tincans.channel import Side
 from tincans.protocols import Chunk, Event, Session
-from tincans.protocols.session import MASK, Inbox, Wrong, text
+from tincans.protocols.events import MASK, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.view import View, Viewer
 
 

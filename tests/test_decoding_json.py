@@ -13,8 +13,8 @@ from tincans.channel import Side
 from tincans.conversation import Dropped, Ended, Entry, Kind, Noted, Opened, Said
 from tincans.decoding import Decoding, Heard, Tape, to_json
 from tincans.protocols import Data, Event, Malformed, Upgraded
+from tincans.protocols.events import text
 from tincans.protocols.lines import Line, Record
-from tincans.protocols.session import text
 
 OPENED = Opened(conversation=7, at=100, kind=Kind.RELAY, client="tcp://127.0.0.1:5", server="tcp://127.0.0.1:9")
 A, B = Side.CLIENT, Side.SERVER

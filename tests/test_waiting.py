@@ -13,7 +13,8 @@ from tincans.conversation import Opened
 from tincans.decoding import Decoding
 from tincans.limits import QUOTE_CHARACTERS, READING_SECONDS
 from tincans.protocols import Event, Session
-from tincans.protocols.session import Inbox, text
+from tincans.protocols.events import text
+from tincans.protocols.inbox import Inbox
 from tincans.waiting import Socket, State, Waiting, ends
 
 _SECOND = 1_000_000_000

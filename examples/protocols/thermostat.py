@@ -5,8 +5,7 @@ import re
 from msgspec.structs import replace
 
 from tincans.channel import Side
-from tincans.protocols import Event, Match, Session
-from tincans.protocols.session import MASK, Inbox, Wrong, encoded, text
+from tincans.protocols import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
 
 LONGEST = 64
 MESSAGE = re.compile(rb"([a-z]+)(\?|=([^;]*)|);")

@@ -23,7 +23,7 @@ from tincans.conversation import Closed, Conversation, Dropped, Ended, Entry, Jo
 from tincans.decoding import Decoding, Heard, Views
 from tincans.limits import DIAGRAM_STEPS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Upgraded
-from tincans.protocols.session import CUT_OFF
+from tincans.protocols.events import CUT_OFF
 from tincans.text import clock, day, escape, human_bytes, human_seconds
 
 #: A silence as long as this is drawn.

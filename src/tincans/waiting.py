@@ -24,9 +24,9 @@ from tincans.conversation import Conversation, Dropped, Ended, Entry, How, Kind,
 from tincans.decoding import Decoding, Heard, port_of
 from tincans.limits import GUESS_BYTES, QUOTE_CHARACTERS, READING_SECONDS
 from tincans.protocols import Chunk, Event, Malformed, Missing, Session, Upgraded
+from tincans.protocols.events import MASK
 from tincans.protocols.lines import CONTROLS
 from tincans.protocols.registry import at_home
-from tincans.protocols.session import MASK
 from tincans.text import escape, human_bytes, human_seconds
 
 #: Ports on which TLS comes first, so that the client speaks first whatever is said inside (IANA's registry).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tincans.protocols.cursor import Cursor
-from tincans.protocols.session import Wrong
+from tincans.protocols.inbox import Wrong
 
 DATA = b"\x05\xff\xfetin\0rest"
 

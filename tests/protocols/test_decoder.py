@@ -11,9 +11,10 @@ from tincans.channel import Side
 from tincans.errors import NoSuchProtocol
 from tincans.limits import GUESS_BYTES
 from tincans.protocols import Data, Decoder, Event, Malformed, Match, Missing, Session, Upgraded, registry
+from tincans.protocols.events import text
+from tincans.protocols.inbox import Inbox
 from tincans.protocols.lines import LinesSession
 from tincans.protocols.raw import Message, RawSession
-from tincans.protocols.session import Inbox, text
 
 C, S = Side.CLIENT, Side.SERVER
 

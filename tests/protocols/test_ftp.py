@@ -12,8 +12,8 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import FTP_COMMAND_BYTES, FTP_COMMANDS_WAITING, REPLY_BYTES
 from tincans.protocols import Event, Malformed, Match, find_protocol, guess
+from tincans.protocols.events import MASK
 from tincans.protocols.ftp import COMMANDS, Command, DataAddress, FtpSession, Opens, Reply, Takes
-from tincans.protocols.session import MASK
 from tincans.testing import check_mutations, check_session
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "ftp").glob("*.tin"))

@@ -7,10 +7,11 @@ import pytest
 from tincans.channel import Side
 from tincans.limits import HTTP_HEAD_BYTES, HTTP_START_BYTES
 from tincans.protocols import Malformed, Upgraded
+from tincans.protocols.events import Data
 from tincans.protocols.http import HttpSession
 from tincans.protocols.http_events import Request
 from tincans.protocols.http_marks import find_message
-from tincans.protocols.session import Data, Inbox
+from tincans.protocols.inbox import Inbox
 
 
 def inbox_of(data: bytes) -> Inbox:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 
 from tincans.channel import Side
+from tincans.protocols.events import Event, Missing
 from tincans.protocols.http import HttpSession
-from tincans.protocols.session import Event, Missing
 from tincans.protocols.view import View
 
 

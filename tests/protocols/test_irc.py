@@ -14,9 +14,9 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import IRC_CLIENT_TAGS_BYTES, IRC_MESSAGE_BYTES, IRC_TAGS_BYTES, LINE_BYTES
 from tincans.protocols import Malformed, Match
+from tincans.protocols.events import encoded
 from tincans.protocols.irc import Blank, IrcSession, Message, Source
 from tincans.protocols.irc_numerics import NUMERICS
-from tincans.protocols.session import encoded
 from tincans.testing import check_mutations, check_session
 
 HERE = Path(__file__).parent

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tincans.channel import Side
 from tincans.limits import MAIL_LINE_BYTES, VIEW_BYTES
 from tincans.protocols import Event, Malformed
+from tincans.protocols.inbox import Inbox
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted, show_mail
-from tincans.protocols.session import Inbox
 
 
 def read(data: bytes, *, at_once: bool = True) -> tuple[bytes, list[str], bytes]:

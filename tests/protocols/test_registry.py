@@ -15,9 +15,9 @@ from tincans.errors import NoSuchProtocol
 from tincans.limits import GUESS_BYTES
 from tincans.protocols import Data, Event, Match, Session, find_protocol, guess, names
 from tincans.protocols import registry as module
+from tincans.protocols.inbox import Inbox
 from tincans.protocols.lines import LinesSession
 from tincans.protocols.raw import RawSession
-from tincans.protocols.session import Inbox
 
 
 class TickSession(Session):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tincans.limits import REPLY_BYTES
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.replies import Reply, ReplyReader, Told, write_reply
-from tincans.protocols.session import Inbox, Wrong
 
 
 def read(data: bytes, *, coded: bool) -> list[Told]:

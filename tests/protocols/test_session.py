@@ -10,7 +10,8 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import HELD_BYTES
 from tincans.protocols import Chunk, Data, Event, Malformed, Match, Missing, Session, Upgraded
-from tincans.protocols.session import Inbox, Wrong, encoded, text
+from tincans.protocols.events import encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 
 C, S = Side.CLIENT, Side.SERVER
 

@@ -9,7 +9,7 @@ import pytest
 
 from tincans.channel import Side
 from tincans.protocols import Event, Malformed, find_protocol
-from tincans.protocols.session import Data
+from tincans.protocols.events import Data
 
 SECRET = b"correct-horse"
 LOGIN = b"AGpvZQBjb3JyZWN0LWhvcnNl"  # of joe, with that password

@@ -17,7 +17,7 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import TLS_MESSAGE_BYTES, TLS_RECORD_BYTES
 from tincans.protocols import Event, Malformed, Match, Missing, guess
-from tincans.protocols.session import Data
+from tincans.protocols.events import Data
 from tincans.protocols.tls import (
     Alert,
     ApplicationData,

@@ -11,9 +11,10 @@ import pytest
 from tincans.channel import Side
 from tincans.errors import RemoteProtocolError
 from tincans.protocols import Chunk, Data, Event, Malformed, Match, Session, registry
+from tincans.protocols.events import encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.lines import LinesSession
 from tincans.protocols.raw import RawSession
-from tincans.protocols.session import Inbox, Wrong, encoded, text
 from tincans.testing import check_mutations, check_session
 from tincans.testing.sessions import GOLDEN, at_once, bytewise, decode, joined, meaning, mutated, read
 

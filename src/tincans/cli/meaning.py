@@ -20,7 +20,7 @@ from tincans.cli.voice import Bounds, Voice
 from tincans.conversation import Entry
 from tincans.decoding import Decoding, Heard, Tape, Views
 from tincans.protocols import Chunk, Data, Event, Malformed, Missing, Upgraded
-from tincans.protocols.session import CUT_OFF
+from tincans.protocols.events import CUT_OFF
 from tincans.protocols.view import View
 from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text
 

@@ -10,21 +10,28 @@
 from __future__ import annotations
 
 from tincans.protocols.decoder import Decoder
+from tincans.protocols.events import MASK, Chunk, Data, Event, Malformed, Missing, Upgraded, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.registry import Protocol, find_protocol, guess, names
-from tincans.protocols.session import Chunk, Data, Event, Malformed, Match, Missing, Session, Upgraded
+from tincans.protocols.session import Match, Session
 
 __all__ = [
+    "MASK",
     "Chunk",
     "Data",
     "Decoder",
     "Event",
+    "Inbox",
     "Malformed",
     "Match",
     "Missing",
     "Protocol",
     "Session",
     "Upgraded",
+    "Wrong",
+    "encoded",
     "find_protocol",
     "guess",
     "names",
+    "text",
 ]

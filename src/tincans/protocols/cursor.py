@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tincans.protocols.session import Wrong
+from tincans.protocols.inbox import Wrong
 
 
 def varint(value: int) -> bytes:

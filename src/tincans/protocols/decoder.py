@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from tincans.channel import Buffer, Side
 from tincans.limits import GUESS_BYTES
+from tincans.protocols.events import Event
 from tincans.protocols.registry import Protocol, find_protocol, guess
-from tincans.protocols.session import Event, Session
+from tincans.protocols.session import Session
 
 
 class Decoder:

@@ -26,7 +26,9 @@ from tincans.protocols.dns_records import (
     write_data,
     write_name,
 )
-from tincans.protocols.session import Event, Inbox, Match, Session, Wrong, text
+from tincans.protocols.events import Event, text
+from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.session import Match, Session
 
 _OPCODES = {0: "QUERY", 1: "IQUERY", 2: "STATUS", 4: "NOTIFY", 5: "UPDATE", 6: "DSO"}
 _RCODES = {

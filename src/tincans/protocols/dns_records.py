@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tincans.limits import DNS_NAME_BYTES, DNS_POINTERS
 from tincans.protocols.cursor import Cursor
-from tincans.protocols.session import encoded
+from tincans.protocols.events import encoded
 
 # ── names and strings ─────────────────────────────────────────────────────────────────────────────────────
 

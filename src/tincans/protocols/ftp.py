@@ -29,8 +29,10 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import FTP_COMMAND_BYTES, FTP_COMMANDS_WAITING
 from tincans.protocols import replies
+from tincans.protocols.events import MASK, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.replies import ReplyReader, write_reply
-from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.textual import Faulty
 
 # ── the commands ──────────────────────────────────────────────────────────────────────────────────────────

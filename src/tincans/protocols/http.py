@@ -17,12 +17,14 @@ from typing import ClassVar, NoReturn
 from tincans.channel import Side
 from tincans.limits import HTTP_CHUNK_DIGITS, HTTP_CHUNK_LINE_BYTES, HTTP_PIPELINED
 from tincans.protocols import http_head as heads
+from tincans.protocols.events import Data, Event
 from tincans.protocols.http_events import Body, Fields, InterimResponse, MessageEnd, Request, Response
 from tincans.protocols.http_head import Note, tokens
 from tincans.protocols.http_marks import SUSPICIOUS, find_message, recognize
 from tincans.protocols.http_state import Exchange, Half, Place
 from tincans.protocols.http_write import write
-from tincans.protocols.session import Data, Event, Inbox, Match, Session, Wrong
+from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.session import Match, Session
 from tincans.protocols.view import Viewer
 
 #: The line before a chunk (RFC 9112 §7.1); blanks behind the size are common, and h11 takes them too.

@@ -13,7 +13,7 @@ from typing import ClassVar, TypeVar
 from msgspec.structs import replace
 
 from tincans.channel import Side
-from tincans.protocols.session import MASK, Chunk, Event
+from tincans.protocols.events import MASK, Chunk, Event
 
 #: Field names as they were said, and their values; the order and the case are what they were.
 Fields = tuple[tuple[str, str], ...]

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from tincans.channel import Side
 from tincans.limits import HTTP_FIELDS, HTTP_HEAD_BYTES, HTTP_LENGTH_DIGITS, HTTP_START_BYTES
+from tincans.protocols.events import text
 from tincans.protocols.http_events import SECRET, Fields, password_of, secrets_of
-from tincans.protocols.session import Inbox, Wrong, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.text import escape
 
 #: How long a body is where no number says it.

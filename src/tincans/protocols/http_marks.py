@@ -6,7 +6,8 @@ import re
 
 from tincans.channel import Side
 from tincans.limits import GUESS_BYTES, HTTP_START_BYTES
-from tincans.protocols.session import Inbox, Match
+from tincans.protocols.inbox import Inbox
+from tincans.protocols.session import Match
 
 #: The methods of IANA's registry, and UPnP's: in the middle of anything no other word begins a request.
 _METHODS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tincans.channel import Side
 from tincans.protocols.content import Content, media_type
+from tincans.protocols.events import Event, Missing
 from tincans.protocols.http_events import Body, Head, InterimResponse, MessageEnd
-from tincans.protocols.session import Event, Missing
 from tincans.protocols.view import View, Viewer
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
+from tincans.protocols.events import Event, encoded
 from tincans.protocols.http_events import Answer, Body, Fields, Head, MessageEnd, Request
 from tincans.protocols.http_state import Half, Place
-from tincans.protocols.session import Event, encoded
 
 
 def write(half: Half, event: Event) -> bytes:

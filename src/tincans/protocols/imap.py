@@ -22,8 +22,10 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import IMAP_LINE_BYTES, PIPELINED_COMMANDS, VIEW_BYTES
 from tincans.protocols import sasl
+from tincans.protocols.events import MASK, Chunk, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.mail import show_mail
-from tincans.protocols.session import MASK, Chunk, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.textual import CONTROLS, TextLine
 from tincans.protocols.view import View, Viewer
 

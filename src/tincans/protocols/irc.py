@@ -22,8 +22,10 @@ import msgspec
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import IRC_CLIENT_TAGS_BYTES, IRC_MESSAGE_BYTES, IRC_TAGS_BYTES, LINE_BYTES
+from tincans.protocols.events import MASK, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.irc_numerics import NUMERICS
-from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 

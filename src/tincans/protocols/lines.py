@@ -19,7 +19,9 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, MESSAGE_BYTES
 from tincans.protocols.cursor import varint
-from tincans.protocols.session import Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.events import Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.session import Match, Session
 
 _MARKS = {"lf": b"\n", "crlf": b"\r\n", "nul": b"\0"}
 _LENGTHS: dict[str, tuple[int, Literal["big", "little"]]] = {

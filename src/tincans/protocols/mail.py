@@ -17,7 +17,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from tincans.limits import HELD_BYTES, MAIL_LINE_BYTES, VIEW_BYTES
-from tincans.protocols.session import Chunk, Event, Inbox, Malformed, Wrong
+from tincans.protocols.events import Chunk, Event, Malformed
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.textual import Faulty
 from tincans.protocols.view import View, Viewer
 

@@ -18,6 +18,8 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import MESSAGE_BYTES, MQTT_PACKET_BYTES, MQTT_STRING_BYTES
 from tincans.protocols.cursor import Cursor, varint
+from tincans.protocols.events import Event
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.mqtt_events import (
     SECRET,
     Auth,
@@ -42,7 +44,7 @@ from tincans.protocols.mqtt_events import (
     Will,
     check_string,
 )
-from tincans.protocols.session import Event, Inbox, Match, Session, Wrong
+from tincans.protocols.session import Match, Session
 from tincans.protocols.view import Viewer
 
 # ── fields ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import msgspec
 
 from tincans.channel import Side
 from tincans.limits import MQTT_STRING_BYTES
-from tincans.protocols.session import MASK, Chunk, Event, text
+from tincans.protocols.events import MASK, Chunk, Event, text
 from tincans.protocols.view import View, Viewer
 
 #: Names, as the specification has them, each with its value: a number, text, bytes, or for a "user property" a pair.

@@ -20,8 +20,10 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, POP3_COMMAND_BYTES, POP3_RESPONSE_BYTES, SASL_BYTES
 from tincans.protocols import sasl
+from tincans.protocols.events import MASK, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted
-from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.textual import CONTROLS, TextLine
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────

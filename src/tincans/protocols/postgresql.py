@@ -23,6 +23,8 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import MESSAGE_BYTES, POSTGRESQL_STARTUP_BYTES
 from tincans.protocols.cursor import Cursor
+from tincans.protocols.events import Chunk, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.postgresql_events import (
     Authentication,
     BackendKeyData,
@@ -76,7 +78,7 @@ from tincans.protocols.postgresql_events import (
     Unknown,
     written_passwords,
 )
-from tincans.protocols.session import Chunk, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.view import Viewer
 
 # ── fields ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from tincans.channel import Side
-from tincans.protocols.session import MASK, Chunk, Event, encoded, text
+from tincans.protocols.events import MASK, Chunk, Event, encoded, text
 from tincans.protocols.view import View, Viewer
 
 #: How many characters of one value, and of a statement, a summary has.

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
-from tincans.protocols.session import Data, Event, Inbox, Session, text
+from tincans.protocols.events import Data, Event, text
+from tincans.protocols.inbox import Inbox
+from tincans.protocols.session import Session
 
 
 class Message(Event, frozen=True, kw_only=True):

@@ -18,9 +18,11 @@ import msgspec
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, REDIS_PENDING
+from tincans.protocols.events import MASK, Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.resp import CRLF, ITEMS_SHOWN, SHOWN, Parser, Value, cut, write_value
 from tincans.protocols.sasl import COMMON
-from tincans.protocols.session import MASK, Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.view import View, Viewer
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from tincans.channel import Side
 from tincans.limits import REPLY_BYTES
-from tincans.protocols.session import Inbox, Wrong, encoded, text
+from tincans.protocols.events import encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.textual import Faulty
 
 _LINE = re.compile(rb"([1-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)

@@ -18,7 +18,8 @@ from typing import NamedTuple
 import msgspec
 
 from tincans.limits import LINE_BYTES, MESSAGE_BYTES, REDIS_DEPTH, REDIS_VALUES
-from tincans.protocols.session import Inbox, Wrong, encoded, text
+from tincans.protocols.events import encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tincans.protocols.session import MASK
+from tincans.protocols.events import MASK
 from tincans.protocols.textual import TextLine
 
 #: What a response may be: base64, or `*` to give up, or `=` for an empty first response (RFC 4954 §4).

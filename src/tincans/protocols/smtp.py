@@ -25,9 +25,11 @@ from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, SASL_BYTES, SMTP_COMMAND_BYTES, SMTP_ENVELOPE_BYTES
 from tincans.protocols import replies, sasl
+from tincans.protocols.events import Event, encoded, text
+from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted
 from tincans.protocols.replies import ReplyReader, write_reply
-from tincans.protocols.session import Event, Inbox, Match, Session, Wrong, encoded, text
+from tincans.protocols.session import Match, Session
 from tincans.protocols.smtp_commands import (
     ANSWERED,
     END,

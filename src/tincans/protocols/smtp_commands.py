@@ -14,7 +14,7 @@ import msgspec
 
 from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
 from tincans.protocols import replies, sasl
-from tincans.protocols.session import MASK, encoded
+from tincans.protocols.events import MASK, encoded
 from tincans.protocols.textual import TextLine
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────

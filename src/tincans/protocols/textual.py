@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tincans.protocols.session import Event
+from tincans.protocols.events import Event
 
 #: What no line of text has in it: C0 but for the tab, and DEL.
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

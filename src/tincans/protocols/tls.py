@@ -25,7 +25,9 @@ from typing import ClassVar
 
 from tincans.channel import Side
 from tincans.limits import TLS_MESSAGE_BYTES, TLS_RECORD_BYTES
-from tincans.protocols.session import Chunk, Event, Inbox, Match, Session, Wrong
+from tincans.protocols.events import Chunk, Event
+from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.session import Match, Session
 from tincans.protocols.tls_messages import certificate, client_hello, server_hello
 from tincans.protocols.tls_names import ALERTS, MESSAGES
 

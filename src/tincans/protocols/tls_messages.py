@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from tincans.protocols.session import Event, text
+from tincans.protocols.events import Event, text
 from tincans.protocols.tls_names import suite_name, version_name
 
 if TYPE_CHECKING:

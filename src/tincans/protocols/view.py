@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tincans.protocols.session import Chunk, Event
+from tincans.protocols.events import Chunk, Event
 
 
 class View(NamedTuple):

@@ -36,7 +36,9 @@ except ImportError:
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import WEBSOCKET_EVENT_BYTES
-from tincans.protocols.session import Event, Inbox, Malformed, Session, Wrong, encoded
+from tincans.protocols.events import Event, Malformed, encoded
+from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.session import Session
 from tincans.protocols.view import View, Viewer
 from tincans.protocols.websocket_events import CONTROL_BYTES, NO_CODE, Binary, Close, Ping, Pong, Text
 

@@ -6,7 +6,7 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import CLOSE_CODE_EXPLANATIONS, CloseCode
 from websockets.frames import Close as CloseFrame
 
-from tincans.protocols.session import Event, text
+from tincans.protocols.events import Event, text
 
 #: The most that a control frame carries (RFC 6455 §5.5), and no code in a close frame (§7.4.1).
 CONTROL_BYTES = 125

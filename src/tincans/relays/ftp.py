@@ -33,9 +33,9 @@ from tincans.client import connect
 from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
 from tincans.errors import ListenError
 from tincans.limits import DRAIN_SECONDS, FTP_DATA_SECONDS
+from tincans.protocols.events import Event, Upgraded
 from tincans.protocols.ftp import Command, DataAddress, FtpSession, Opens, Reply, write_command
 from tincans.protocols.replies import write_reply
-from tincans.protocols.session import Event, Upgraded
 from tincans.recording import Outcome
 from tincans.relays.link import carry, facts_of, join
 from tincans.relays.plumbing import Plumbing

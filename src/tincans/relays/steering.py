@@ -32,8 +32,9 @@ from tincans.channel import Channel, Side
 from tincans.conversation import Tap
 from tincans.errors import HandshakeFailed
 from tincans.protocols.decoder import Decoder
+from tincans.protocols.events import Event, Upgraded
 from tincans.protocols.http_events import Request
-from tincans.protocols.session import Event, Match, Upgraded
+from tincans.protocols.session import Match
 from tincans.protocols.tls import TlsSession
 from tincans.protocols.tls_messages import ClientHello
 from tincans.pump import pump
