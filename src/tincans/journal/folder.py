@@ -15,8 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from tincans.errors import JournalError
@@ -56,21 +55,15 @@ class Folder:
         """Never give a number up to `used`: the machine may have lost the counter's last steps, but not the index's."""
         self._count(lambda newest: max(newest, used))
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """No other process draws a number, or is here, meanwhile."""
+    def _count(self, step: Callable[[int], int]) -> int:
         fcntl.flock(self._counter, fcntl.LOCK_EX)
         try:
-            yield
-        finally:
-            fcntl.flock(self._counter, fcntl.LOCK_UN)
-
-    def _count(self, step: Callable[[int], int]) -> int:
-        with self.alone():
             data = os.pread(self._counter, _NUMBER.size, 0)
             number = step(_NUMBER.unpack(data)[0] if len(data) == _NUMBER.size else 0)
             os.pwrite(self._counter, _NUMBER.pack(number), 0)
             return number
+        finally:
+            fcntl.flock(self._counter, fcntl.LOCK_UN)
 
     def live(self, writer: int) -> None:
         """Lock the byte that tells the others that this writer lives, until `close`."""

@@ -18,6 +18,7 @@ nothing.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -146,6 +147,27 @@ _strings = msgspec.json.Decoder(dict[str, str]).decode
 _notes = msgspec.json.Decoder(list[str]).decode
 
 
+#: Between two attempts, in seconds: longer than anybody needs to make a database a WAL.
+_BUSY_REST = 0.005
+
+
+def _patiently(prepare: Callable[[], None]) -> None:
+    """Prepare again while others are in the way, as long as SQLite waits for them elsewhere.
+
+    It does not where a database becomes a WAL, nor where the last to close takes that away (https://sqlite.org/wal.html,
+    "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
+    """
+    end = time.monotonic() + JOURNAL_BUSY_SECONDS
+    while True:
+        try:
+            return prepare()
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", 0)  # of SQLite's own errors, with more in its higher bits
+            if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(_BUSY_REST)
+
+
 class Index:
     """One connection to the index. For one thread at a time; its errors are `sqlite3.Error`, but where it says else."""
 
@@ -161,7 +183,7 @@ class Index:
                 cached_statements=512,  # one for every number of rows
             )
             try:
-                self._prepare()
+                _patiently(self._prepare)
             except BaseException:
                 self._database.close()
                 raise
@@ -170,13 +192,10 @@ class Index:
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA synchronous = NORMAL")
-        if self._format() == FORMAT and self._value("PRAGMA journal_mode") == "wal":
-            return
-        # SQLite does not wait for others when it changes to WAL: one process at a time prepares a new index.
-        with self._folder.alone():
-            if self._format() != FORMAT:
-                with self.transaction():
-                    self._convert()
+        if self._format() != FORMAT:
+            with self.transaction():
+                self._convert()
+        if self._value("PRAGMA journal_mode") != "wal":
             self._database.execute("PRAGMA journal_mode = WAL")
 
     def _format(self) -> int:
