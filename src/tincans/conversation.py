@@ -205,6 +205,40 @@ class BulkTap(Tap, Protocol):
         waiting a moment before more is carried."""
 
 
+class Controls(Protocol):
+    """What a person may do to a conversation that goes on. All calls come from the loop's thread.
+
+    Whatever is done is noted first to the conversation's taps, so the recording says what was done by hand. Each raises
+    `CannotSteer` where it cannot be done now: that side has ended, or the conversation is over.
+    """
+
+    @property
+    def paused(self) -> frozenset[Side]:
+        """Whose words are held back."""
+
+    async def say(self, side: Side, data: bytes) -> None:
+        """Say `data` to the other party as if `side` had, in order with what it says itself; returns when accepted."""
+
+    def pause(self, side: Side) -> None:
+        """Pass on nothing more that `side` says, until `resume`: it is slowed down, and nothing is lost. Idempotent."""
+
+    def resume(self, side: Side) -> None:
+        """Pass on again what `side` says. Idempotent."""
+
+    async def end(self, side: Side) -> None:
+        """Tell the other party that `side` has ended what it says; whatever `side` says after that is not read."""
+
+    def reset(self) -> None:
+        """End the conversation at once: both channels are reset."""
+
+
+@runtime_checkable
+class SteeringTap(Tap, Protocol):
+    """A tap that is handed the controls of its conversation, once there is something to steer, and keeps them."""
+
+    def steer(self, controls: Controls) -> None: ...
+
+
 class Recorder(Protocol):
     """Gives a tap to every conversation that begins: a journal does, and so does a terminal that prints live."""
 
@@ -238,6 +272,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     boundaries: bool = False
     facts: dict[str, str] = {}
     opened: int
+    #: When a relay's second leg stood; None before, and where there is none.
+    joined: int | None = None
     #: When it was over; None while it goes on.
     closed: int | None = None
     how: How | None = None
@@ -251,6 +287,9 @@ class Conversation(msgspec.Struct, kw_only=True):
     dropped: int = 0
     #: When something last happened.
     last: int = 0
+    #: When each side ended what it says: while only one has, the channel is half-closed.
+    client_ended: int | None = None
+    server_ended: int | None = None
     notes: list[str] = []
 
     @classmethod
@@ -271,8 +310,8 @@ class Conversation(msgspec.Struct, kw_only=True):
             case Dropped(side=side, count=count):
                 self._count(side, count, 0)
                 self.dropped += count
-            case Joined(far=far, server=server, facts=facts):
-                self.far, self.server = far, server
+            case Joined(at=at, far=far, server=server, facts=facts):
+                self.joined, self.far, self.server = at, far, server
                 self.facts.update(facts)
             case Secured(facts=facts):
                 self.facts.update(facts)
@@ -280,7 +319,11 @@ class Conversation(msgspec.Struct, kw_only=True):
                 self.notes = [*self.notes, text]
             case Closed(at=at, how=how, by=by, detail=detail):
                 self.closed, self.how, self.by, self.detail = at, how, by, detail
-            case Opened() | Ended():
+            case Ended(at=at, side=Side.CLIENT):
+                self.client_ended = self.client_ended or at
+            case Ended(at=at):
+                self.server_ended = self.server_ended or at
+            case Opened():
                 pass
 
     def _count(self, side: Side, count: int, pieces: int) -> None:

@@ -224,6 +224,14 @@ class LocalProtocolError(ChannelError):
     """This is a mistake in the calling program: the protocol does not allow that here."""
 
 
+class CannotSteer(TincansError):
+    """Only a conversation that goes on can be steered, and of it only a side that has not ended what it says."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 # ── what was kept ─────────────────────────────────────────────────────────────────────────────────────────
 
 

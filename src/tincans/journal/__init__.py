@@ -59,6 +59,11 @@ class Filter(NamedTuple):
     until: int | None = None
     #: The listener's or relay's name in tincans.toml, exactly.
     name: str = ""
+    #: Bytes said in it, by both sides together: at least, and at most.
+    least: int | None = None
+    most: int | None = None
+    #: Those with a smaller number.
+    before: int | None = None
     #: At most so many, the newest.
     limit: int | None = None
 
@@ -73,10 +78,36 @@ class Filter(NamedTuple):
             and (self.since is None or c.opened >= self.since)
             and (self.until is None or c.opened < self.until)
             and (not self.name or c.name == self.name)
+            and (self.least is None or c.client_bytes + c.server_bytes >= self.least)
+            and (self.most is None or c.client_bytes + c.server_bytes <= self.most)
+            and (self.before is None or c.number < self.before)
         )
 
 
 ALL = Filter()
+
+
+class Place(NamedTuple):
+    """A place among the entries of one conversation, from where on they can be read at once."""
+
+    #: Entries before it, bytes that each side has said (`Said` and `Dropped`) in those, and when the last of them was.
+    entry: int
+    client: int
+    server: int
+    at: int
+    #: What the journal knows it by.
+    token: tuple[int, ...] = ()
+
+
+class Changes(NamedTuple):
+    """In what something happened since `changes` was last asked."""
+
+    #: As they are now, the oldest first; none twice.
+    conversations: list[Conversation]
+    #: How many more there were than were asked for. They are not told again.
+    left_out: int
+    #: To be given to the next call.
+    mark: int
 
 
 class Journal(Recorder, Protocol):
@@ -88,6 +119,34 @@ class Journal(Recorder, Protocol):
 
     async def conversations(self, which: Filter = ALL) -> list[Conversation]:
         """Those that match, the oldest first. Cancelling leaves nothing behind."""
+
+    async def conversation(self, number: int) -> Conversation:
+        """One of them. Raises `NoSuchConversation`."""
+
+    async def count(self, which: Filter = ALL) -> int:
+        """How many match, but for `limit`."""
+
+    async def some(self, which: Filter, offset: int, limit: int) -> list[Conversation]:
+        """Of those that match, the oldest first, `limit` from the one at `offset` on. Quick among a million."""
+
+    async def changes(self, mark: int | None, limit: int) -> Changes:
+        """In what something happened since the call that gave `mark`: at most `limit`, those that changed last.
+
+        With None: those that are open. It takes as long as there are changes, however much is recorded, and tells what
+        other processes write, too.
+        """
+
+    async def places(self, number: int, every: int, start: Place | None = None) -> list[Place]:
+        """The places of each `every`th entry from the beginning, or from `start` on, and at last the place of the end.
+
+        A million entries take less than a second. The entries are those that `read` gives. Where the journal has
+        forgotten some since `start` was given, the places are those of what is left, from the beginning.
+        Raises `NoSuchConversation`.
+        """
+
+    async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
+        """Up to `count` entries from a place on, or from the beginning, as far as they are there: as `read` gives them,
+        at the cost of these alone. Raises `NoSuchConversation`."""
 
     def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
         """The entries of one conversation, in order, as far as they are there; the first `start` of them left out.
