@@ -1,0 +1,191 @@
+// What happens now: the WebSocket /api/live, and who wants to hear what of it.
+//
+//   useLook({ all: true })                      in a component: for as long as it is shown, the server tells this
+//   useLook({ conversation: 12, protocol: "" })  beside what other components want; store.js has what was told
+//   begin()                                     connects, and goes on connecting; `retry()` does it at once
+//
+// One message, `look`, names what all components together want. What comes is gathered, and given to the store at most
+// once a frame, so a flood costs a frame one drawing, and the gathering is bounded by what it is keyed by. A hidden tab
+// draws no frames: there a timer does it.
+//
+// When the WebSocket is lost, it is opened again after FIRST_WAIT, twice that … up to LONGEST_WAIT. A browser does not
+// say why one could not be opened, so `GET /api` is asked whether it is the token.
+
+import { effect, signal, useEffect } from "./dom.js";
+import * as api from "./api.js";
+import * as store from "./store.js";
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8000;
+/** A hidden tab hears this often, in milliseconds. */
+const HIDDEN_EVERY = 500;
+/** Rows that are gathered between two frames; a server says at most 200 at once. */
+const MOST_GATHERED = 2000;
+
+/** @typedef {{all?: boolean, seconds?: boolean, conversation?: number, protocol?: string}} Want */
+
+// ── wants ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @type {import("@preact/signals").Signal<Want[]>} */
+const wants = signal([]);
+
+/** @param {Want} want */
+export function useLook(want) {
+  const { all, seconds, conversation, protocol } = want;
+  useEffect(() => {
+    const mine = { all, seconds, conversation, protocol };
+    wants.value = [...wants.peek(), mine];
+    return () => (wants.value = wants.peek().filter((each) => each !== mine));
+  }, [all, seconds, conversation, protocol]);
+}
+
+/** @param {Want[]} several */
+function merged(several) {
+  const look = { type: "look", all: several.some(({ all }) => all), seconds: several.some(({ seconds }) => seconds) };
+  const followed = several.findLast(({ conversation }) => conversation !== undefined);
+  if (followed) Object.assign(look, { conversation: followed.conversation, protocol: followed.protocol ?? "" });
+  return JSON.stringify(look);
+}
+
+let looked = "";
+let lookedAtAll = false;
+
+function look() {
+  const wanted = merged(wants.peek());
+  if (wanted === looked || socket?.readyState !== WebSocket.OPEN) return;
+  // Of what nobody looked at, nothing was told: what the store has may be over. The server begins with all open ones.
+  const all = JSON.parse(wanted).all;
+  if (all && !lookedAtAll) store.forgetLive();
+  lookedAtAll = all;
+  looked = wanted;
+  socket.send(wanted);
+}
+
+// Views change within one task: the old one's wants go before the new one's come.
+effect(() => void (wants.value, queueMicrotask(look)));
+
+// ── the socket ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** @type {WebSocket | null} */
+let socket = null;
+let wait = FIRST_WAIT;
+let timer = 0;
+
+export function begin() {
+  effect(() => {
+    const known = api.token.value && !api.refused.value;
+    hangUp();
+    if (known) connect();
+  });
+  addEventListener("online", retry);
+  document.addEventListener("visibilitychange", () => document.hidden || retry());
+}
+
+/** Connects now, where it would have waited. */
+export function retry() {
+  if (timer) {
+    clearTimeout(timer);
+    wait = FIRST_WAIT;
+    connect();
+  }
+}
+
+function hangUp() {
+  clearTimeout(timer);
+  timer = 0;
+  const old = socket;
+  socket = null; // its handlers know themselves by this, and fall silent
+  old?.close();
+}
+
+function connect() {
+  timer = 0;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const mine = new WebSocket(`${scheme}://${location.host}/api/live`, ["tincans", `token.${api.token.peek()}`]);
+  socket = mine;
+  looked = "";
+  lookedAtAll = false;
+  mine.onmessage = ({ data }) => socket === mine && hear(JSON.parse(data));
+  mine.onclose = () => socket === mine && lost();
+}
+
+async function lost() {
+  socket = null;
+  const { state, since } = store.link.peek();
+  store.link.value = { state: "lost", since: state === "lost" ? since : Date.now(), again: Date.now() + wait };
+  timer = setTimeout(connect, wait);
+  wait = Math.min(wait * 2, LONGEST_WAIT);
+  try {
+    await api.get(""); // a 401 sets api.refused, which ends all this
+  } catch {
+    // Whatever else it says, the next try will tell.
+  }
+}
+
+// ── what is heard ──────────────────────────────────────────────────────────────────────────────────────────
+
+const nothing = () => ({
+  rows: new Map(), skipped: 0, total: null, gone: [], now: null, board: null,
+  programs: {}, states: [], seconds: [], grew: new Map(),
+});
+
+let gathered = nothing();
+let planned = false;
+
+const hearing = {
+  changes({ rows, skipped, total, now }) {
+    for (const row of rows) gathered.rows.set(row.number, row);
+    gathered.skipped += skipped;
+    Object.assign(gathered, { total, now });
+    for (const number of gathered.rows.keys()) {
+      if (gathered.rows.size <= MOST_GATHERED) break;
+      gathered.rows.delete(number);
+      gathered.skipped += 1;
+    }
+  },
+  gone: ({ numbers }) => gathered.gone.push(...numbers),
+  board: ({ rows }) => (gathered.board = rows),
+  programs: ({ of }) => Object.assign(gathered.programs, of),
+  states: ({ states }) => gathered.states.push(...states),
+  seconds: ({ seconds }) => gathered.seconds.push(...seconds),
+  grew: (said) => gathered.grew.set(said.conversation, said),
+};
+
+/** @param {{type: string}} message */
+function hear(message) {
+  if (message.type === "hello") return welcome(message);
+  if (message.type === "trouble") {
+    store.trouble.value = { ...message, since: store.trouble.peek()?.since ?? Date.now() };
+  } else if (message.type === "well") {
+    store.trouble.value = null;
+    store.epoch.value += 1;
+  } else {
+    hearing[message.type]?.(message); // a newer server may say what this page does not know
+    plan();
+  }
+}
+
+function welcome(message) {
+  wait = FIRST_WAIT;
+  gathered = nothing();
+  store.begin(message);
+  store.link.value = { state: "live", since: Date.now(), again: 0 };
+  look();
+}
+
+function plan() {
+  if (planned) return;
+  planned = true;
+  if (document.hidden) setTimeout(tell, HIDDEN_EVERY);
+  else requestAnimationFrame(tell);
+}
+
+function tell() {
+  planned = false;
+  const news = gathered;
+  gathered = nothing();
+  store.tell(news);
+}
+
+// A frame that was asked for and never drawn, because the tab was hidden in between, is made up for.
+document.addEventListener("visibilitychange", () => planned && document.hidden && tell());
