@@ -53,8 +53,19 @@ def test_a_conversation_is_a_fold_over_its_entries() -> None:
         facts={"tls.version": "TLSv1.3", "a": "b", "client.tls.version": "TLSv1.3"},
         opened=1 * SECOND, closed=8 * SECOND, last=8 * SECOND, how=How.RESET, by=Side.SERVER,
         detail="connection reset by peer", client_bytes=5, client_pieces=1, server_bytes=102, server_pieces=2,
-        dropped=100, notes=["drained for 2 s"],
+        dropped=100, notes=["drained for 2 s"], joined=2 * SECOND, client_ended=7 * SECOND,
     )  # fmt: skip
+
+
+def test_a_side_ends_when_it_first_said_so() -> None:
+    ends: list[Entry] = [
+        Ended(conversation=7, at=0, side=Side.SERVER),
+        Ended(conversation=7, at=9 * SECOND, side=Side.SERVER),
+        Ended(conversation=7, at=10 * SECOND, side=Side.CLIENT),
+        Ended(conversation=7, at=11 * SECOND, side=Side.CLIENT),
+    ]
+    told = conversations([TOLD[0], *ends])[7]
+    assert (told.client_ended, told.server_ended) == (10 * SECOND, 0)
 
 
 def test_it_lasts_from_the_call_to_the_end_or_to_what_happened_last() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import msgspec
 
@@ -239,6 +239,11 @@ class SteeringTap(Tap, Protocol):
     def steer(self, controls: Controls) -> None: ...
 
 
+def steering_taps(taps: Iterable[Tap]) -> list[SteeringTap]:
+    """Those that want the controls. Asked of every link, and `isinstance` takes 40 µs to tell (Python 3.11)."""
+    return [cast("SteeringTap", tap) for tap in taps if hasattr(tap, "steer")]
+
+
 class Recorder(Protocol):
     """Gives a tap to every conversation that begins: a journal does, and so does a terminal that prints live."""
 
@@ -320,9 +325,9 @@ class Conversation(msgspec.Struct, kw_only=True):
             case Closed(at=at, how=how, by=by, detail=detail):
                 self.closed, self.how, self.by, self.detail = at, how, by, detail
             case Ended(at=at, side=Side.CLIENT):
-                self.client_ended = self.client_ended or at
+                self.client_ended = at if self.client_ended is None else self.client_ended
             case Ended(at=at):
-                self.server_ended = self.server_ended or at
+                self.server_ended = at if self.server_ended is None else self.server_ended
             case Opened():
                 pass
 

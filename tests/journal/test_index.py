@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tincans.conversation import Conversation, Kind
+from tincans.channel import Side
+from tincans.conversation import Conversation, How, Kind
 from tincans.errors import JournalError, JournalTooNew, NoSuchConversation
 from tincans.journal import index as index_module
 from tincans.journal.folder import Folder
@@ -107,7 +108,8 @@ def test_many_may_open_a_new_one_at_once(folder: Folder) -> None:
 def test_every_field_of_a_conversation_has_a_column(index: Index) -> None:
     full = conversation(
         5, name="n", near="c", far="d", boundaries=True, facts={"x": "y"}, closed=9, detail="z", client_bytes=2**40,
-        server_bytes=2, client_pieces=3, server_pieces=4, dropped=5, last=2**62, notes=["1", "2"],
+        server_bytes=2, client_pieces=3, server_pieces=4, dropped=5, last=2**62, notes=["1", "2"], joined=6,
+        client_ended=7, server_ended=8,
     )  # fmt: skip
     index.commit(flushed(1, [], full))
     assert index.conversations() == [full]
@@ -197,14 +199,65 @@ def test_it_waits_for_another_writer_as_long_as_the_limit_says(folder: Folder, m
     index.close()
 
 
-def test_a_folder_of_format_1_is_taken_as_it_is(folder: Folder) -> None:
-    """Format 2 only says that there may be entries which a reader of format 1 does not know."""
-    index = Index(folder)
-    index.commit(flushed(1, [Extent(1, 1, 0, 10, 1, 1)], conversation(1)))
-    index.close()
+#: As tincans wrote it before format 3.
+OLD = """
+CREATE TABLE writers (id INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, writer INTEGER,
+    size INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE conversations (
+    number INTEGER PRIMARY KEY, writer INTEGER NOT NULL,
+    kind TEXT NOT NULL, name TEXT NOT NULL,
+    client TEXT NOT NULL, server TEXT NOT NULL, near TEXT NOT NULL, far TEXT NOT NULL,
+    boundaries INTEGER NOT NULL, facts TEXT NOT NULL,
+    opened INTEGER NOT NULL, closed INTEGER, how TEXT, "by" TEXT, detail TEXT NOT NULL,
+    client_bytes INTEGER NOT NULL, server_bytes INTEGER NOT NULL,
+    client_pieces INTEGER NOT NULL, server_pieces INTEGER NOT NULL, dropped INTEGER NOT NULL,
+    last INTEGER NOT NULL, notes TEXT NOT NULL,
+    client_forgotten INTEGER NOT NULL DEFAULT 0, server_forgotten INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX open_conversations ON conversations(writer) WHERE closed IS NULL;
+CREATE TABLE extents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, conversation INTEGER NOT NULL,
+    segment INTEGER NOT NULL, "offset" INTEGER NOT NULL, length INTEGER NOT NULL,
+    client_bytes INTEGER NOT NULL, server_bytes INTEGER NOT NULL
+);
+CREATE INDEX extents_of_conversation ON extents(conversation);
+CREATE INDEX extents_of_segment ON extents(segment);
+PRAGMA journal_mode = WAL;
+INSERT INTO conversations VALUES (
+    1, 1, 'relay', 'front', 'tcp://127.0.0.1:1', 'tcp://127.0.0.1:4', 'tcp://127.0.0.1:2', 'tcp://127.0.0.1:3', 0,
+    '{"a":"b"}', 1000, 9000, 'finished', 'client', 'bye', 10, 20, 1, 2, 5, 9000, '["a note"]', 3, 4
+);
+"""
+
+
+@pytest.mark.parametrize("old", [1, 2])
+def test_an_index_of_an_old_format_is_taken_over_with_all_that_it_has(folder: Folder, old: int) -> None:
     database = sqlite3.connect(folder.index)
-    database.execute("PRAGMA user_version = 1")
+    database.executescript(f"{OLD} PRAGMA user_version = {old}")
     database.close()
     index = Index(folder)
-    assert [c.number for c in index.conversations()] == [1]
+    known = Conversation(
+        number=1, kind=Kind.RELAY, name="front", client="tcp://127.0.0.1:1", near="tcp://127.0.0.1:2",
+        far="tcp://127.0.0.1:3", server="tcp://127.0.0.1:4", facts={"a": "b"}, opened=1000, closed=9000,
+        how=How.FINISHED, by=Side.CLIENT, detail="bye", client_bytes=10, server_bytes=20, client_pieces=1,
+        server_pieces=2, dropped=5 + 3 + 4, last=9000, notes=["a note"],
+    )  # fmt: skip
+    assert index.conversations() == [known]
+    new = conversation(2, joined=5, client_ended=6, server_ended=7)
+    index.commit(flushed(1, [], new))
+    assert index.conversations() == [known, new]
     index.close()
+
+
+def test_who_knows_only_format_2_is_told_that_this_one_is_newer(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Index(folder).close()
+    monkeypatch.setattr(index_module, "CONVERTERS", index_module.CONVERTERS[:2])
+    monkeypatch.setattr(index_module, "FORMAT", 2)
+    with pytest.raises(JournalTooNew) as told:
+        Index(folder)
+    assert (told.value.format_number, told.value.known) == (3, 2)

@@ -18,7 +18,8 @@ from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Entry, How, Kind, Noted, Opened, Opening, Said, Tap
 from tincans.errors import JournalError, NoSuchConversation
 from tincans.journal import FORGOTTEN, Bounds, Journal, open_journal
-from tincans.journal.sqlite import DAMAGED, SqliteJournal
+from tincans.journal.reading import DAMAGED
+from tincans.journal.sqlite import SqliteJournal
 from tincans.limits import FLUSH_SECONDS, FOLLOW_SECONDS, HURRY_BYTES, JOURNAL_READ_BYTES
 from tincans.testing import check_journal
 

@@ -52,8 +52,8 @@ class Filter(NamedTuple):
     kind: Kind | None = None
     #: True for those that go on, False for those that are over.
     open: bool | None = None
-    #: Those that ended in one of these ways; empty for any.
-    how: tuple[How, ...] = ()
+    #: Those that ended in one of these ways, and for None among them those that go on; empty for any.
+    how: tuple[How | None, ...] = ()
     #: Begun at `since` or later and before `until`, in nanoseconds since 1970-01-01 UTC.
     since: int | None = None
     until: int | None = None

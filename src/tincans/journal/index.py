@@ -2,7 +2,7 @@
 
     writers         those that write, or wrote and were not yet found dead
     segments        every file, who appends to it (nobody once it is full), and how long it is
-    conversations   one row each, as `Conversation`; their bytes are not here
+    conversations   one row each, as `Conversation`; their bytes are not here (`rows.py` has the columns)
     extents         where a conversation's records stand: one row for all that one flush wrote of it in one place
 
 The database is in WAL mode, so readers and the one who writes never wait for each other, and with `synchronous=NORMAL`,
@@ -22,19 +22,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
-
-import msgspec
 
 from tincans.conversation import Conversation
 from tincans.errors import JournalError, JournalTooNew, NoSuchConversation
-from tincans.journal import ALL, Filter
+from tincans.journal import ALL, Changes, Filter
 from tincans.journal.folder import Folder
+from tincans.journal.rows import COUNTS, SELECT, UPDATE, UPSERT, forgotten, from_row, seen, to_row, where
 from tincans.limits import JOURNAL_BUSY_SECONDS
-
-_FIELDS = Conversation.__struct_fields__
-#: What changes with every word; the rest only when somebody joins, notes or closes.
-_COUNTS = ("client_bytes", "server_bytes", "client_pieces", "server_pieces", "dropped", "last")
 
 _FORMAT_1 = """
 CREATE TABLE writers (id INTEGER PRIMARY KEY AUTOINCREMENT);
@@ -73,8 +69,25 @@ def _make_format_2(database: sqlite3.Connection) -> None:
     """Nothing changes here: from now on segments have `Secured` entries, at which a reader of format 1 would stop."""
 
 
+_FORMAT_3 = """
+ALTER TABLE conversations ADD COLUMN joined INTEGER;
+ALTER TABLE conversations ADD COLUMN client_ended INTEGER;
+ALTER TABLE conversations ADD COLUMN server_ended INTEGER;
+CREATE INDEX numbers_of_conversations ON conversations(number)
+"""
+
+
+def _make_format_3(database: sqlite3.Connection) -> None:
+    """Of what was recorded before nobody looks up when sides joined and ended: it is NULL, and still in the segments.
+
+    The index of nothing but the numbers is a tenth of the table: counting and leafing go through it.
+    """
+    for statement in _FORMAT_3.split(";"):
+        database.execute(statement)
+
+
 #: By the format they start from. Adding one raises FORMAT.
-CONVERTERS: list[Callable[[sqlite3.Connection], None]] = [_make_format_1, _make_format_2]
+CONVERTERS: list[Callable[[sqlite3.Connection], None]] = [_make_format_1, _make_format_2, _make_format_3]
 FORMAT = len(CONVERTERS)
 
 
@@ -118,34 +131,11 @@ class Flushed(NamedTuple):
     extents: list[Extent]
 
 
-def _upsert() -> str:
-    columns = ", ".join(f'"{field}"' for field in (*_FIELDS, "writer"))
-    changes = ", ".join(f'"{field}" = excluded."{field}"' for field in _FIELDS if field != "number")
-    return f"INSERT INTO conversations ({columns}) VALUES {{rows}} ON CONFLICT (number) DO UPDATE SET {changes}"
-
-
-def _update() -> str:
-    changes = ", ".join(f"{field} = new.{field}" for field in _COUNTS)
-    columns = ", ".join(("number", *_COUNTS))
-    return (
-        f"WITH new ({columns}) AS (VALUES {{rows}}) UPDATE conversations SET {changes} "
-        "FROM new WHERE conversations.number = new.number"
-    )
-
-
-_UPSERT = _upsert()
-_UPDATE = _update()
-_SELECT = "SELECT " + ", ".join(f'"{field}"' for field in _FIELDS) + ", client_forgotten, server_forgotten"
 _EXTENT_COLUMNS = 'conversation, segment, "offset", length, client_bytes, server_bytes'
 _INSERT_EXTENTS = f"INSERT INTO extents ({_EXTENT_COLUMNS}) VALUES {{rows}}"
 
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 999
-
-_encode = msgspec.json.Encoder().encode
-_strings = msgspec.json.Decoder(dict[str, str]).decode
-_notes = msgspec.json.Decoder(list[str]).decode
-
 
 #: Between two attempts, in seconds: longer than anybody needs to make a database a WAL.
 _BUSY_REST = 0.005
@@ -168,12 +158,23 @@ def _patiently(prepare: Callable[[], None]) -> None:
             time.sleep(_BUSY_REST)
 
 
+def _which(path: Path) -> tuple[int, int] | None:
+    """What tells a file from any other that stood or will stand there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Index:
     """One connection to the index. For one thread at a time; its errors are `sqlite3.Error`, but where it says else."""
 
     def __init__(self, folder: Folder) -> None:
         """Open it, and bring it to this format. Raises `JournalError` and `JournalTooNew`."""
         self._folder = folder
+        #: Which file this is: another may come to stand in its place.
+        self._file = _which(folder.index)
         try:
             self._database = sqlite3.connect(
                 folder.index,
@@ -228,6 +229,14 @@ class Index:
     def close(self) -> None:
         self._database.close()
 
+    def check(self) -> None:
+        """Raises `JournalError` where the file that this is was deleted, or another stands in its place.
+
+        SQLite keeps the deleted file open and would tell for ever how things stood.
+        """
+        if _which(self._folder.index) != self._file:
+            raise JournalError(f"the journal {self._folder.path} is gone")
+
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def register(self) -> int:
@@ -259,8 +268,8 @@ class Index:
     def take_in(self, flushed: Flushed) -> None:
         """As `commit`, within a transaction."""
         execute = self._database.execute
-        self._execute_rows(_UPSERT, [(*_row(each), flushed.writer) for each in flushed.rows])
-        self._execute_rows(_UPDATE, [(c.number, *(getattr(c, name) for name in _COUNTS)) for c in flushed.counts])
+        self._execute_rows(UPSERT, [(*to_row(each), flushed.writer) for each in flushed.rows])
+        self._execute_rows(UPDATE, [(c.number, *(getattr(c, name) for name in COUNTS)) for c in flushed.counts])
         self._execute_rows(_INSERT_EXTENTS, [extent[:6] for extent in flushed.extents])
         for identity, size in flushed.sizes.items():
             execute("UPDATE segments SET size = ?, last = ? WHERE id = ?", (size, flushed.last, identity))
@@ -328,23 +337,70 @@ class Index:
 
     def conversations(self, which: Filter = ALL) -> list[Conversation]:
         """Those that match, the oldest first."""
-        where, parameters = _where(which)
+        terms, parameters = where(which)
         limit = -1 if which.limit is None else which.limit
-        query = f"{_SELECT} FROM conversations WHERE {where} ORDER BY number DESC LIMIT ?"
-        rows = self._database.execute(query, (*parameters, limit))
-        return [_with_forgotten(_conversation(row), row[-2:]) for row in rows][::-1]
+        query = f"{SELECT} FROM conversations WHERE {terms} ORDER BY number DESC LIMIT ?"
+        return [seen(row) for row in self._database.execute(query, (*parameters, limit))][::-1]
+
+    def count(self, which: Filter = ALL) -> int:
+        """How many match, but for the filter's limit."""
+        terms, parameters = where(which)
+        row = self._database.execute(f"SELECT COUNT(*) FROM conversations WHERE {terms}", parameters).fetchone()
+        return int(row[0])
+
+    def some(self, which: Filter, offset: int, limit: int) -> list[Conversation]:
+        """Of those that match, the oldest first, `limit` from the one at `offset` on; the filter's own is not heeded.
+
+        Only of these are whole rows read: the ones before are passed over in an index.
+        """
+        terms, parameters = where(which)
+        numbers = f"SELECT number FROM conversations WHERE {terms} ORDER BY number LIMIT ? OFFSET ?"
+        query = f"{SELECT} FROM conversations WHERE number IN ({numbers}) ORDER BY number"
+        return [seen(row) for row in self._database.execute(query, (*parameters, limit, offset))]
 
     def conversation(self, number: int) -> tuple[Conversation, int, int]:
         """One, with the bytes of its client and its server that were dropped to stay within the bound."""
-        row = self._database.execute(f"{_SELECT} FROM conversations WHERE number = ?", (number,)).fetchone()
+        row = self._database.execute(f"{SELECT} FROM conversations WHERE number = ?", (number,)).fetchone()
         if row is None:
             raise NoSuchConversation(number)
-        return _with_forgotten(_conversation(row), row[-2:]), int(row[-2]), int(row[-1])
+        return seen(row), *forgotten(row)
+
+    def standing(self, number: int) -> tuple[int, int, int]:
+        """What is left of one: the identity of its first extent (0: nothing), and bytes of both sides that are not."""
+        first = "SELECT MIN(id) FROM extents WHERE conversation = number"
+        row = self._database.execute(
+            f"SELECT COALESCE(({first}), 0), client_forgotten, server_forgotten FROM conversations WHERE number = ?",
+            (number,),
+        ).fetchone()
+        if row is None:
+            raise NoSuchConversation(number)
+        return int(row[0]), int(row[1]), int(row[2])
+
+    def changes(self, mark: int | None, limit: int) -> Changes:
+        """What a writer committed after the extent `mark`: every commit of a conversation has one."""
+        newest = self.newest_extent()
+        if mark is None:
+            changed = "SELECT number FROM conversations INDEXED BY open_conversations WHERE closed IS NULL"
+            numbers = sorted((row[0] for row in self._database.execute(changed)), reverse=True)
+        else:
+            changed = "SELECT conversation FROM extents WHERE id > ? GROUP BY conversation ORDER BY MAX(id) DESC"
+            numbers = [row[0] for row in self._database.execute(changed, (mark,))]
+        found = self._of_numbers(numbers[:limit])
+        return Changes(found, len(numbers) - len(numbers[:limit]), newest)
+
+    def _of_numbers(self, numbers: Sequence[int]) -> list[Conversation]:
+        """Those that there are, the oldest first."""
+        found: list[Conversation] = []
+        for start in range(0, len(numbers), _PARAMETERS):
+            some = numbers[start : start + _PARAMETERS]
+            query = f"{SELECT} FROM conversations WHERE number IN ({', '.join('?' * len(some))})"
+            found += map(seen, self._database.execute(query, some))
+        return sorted(found, key=lambda conversation: conversation.number)
 
     def unclosed(self, writer: int) -> list[Conversation]:
         """Those that a writer has not closed."""
-        query = f"{_SELECT} FROM conversations WHERE writer = ? AND closed IS NULL"
-        return [_conversation(row) for row in self._database.execute(query, (writer,))]
+        query = f"{SELECT} FROM conversations WHERE writer = ? AND closed IS NULL"
+        return [from_row(row) for row in self._database.execute(query, (writer,))]
 
     def extents(self, number: int | None, after: int, limit: int) -> list[Extent]:
         """Those of one conversation, or of all, that were committed after the one with the identity `after`."""
@@ -377,46 +433,3 @@ class Index:
         known = {row[0] for row in self._database.execute("SELECT id FROM segments")}
         newest = self._newest("segments")
         return [file for file in files if file <= newest and file not in known]
-
-
-def _where(which: Filter) -> tuple[str, list[object]]:
-    """`Filter.matches`, in SQL."""
-    terms: list[tuple[str, list[object]]] = []
-    if which.party:
-        text = "lower(client || char(10) || near || char(10) || far || char(10) || server)"
-        terms.append((f"instr({text}, ?) > 0", [which.party.lower()]))
-    if which.kind is not None:
-        terms.append(("kind = ?", [which.kind.value]))
-    if which.open is not None:
-        terms.append((f"closed IS {'' if which.open else 'NOT '}NULL", []))
-    if which.how:
-        terms.append((f"how IN ({', '.join('?' * len(which.how))})", [how.value for how in which.how]))
-    if which.since is not None:
-        terms.append(("opened >= ?", [which.since]))
-    if which.until is not None:
-        terms.append(("opened < ?", [which.until]))
-    if which.name:
-        terms.append(("name = ?", [which.name]))
-    where = " AND ".join(term for term, _ in terms) or "true"
-    return where, [value for _, values in terms for value in values]
-
-
-def _row(conversation: Conversation) -> list[object]:
-    """What stands in the columns of `_FIELDS`."""
-    values = msgspec.to_builtins(conversation)
-    values["facts"] = _encode(values["facts"]).decode()
-    values["notes"] = _encode(values["notes"]).decode()
-    return [values[field] for field in _FIELDS]
-
-
-def _conversation(row: Sequence[object]) -> Conversation:
-    values = dict(zip(_FIELDS, row, strict=False))
-    values["facts"] = _strings(str(values["facts"]))
-    values["notes"] = _notes(str(values["notes"]))
-    return msgspec.convert(values, Conversation, strict=False)
-
-
-def _with_forgotten(conversation: Conversation, forgotten: Sequence[int]) -> Conversation:
-    """What a reader is to know: what the journal gave up of it was dropped too."""
-    conversation.dropped += sum(forgotten)
-    return conversation

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from itertools import islice, takewhile
 
 from msgspec.structs import replace
 
@@ -30,7 +31,7 @@ from tincans.conversation import (
     Tap,
 )  # fmt: skip
 from tincans.errors import JournalError, NoSuchConversation
-from tincans.journal import ALL, CARRIED, Bounds, Filter, beginning, checked
+from tincans.journal import ALL, CARRIED, FORGOTTEN, Bounds, Changes, Filter, Place, beginning, checked
 from tincans.limits import MEMORY_JOURNAL_BYTES
 
 #: What an entry costs beside the bytes that were said, roughly.
@@ -47,6 +48,8 @@ class MemoryJournal:
         self._next = 0
         self._bytes = 0
         self._kept: dict[int, _Kept] = {}
+        #: The position of each one's last entry, which was dropped perhaps; in the order of these positions.
+        self._changed: dict[int, int] = {}
         self._newest = 0
         self._closed = False
         self._news = asyncio.Event()
@@ -68,6 +71,8 @@ class MemoryJournal:
             return
         kept.conversation.fold(entry)
         kept.positions.append(self._next)
+        self._changed.pop(entry.conversation, None)
+        self._changed[entry.conversation] = self._next
         self._entries[self._next] = entry
         self._next += 1
         self._bytes += _cost(entry)
@@ -80,12 +85,11 @@ class MemoryJournal:
         self._bytes -= _cost(entry)
         kept = self._kept[entry.conversation]
         kept.positions.popleft()
-        if isinstance(entry, Said):
-            kept.forgotten[entry.side] += len(entry.data)
-        elif isinstance(entry, Dropped):
-            kept.forgotten[entry.side] += entry.count
+        kept.gone += 1
+        for side in Side:
+            kept.forgotten[side] += _said(entry, side)
         if not kept.positions and kept.conversation.closed is not None:
-            del self._kept[entry.conversation]
+            del self._kept[entry.conversation], self._changed[entry.conversation]
 
     async def adopt(self, entries: Iterable[Entry]) -> int:
         if self._closed:
@@ -118,14 +122,42 @@ class MemoryJournal:
         found = [c for c in (kept.seen() for kept in self._kept.values()) if which.matches(c)]
         return found if which.limit is None else found[max(0, len(found) - which.limit) :]
 
+    async def conversation(self, number: int) -> Conversation:
+        return self._find(number).seen()
+
+    async def count(self, which: Filter = ALL) -> int:
+        return sum(which.matches(kept.seen()) for kept in self._kept.values())
+
+    async def some(self, which: Filter, offset: int, limit: int) -> list[Conversation]:
+        found = (c for c in (kept.seen() for kept in self._kept.values()) if which.matches(c))
+        return list(islice(found, offset, offset + limit))
+
+    async def changes(self, mark: int | None, limit: int) -> Changes:
+        if mark is None:
+            numbers = [number for number, kept in reversed(self._kept.items()) if kept.conversation.closed is None]
+        else:
+            numbers = [number for number, _ in takewhile(lambda item: item[1] >= mark, reversed(self._changed.items()))]
+        told = numbers[:limit]
+        return Changes([self._kept[number].seen() for number in sorted(told)], len(numbers) - len(told), self._next)
+
+    async def places(self, number: int, every: int, start: Place | None = None) -> list[Place]:
+        return self._find(number).places(self._so_far(number), every, start)
+
+    async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
+        kept, entries = self._find(number), self._so_far(number)
+        return kept.since(place, entries)[:count] if place is not None and place.entry else entries[:count]
+
     async def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
         for entry in self._so_far(number)[start:]:
             yield entry
 
-    def _so_far(self, number: int) -> list[Entry]:
-        kept = self._kept.get(number)
-        if kept is None:
+    def _find(self, number: int) -> _Kept:
+        if number not in self._kept:
             raise NoSuchConversation(number)
+        return self._kept[number]
+
+    def _so_far(self, number: int) -> list[Entry]:
+        kept = self._find(number)
         entries = [self._entries[position] for position in kept.positions]
         if not entries or not isinstance(entries[0], Opened):
             entries[:0] = beginning(kept.conversation, kept.forgotten[Side.CLIENT], kept.forgotten[Side.SERVER])
@@ -157,18 +189,61 @@ class MemoryJournal:
 class _Kept:
     """What is kept of one conversation."""
 
-    __slots__ = ("conversation", "forgotten", "positions")
+    __slots__ = ("conversation", "forgotten", "gone", "positions")
 
     def __init__(self, opened: Opened) -> None:
         self.conversation = Conversation.from_opened(opened)
         self.positions: deque[int] = deque()
-        #: Bytes said by each side that were dropped to stay within the bound.
+        #: Entries that were dropped to stay within the bound, and bytes said by each side in them.
+        self.gone = 0
         self.forgotten = {Side.CLIENT: 0, Side.SERVER: 0}
 
     def seen(self) -> Conversation:
         """The conversation as a reader is told of it, and the reader's own."""
         forgotten = sum(self.forgotten.values())
         return replace(self.conversation, dropped=self.conversation.dropped + forgotten)
+
+    def places(self, entries: list[Entry], every: int, start: Place | None) -> list[Place]:
+        """The places among `entries`, which are all.
+
+        A token is how many entries had been dropped, and how many of all there ever were come before the place.
+        """
+        first = start.entry if start is not None and start.token[0] == self.gone else 0
+        put_in_front = len(entries) - len(self.positions)
+        found: list[Place] = []
+        here = Place(0, 0, 0, self.conversation.opened, (self.gone, self.gone))
+        for passed, entry in enumerate(entries, 1):
+            if here.entry >= first and here.entry % every == 0:
+                found.append(here)
+            here = Place(
+                passed, here.client + _said(entry, Side.CLIENT), here.server + _said(entry, Side.SERVER), entry.at,
+                (self.gone, self.gone + max(0, passed - put_in_front)),
+            )  # fmt: skip
+        return [*found, here]
+
+    def since(self, place: Place, entries: list[Entry]) -> list[Entry]:
+        """Of all `entries` those from the place on; where they were dropped meanwhile, that and what is left."""
+        gone, before = place.token
+        if gone == self.gone:
+            return entries[place.entry :]
+        kept = entries[len(entries) - len(self.positions) :]
+        if before >= self.gone:
+            return kept[before - self.gone :]
+        return [
+            *(
+                Dropped(conversation=self.conversation.number, at=place.at, side=side, count=count, reason=FORGOTTEN)
+                for side, said in ((Side.CLIENT, place.client), (Side.SERVER, place.server))
+                if (count := self.forgotten[side] - said) > 0
+            ),
+            *kept,
+        ]
+
+
+def _said(entry: Entry, side: Side) -> int:
+    """Bytes that the entry tells of as said by that side."""
+    if isinstance(entry, Said | Dropped) and entry.side is side:
+        return len(entry.data) if isinstance(entry, Said) else entry.count
+    return 0
 
 
 def _cost(entry: Entry) -> int:

@@ -59,9 +59,9 @@ class Record(NamedTuple):
     end: int
 
 
-def records(file: int, start: int, end: int) -> Iterator[Record]:
-    """The records of an open segment from `start` to `end`, as far as they are whole."""
-    window = _Window(file)
+def records(file: int, start: int, end: int, window_bytes: int = JOURNAL_READ_BYTES) -> Iterator[Record]:
+    """The records of an open segment from `start` to `end`, as far as they are whole; so much is read at once."""
+    window = _Window(file, window_bytes)
     while start + HEADER.size <= end:
         header = window.take(start, HEADER.size)
         if len(header) < HEADER.size:
@@ -94,11 +94,18 @@ def _entry(code: int, number: int, at: int, payload: bytes) -> Entry | None:
     return Ended(conversation=number, at=at, side=side) if not payload else None
 
 
-class _Window:
-    """Reads a file in pieces of JOURNAL_READ_BYTES, or of one record where that is larger."""
+def other_entry(file: int, header: tuple[int, int, int, int], start: int) -> Entry | None:
+    """What the record with that header and its payload at `start` says; None where it is torn or makes no sense."""
+    code, length, number, at = header
+    payload = os.pread(file, length, start)
+    return _entry(code, number, at, payload) if len(payload) == length else None
 
-    def __init__(self, file: int) -> None:
-        self._file = file
+
+class _Window:
+    """Reads a file in pieces of `size` bytes, or of one record where that is larger."""
+
+    def __init__(self, file: int, size: int) -> None:
+        self._file, self._size = file, size
         self._start, self._data = 0, b""
 
     def take(self, offset: int, count: int) -> bytes:
@@ -106,7 +113,7 @@ class _Window:
         at = offset - self._start
         if at + count > len(self._data):
             self._start, at = offset, 0
-            self._data = os.pread(self._file, max(count, JOURNAL_READ_BYTES), offset)
+            self._data = os.pread(self._file, max(count, self._size), offset)
         return self._data[at : at + count]
 
 
