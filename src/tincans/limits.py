@@ -249,6 +249,60 @@ DIFF_LINES = 20_000
 #: one message that is shown whole. HAR has no place for what is longer; how long it was is said.
 HAR_BODY_BYTES = 16 * 1024 * 1024
 
+#: The page: connections to it at once (a browser opens six for each tab, RFC 9112 §9.4 leaves it to the server); how long
+#: a request may take to arrive, as nginx's client_header_timeout and client_body_timeout, shorter on one machine; how
+#: long an answer that is being given has when the page closes.
+PAGE_CONNECTIONS = 128
+PAGE_REQUEST_SECONDS = 10.0
+PAGE_CLOSE_SECONDS = 0.2
+
+#: What one request may say: in words to a conversation, as much as a pipe takes at once (pipe(7)); in the body that
+#: carries them, each byte of which may be written as `\\x00` in JSON; in one message to the WebSocket.
+SAY_BYTES = 64 * 1024
+PAGE_BODY_BYTES = 512 * 1024
+LOOK_BYTES = 4 * 1024
+
+#: The lookout asks the journal this often while somebody looks, and else only so that the charts have no hole; asking
+#: takes at most a tenth of the time, whatever is said: the next time is so many times as long away as the last took.
+LOOK_SECONDS = 0.1
+IDLE_LOOK_SECONDS = 1.0
+LOOK_REST = 10
+
+#: Conversations in which something happened, of which the lookout hears at once, and those told to one reader at once;
+#: and conversations that are over of which a slow reader still hears.
+LOOK_CHANGES = 1000
+LOOK_ROWS = 200
+LOOK_OVER = 2000
+
+#: Seconds that the charts go back, steps of the chart of one conversation, and sentences on who waits for whom in a second,
+#: in conversations that said at most so much: decoding it takes some milliseconds, in another thread.
+CHART_SECONDS = 600
+CHART_STEPS = 300
+STATES_A_SECOND = 40
+STATE_BYTES = 64 * 1024
+
+#: What the API gives at once: conversations of a list when nothing else is asked, and at most; bytes shown in hex.
+LIST_ROWS = 100
+LIST_MOST = 500
+HEX_BYTES = 64 * 1024
+
+#: `/api/events` and `tincans watch --json`: pieces decoded in a second, as the terminal of a relay does; what waits to be
+#: decoded for a reader who is slow, before the rest is counted; and conversations that it keeps a decoder for.
+FEED_PIECES = 500
+FEED_BYTES = 4 * 1024 * 1024
+FEED_CONVERSATIONS = 1000
+
+#: What a program that says the same again holds of what was said: of its source a screen is read, and a Java method has
+#: room for some ten thousand calls (JVMS §4.7.3, 65,535 bytes of code), a constant text for 65,535 bytes (§4.4.7).
+PROGRAM_BYTES = 64 * 1024
+PROGRAM_TURNS = 1000
+PROGRAM_TEXT_BYTES = 8 * 1024
+
+#: What the register of a program remembers: unrecorded conversations that closed, so that a page which asks ten times a
+#: second sees that they did; and answered calls of relays, for their median in a second.
+OVER_KEPT = 200
+JOINS_KEPT = 1000
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "All of it together": {
         "up": "Run the listeners and relays of tincans.toml.",
+        "watch": "Open the page on which all of it is seen.",
     },
     "What was said": {
         "conversations": "List the recorded conversations.",

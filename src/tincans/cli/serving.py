@@ -70,6 +70,10 @@ class Stop:
         self.unread = True
         self._loop.call_soon_threadsafe(self._asked.set)
 
+    async def wait(self) -> None:
+        """Wait until it was asked to stop, where nobody has to be given time for that."""
+        await self._asked.wait()
+
     async def attend(self, server: Runs, *, quiet: bool) -> None:
         """Wait until the server is done by itself or is asked to stop; then close it. Raises what broke it."""
         closed, asked = spawn(server.wait_closed()), spawn(self._asked.wait())

@@ -145,6 +145,11 @@ def tune(sock: socket.socket, address: Address) -> None:
 
 async def listen(address: Address, *, reuse_port: bool = False) -> SocketListener:
     """Listen on `address`; port 0 becomes one free port, the same on all of the name's addresses."""
+    return SocketListener(*await bound(address, reuse_port=reuse_port))
+
+
+async def bound(address: Address, *, reuse_port: bool = False) -> tuple[list[socket.socket], Address]:
+    """The sockets of `listen`, bare, and the address with the port that they have. Who asked for them closes them."""
     sockets: list[socket.socket] = []
     port = address.port
     try:
@@ -159,7 +164,7 @@ async def listen(address: Address, *, reuse_port: bool = False) -> SocketListene
         for sock in sockets:
             sock.close()
         raise
-    return SocketListener(sockets, address._replace(port=port))
+    return sockets, address._replace(port=port)
 
 
 def _listening(address: Address, candidate: Candidate, port: int, reuse_port: bool) -> socket.socket | None:

@@ -1,0 +1,225 @@
+"""The lookout: asks what has happened, for all who look together, and keeps what holds now.
+
+    every 100 ms while somebody looks, every second else ──► journal.changes, the register, the switchboard
+        ──► a new revision of what changed ──► whoever waits is woken, and takes what is newer than what it took last
+
+Nothing is queued for anybody: a reader that is slow finds, when it comes back, what holds then. What would grow is
+bounded, and what was left out is counted. Asking is measured, and the next time is LOOK_REST times as long away as the
+last took, so that looking costs the traffic a tenth at most, however much is said.
+
+Whatever goes wrong in it becomes a trouble that every reader is told, and it goes on asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import msgspec
+
+from tincans.conversation import Conversation
+from tincans.errors import TincansError
+from tincans.journal import Filter
+from tincans.limits import IDLE_LOOK_SECONDS, LOOK_CHANGES, LOOK_OVER, LOOK_REST, LOOK_SECONDS
+from tincans.tasks import spawn, wake
+from tincans.watch import shapes
+from tincans.watch.answers import Board
+from tincans.watch.chart import Chart
+from tincans.watch.trouble import trouble
+from tincans.watch.watched import Watched
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Row:
+    """A conversation as it stands, and its shape once somebody wants it."""
+
+    __slots__ = ("_raw", "told")
+
+    def __init__(self, told: Conversation) -> None:
+        self.told = told
+        self._raw: msgspec.Raw | None = None
+
+    @property
+    def raw(self) -> msgspec.Raw:
+        """Encoded once for all readers."""
+        if self._raw is None:
+            self._raw = msgspec.Raw(shapes.to_json(shapes.conversation(self.told)))
+        return self._raw
+
+
+class Newest(Generic[T]):
+    """The newest of each, by number, in the order in which they changed, with the revision at which they did."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[int, T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def put(self, number: int, value: T, revision: int) -> None:
+        """It is this now."""
+        self._kept.pop(number, None)
+        self._kept[number] = revision, value
+
+    def get(self, number: int) -> T | None:
+        found = self._kept.get(number)
+        return found[1] if found else None
+
+    def drop(self, number: int) -> None:
+        self._kept.pop(number, None)
+
+    def since(self, mark: int) -> Iterator[tuple[int, T]]:
+        """Those that changed after revision `mark`, the last first, at the cost of these alone."""
+        for number in reversed(self._kept):
+            revision, value = self._kept[number]
+            if revision <= mark:
+                return
+            yield number, value
+
+    def __iter__(self) -> Iterator[tuple[int, T]]:
+        return ((number, value) for number, (_, value) in self._kept.items())
+
+
+class Lookout:
+    """Asks while its block runs."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        #: Counts the ticks in which something changed.
+        self.revision = 0
+        self.rows: Newest[Row] = Newest()
+        self.gone: Newest[None] = Newest()
+        self.board: tuple[int, Board] = (0, Board(rows=[]))
+        self.trouble: tuple[int, shapes.Trouble | None] = (0, None)
+        self.chart = Chart(watched.now())
+        #: How many conversations are recorded, and how many changes were left out, ever.
+        self.total = 0
+        self.left_out = 0
+        #: Seconds that the last tick took.
+        self.took = 0.0
+        self._mark: int | None = None
+        self._over: dict[int, None] = {}  # those kept in rows that are over, the oldest first
+        self._readers = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._hurry = asyncio.Event()
+
+    async def __aenter__(self) -> Lookout:
+        self._ticking = spawn(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ticking.cancel()
+        await asyncio.wait([self._ticking])
+
+    # ── who looks ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def __iadd__(self, readers: int) -> Lookout:
+        """So many more readers (or fewer) look."""
+        if not self._readers:
+            self._hurry.set()
+        self._readers += readers
+        return self
+
+    async def news(self, mark: int) -> None:
+        """Wait until there is a revision after `mark`."""
+        while self.revision <= mark:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
+
+    # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            await self._tick_safely()
+            self.took = clock() - began
+            usual = LOOK_SECONDS if self._readers else IDLE_LOOK_SECONDS
+            await self._rest(max(usual, self.took * LOOK_REST))
+
+    async def _rest(self, seconds: float) -> None:
+        """Until then, or until somebody comes who looks."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+        self._hurry.clear()
+
+    async def _tick_safely(self) -> None:
+        try:
+            changed = await self._tick(self.revision + 1)
+            failed = None
+        except Exception as error:
+            if not isinstance(error, TincansError):
+                log.exception("what happens cannot be looked at")
+            failed = trouble(error)
+            changed = False
+        if failed != self.trouble[1]:
+            self.trouble = self.revision + 1, failed
+            changed = True
+        if changed:
+            self.revision += 1
+            for waiter in self._waiters:
+                wake(waiter)
+
+    async def _tick(self, revision: int) -> bool:
+        """Ask once; whether something changed, which then is of this revision."""
+        if await self._watched.look_after():
+            self._begin_again(revision)
+        first = not self.revision
+        changed = self._see_board(revision)
+        changed |= await self._see_conversations(revision)
+        is_over = self.chart.is_over(now := self._watched.now())
+        if first or is_over:
+            self.total = await self._watched.journal.count()
+        if is_over:
+            self.chart.end(now, await self._watched.journal.count(Filter(open=True)))
+        return changed or first or is_over
+
+    def _begin_again(self, revision: int) -> None:
+        """The journal is another: none of the conversations is there any more."""
+        for number, _ in list(self.rows):
+            self.gone.put(number, None, revision)
+        self.rows, self._mark, self._over = Newest(), None, {}
+
+    def _see_board(self, revision: int) -> bool:
+        from tincans.watch.api import board_of
+
+        board = board_of(self._watched)
+        if board == self.board[1]:
+            return False
+        self.board = revision, board
+        return True
+
+    async def _see_conversations(self, revision: int) -> bool:
+        first = self._mark is None
+        changes = await self._watched.journal.changes(self._mark, LOOK_CHANGES)
+        self._mark = changes.mark
+        self.left_out += changes.left_out
+        (self.chart.begin if first else self.chart.take)(changes.conversations)
+        self._keep(changes.conversations, revision)
+        return bool(changes.conversations or changes.left_out)
+
+    def _keep(self, conversations: Iterable[Conversation], revision: int) -> None:
+        for told in conversations:
+            self.rows.put(told.number, Row(told), revision)
+            self.gone.drop(told.number)
+            if told.closed is not None:
+                self._over[told.number] = None
+        while len(self._over) > LOOK_OVER:
+            number = next(iter(self._over))
+            del self._over[number]
+            self.rows.drop(number)
