@@ -13,9 +13,11 @@ import pytest
 from hearing import Heard, Hearing
 from tincans.channel import Side
 from tincans.conversation import Kind, Opening
-from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS, ROOM_BYTES
+from tincans.errors import CannotSteer
+from tincans.limits import BULK_AFTER, BULK_BYTES, REST_SECONDS, ROOM_BYTES, SAY_BYTES
 from tincans.relays.pipe import Pipe
 from tincans.relays.plumbing import Plumbing
+from tincans.tasks import spawn
 
 OPENING = Opening(kind=Kind.RELAY, client="unix:", server="unix:")
 
@@ -238,3 +240,214 @@ async def test_one_byte_more_than_the_room_holds_is_a_second_piece() -> None:
         data = os.urandom(ROOM_BYTES + 1)
         assert await b.carry(data) == data
     assert [len(piece) for _, piece in heard.pieces] == [ROOM_BYTES, 1]
+
+
+# ── by hand ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def nothing() -> None:
+    """Nobody is told."""
+
+
+async def flood(b: Bench) -> bytes:
+    """Say as much as anybody takes, the pipe included; gives what was taken."""
+    said, block, refused = bytearray(), os.urandom(1 << 16), 0
+    while refused < 20:
+        try:
+            said += block[: b.mouth.send(block)]
+            refused = 0
+        except BlockingIOError:
+            refused += 1
+        await asyncio.sleep(0)
+    return bytes(said)
+
+
+async def hear(b: Bench, count: int) -> bytes:
+    heard = bytearray()
+    async with asyncio.timeout(5):
+        while len(heard) < count:
+            await asyncio.sleep(0)
+            try:
+                heard += b.ear.recv(1 << 16)
+            except BlockingIOError:
+                pass
+    return bytes(heard)
+
+
+async def is_silent(b: Bench) -> bool:
+    """Whether nothing comes out, in so many turns that something would have."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+    try:
+        return not b.ear.recv(1 << 16)
+    except BlockingIOError:
+        return True
+
+
+async def make_bulk(b: Bench) -> None:
+    for _ in range(BULK_AFTER):
+        await b.carry(bytes(BULK_BYTES))
+    assert b.splices()
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_a_paused_pipe_takes_nothing_in_and_loses_nothing(bulk: bool) -> None:
+    with bench() as b:
+        if bulk:
+            await make_bulk(b)
+        b.pipe.pause()
+        b.pipe.pause()
+        b.mouth.sendall(b"held back")
+        assert await is_silent(b)
+        assert b.pipe.count == (BULK_AFTER * BULK_BYTES if bulk else 0)
+        b.pipe.resume()
+        assert await hear(b, 9) == b"held back"
+        assert await b.carry(b"and on") == b"and on"
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_a_paused_pipe_lets_out_what_it_has_and_fills_up_the_sender(bulk: bool) -> None:
+    with bench() as b:
+        if bulk:
+            await make_bulk(b)
+        before = b.pipe.count
+        said = await flood(b)  # now something is held, or inside the kernel pipe
+        b.pipe.pause()
+        carried = b.pipe.count - before
+        assert await hear(b, carried) == said[:carried]
+        assert await is_silent(b)
+        more = await flood(b)
+        assert b.pipe.count - before == carried
+        b.pipe.resume()
+        assert await hear(b, len(said) + len(more) - carried) == (said + more)[carried:]
+
+
+async def test_a_paused_pipe_stays_paused_when_its_kernel_pipe_is_taken_back() -> None:
+    with bench() as b:
+        await make_bulk(b)
+        b.pipe.pause()
+        b.mouth.sendall(b"held back")
+        b.plumbing.sweep()
+        b.plumbing.sweep()
+        assert not b.splices()
+        assert await is_silent(b)
+        b.pipe.resume()
+        assert await hear(b, 9) == b"held back"
+
+
+async def test_a_paused_pipe_stays_paused_after_a_rest() -> None:
+    journal = Copying(OPENING, 1)
+    with bench(journal) as b:
+        await make_bulk(b)
+        journal.behind = 1_000_000
+        b.mouth.sendall(bytes(BULK_BYTES))
+        while journal.behind == 1_000_000:
+            await asyncio.sleep(0)
+        b.pipe.pause()
+        journal.behind = 0
+        await asyncio.sleep(3 * REST_SECONDS)
+        assert await is_silent(b)
+        b.pipe.resume()
+        await hear(b, BULK_BYTES)
+    assert len(journal.words[Side.CLIENT]) == (BULK_AFTER + 1) * BULK_BYTES
+
+
+async def test_what_is_said_by_hand_is_told_and_passes_even_where_it_is_paused() -> None:
+    heard = Hearing().begin(OPENING)
+    with bench(heard) as b:
+        await b.carry(b"before ")
+        b.pipe.pause()
+        b.mouth.sendall(b" after")
+        await b.pipe.say(b"by hand", lambda: heard.noted("by hand"))
+        assert heard.notes == ["by hand"]
+        assert await hear(b, 7) == b"by hand"
+        assert await is_silent(b)
+        b.pipe.resume()
+        assert await hear(b, 6) == b" after"
+    assert heard.pieces == [(Side.CLIENT, b"before "), (Side.CLIENT, b"by hand"), (Side.CLIENT, b" after")]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_what_is_said_by_hand_goes_behind_what_is_under_way(bulk: bool) -> None:
+    journal = Copying(OPENING, 1)
+    journal.curious = False
+    with bench(journal) as b:
+        if bulk:
+            await make_bulk(b)
+        before = b.pipe.count
+        said = await flood(b)
+        carried = b.pipe.count - before
+        words = os.urandom(SAY_BYTES)
+        saying = spawn(b.pipe.say(words, nothing))
+        await asyncio.sleep(0)
+        with pytest.raises(CannotSteer, match="has not been taken yet"):
+            await b.pipe.say(b"and this", nothing)
+        for _ in range(30):
+            await asyncio.sleep(0)
+        assert not saying.done(), "nobody has taken it"
+        wanted = said[:carried] + words + said[carried:]
+        assert await hear(b, len(wanted)) == wanted
+        await saying
+        await b.pipe.say(b"again", nothing)
+        assert await hear(b, 5) == b"again"
+    assert journal.words[Side.CLIENT][before:] == wanted + b"again"
+
+
+async def test_what_is_said_by_hand_in_a_rest_is_not_torn() -> None:
+    journal = Copying(OPENING, 1)
+    with bench(journal) as b:
+        await make_bulk(b)
+        journal.behind = 1_000_000
+        b.mouth.sendall(b"x" * BULK_BYTES)
+        while journal.behind == 1_000_000:
+            await asyncio.sleep(0)
+        journal.behind = 0
+        await b.pipe.say(b"y" * SAY_BYTES, nothing)
+        assert await hear(b, SAY_BYTES + BULK_BYTES) == b"y" * SAY_BYTES + b"x" * BULK_BYTES
+
+
+async def test_saying_can_be_given_up_and_is_said_all_the_same() -> None:
+    with bench() as b:
+        said = await flood(b)
+        carried = b.pipe.count
+        saying = spawn(b.pipe.say(b"by hand", nothing))
+        await asyncio.sleep(0)
+        saying.cancel()
+        wanted = said[:carried] + b"by hand" + said[carried:]
+        assert await hear(b, len(wanted)) == wanted
+        assert saying.cancelled()
+        await b.pipe.say(b"again", nothing)
+        assert await hear(b, 5) == b"again"
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_an_end_by_hand_comes_once_all_is_out(bulk: bool) -> None:
+    with bench() as b:
+        if bulk:
+            await make_bulk(b)
+        before = b.pipe.count
+        said = await flood(b)
+        carried = b.pipe.count - before
+        saying, ending = spawn(b.pipe.say(b"by hand", nothing)), spawn(b.pipe.end())
+        await asyncio.sleep(0)
+        with pytest.raises(CannotSteer, match="is being ended already"):
+            await b.pipe.end()
+        assert not b.told
+        assert await hear(b, carried + 7) == said[:carried] + b"by hand"
+        await asyncio.gather(saying, ending)
+        assert b.told == [("ended", Side.CLIENT)]
+        assert b.pipe.ended
+        assert b.pipe.cut
+        b.plumbing.sweep()
+        assert await is_silent(b), "the source is not read any more"
+
+
+async def test_what_waits_when_the_pipe_stops_was_not_done() -> None:
+    with bench() as b:
+        await flood(b)
+        saying, ending = spawn(b.pipe.say(b"by hand", nothing)), spawn(b.pipe.end())
+        await asyncio.sleep(0)
+        b.pipe.stop()
+        for doing in (saying, ending):
+            with pytest.raises(CannotSteer, match="was over before"):
+                await doing

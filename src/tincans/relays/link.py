@@ -12,7 +12,8 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from tincans.channel import Channel, Side
-from tincans.conversation import How, Tap
+from tincans.controls import RESET, Hand
+from tincans.conversation import How, Tap, steering_taps
 from tincans.errors import ConnectError, TincansError
 from tincans.pump import pump
 from tincans.recording import Outcome
@@ -60,39 +61,56 @@ async def join(client: Channel, server: Channel, taps: Sequence[Tap], plumbing: 
     Cancelling aborts both. The channels are owned from the call on.
     """
     if isinstance(client, SocketChannel) and isinstance(server, SocketChannel) and client.fresh and server.fresh:
-        return await SocketLink(client.detach(), server.detach(), taps, plumbing).run()
+        link = SocketLink(client.detach(), server.detach(), taps, plumbing)
+        if not steering_taps(taps):
+            return await link.run()
+        with Hand(*link.pipes, taps, link.reset):
+            return await link.run()
     return await pump(client, server, taps)
 
 
 class SocketLink:
     """Two sockets and the pipe of each direction."""
 
-    __slots__ = ("_client", "_done", "_first", "_pipes", "_server", "_taps")
+    __slots__ = ("_client", "_done", "_first", "_server", "_taps", "pipes")
 
     def __init__(self, client: socket.socket, server: socket.socket, taps: Sequence[Tap], plumbing: Plumbing) -> None:
         self._client, self._server, self._taps = client, server, taps
         self._done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._first: Side | None = None  # who ended first
-        self._pipes = (
+        self.pipes = (
             Pipe(Side.CLIENT, client, server, taps, plumbing, self),
             Pipe(Side.SERVER, server, client, taps, plumbing, self),
         )
 
     async def run(self) -> Outcome:
         """Carry until it is over, and close both sockets."""
-        for pipe in self._pipes:
+        for pipe in self.pipes:
             pipe.start()
         finish = reset
         try:
             outcome = await self._done
             if outcome.how is How.FINISHED:
                 finish = close
+                await self._hear_out()
             return outcome
         finally:
-            for pipe in self._pipes:
+            for pipe in self.pipes:
                 pipe.stop()
             for sock in (self._client, self._server):
                 finish(sock)
+
+    async def _hear_out(self) -> None:
+        """Drain what was said by a side that was ended by hand: unread, it would reset what that side still hears."""
+        for pipe, sock in zip(self.pipes, (self._client, self._server), strict=True):
+            if pipe.cut:
+                await SocketChannel(sock).aclose()
+
+    def reset(self) -> None:
+        """End it at once."""
+        for pipe in self.pipes:
+            pipe.stop()
+        self._finish(RESET)
 
     # ── what the pipes tell ───────────────────────────────────────────────────────────────────────────────
 
@@ -106,12 +124,12 @@ class SocketLink:
         except OSError as error:
             self.lost(side.other, error)
             return
-        if all(pipe.ended for pipe in self._pipes):
+        if all(pipe.ended for pipe in self.pipes):
             self._finish(Outcome(How.FINISHED, self._first))
 
     def lost(self, side: Side, error: OSError) -> None:
         """`side` is gone: nothing more can pass in either direction."""
-        for pipe in self._pipes:
+        for pipe in self.pipes:
             pipe.stop()
         self._finish(Outcome(How.RESET, side, describe(error)))
 

@@ -1,0 +1,46 @@
+"""Recorders whose conversations are steered by hand in a test."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hearing import Heard, Hearing
+from tincans.conversation import Controls, Opening
+
+
+class Steered(Heard):
+    """One conversation that a test hears and steers. It wants no bulk, as the register of a program does not."""
+
+    def __init__(self, opening: Opening, number: int) -> None:
+        super().__init__(opening, number)
+        self.controls: Controls | None = None
+        self.curious = False
+        self.begun = asyncio.Event()
+
+    def steer(self, controls: Controls) -> None:
+        self.controls = controls
+        self.begun.set()
+
+    @property
+    def hand(self) -> Controls:
+        assert self.controls is not None, "nobody gave the controls"
+        return self.controls
+
+
+class Steering(Hearing):
+    """As `Hearing`, with the controls of every conversation."""
+
+    def begin(self, opening: Opening) -> Steered:
+        steered = Steered(opening, opening.number or len(self.all) + 1)
+        self.all.append(steered)
+        return steered
+
+    async def first(self) -> Steered:
+        """The first conversation, once it can be steered."""
+        async with asyncio.timeout(5):
+            while not self.all:
+                await asyncio.sleep(0.001)
+            first = self.all[0]
+            assert isinstance(first, Steered)
+            await first.begun.wait()
+        return first
