@@ -4,7 +4,7 @@
 //   bytes(n) rate(n) count(n) plural(n, "row")   amounts
 //   duration(us) span(from, to)                  how long
 //   clock(at) time(at) day(at) moment(at, now)   when
-//   place("tcp://127.0.0.1:9000")                an address, shortened
+//   place("tcp://127.0.0.1:9000")                an address, shortened: ":9000"
 //   title(conversation)                          "relay front"
 //   standing(conversation)                       "open", "half-closed", or how it ended
 
@@ -68,13 +68,22 @@ export const moment = (at, now) => (day(at) === day(now) ? time(at) : `${day(at)
 /** For `<time datetime>`, and as a title that leaves nothing out. @param {number} at */
 export const exact = (at) => new Date(at / 1000).toISOString();
 
+const HERE = /^((?:[a-z0-9+]+:\/\/)?)(127\.0\.0\.1|localhost|\[::1\])(:\d+.*)$/;
+
 /**
- * An address without what is the same everywhere: no `tcp://`, and no host where that is this machine.
- * @param {string} address
+ * An address in three parts, without `tcp://`: the middle one is this machine, which may be left out where room is short.
+ * @param {string} address @returns {[string, string, string]}
  */
-export function place(address) {
+export function placed(address) {
   const bare = address.replace(/^tcp:\/\//, "");
-  return bare.replace(/^((?:[a-z0-9+]+:\/\/)?)(?:127\.0\.0\.1|localhost|\[::1\])(:\d+)/, "$1$2");
+  const found = HERE.exec(bare);
+  return found ? [found[1], found[2], found[3]] : ["", "", bare];
+}
+
+/** An address without what is the same everywhere: no `tcp://`, and no host where that is this machine. */
+export function place(address) {
+  const [scheme, , rest] = placed(address);
+  return scheme + rest;
 }
 
 /** Which part tincans played, and under which name. @param {{kind: string, name: string}} conversation */

@@ -6,6 +6,7 @@
 //   <Icon name />                                 a drawn sign; see ICONS
 //   <Button icon onClick primary danger small />  a button; `label` is for those that only have an icon
 //   <Menu label icon items=[{ says, run, href, checked }] />
+//   <Popover label text set>…</Popover>           a button that shows what else is to be set; Escape and a click beside close it
 //   <Dialog title onClose actions>…</Dialog>      a modal <dialog>; Escape closes it
 //   <CopyButton text />                           text, or a function that gives it (or a promise of it)
 //   <Empty title>…</Empty>                        what is shown where there is nothing to show
@@ -37,8 +38,10 @@ export function Bytes({ of }) {
   return html`<span title=${format.plural(of, "byte")}>${format.bytes(of)}</span>`;
 }
 
+/** Where room is short, a style sheet hides `.here`: this machine's own name. */
 export function Address({ of }) {
-  return html`<span class="address" title=${of}>${format.place(of) || "—"}</span>`;
+  const [scheme, here, rest] = format.placed(of);
+  return html`<span class="address" title=${of}>${scheme}${here && html`<span class="here">${here}</span>`}${rest || "—"}</span>`;
 }
 
 export function SideTag({ side, children }) {
@@ -181,6 +184,34 @@ export function moveWithin(event, elements, close) {
   if (to !== undefined) all[(to + all.length) % all.length]?.focus();
   else if (event.key === "Escape" || event.key === "Tab") close();
   return to !== undefined || event.key === "Escape";
+}
+
+export function Popover({ label, text, set, children }) {
+  const [open, setOpen] = useState(false);
+  const whole = useRef(null);
+  useEffect(() => {
+    if (!open) return undefined;
+    whole.current.querySelector("input, select, button:not([aria-expanded])")?.focus();
+    const away = ({ target }) => whole.current.contains(target) || setOpen(false);
+    document.addEventListener("pointerdown", away);
+    document.addEventListener("focusin", away);
+    return () => {
+      document.removeEventListener("pointerdown", away);
+      document.removeEventListener("focusin", away);
+    };
+  }, [open]);
+  const onKeyDown = (event) => {
+    if (!open || event.key !== "Escape") return;
+    event.stopPropagation();
+    setOpen(false);
+    whole.current.querySelector("button").focus();
+  };
+  return html`
+    <div class="popover" ref=${whole} onKeyDown=${onKeyDown}>
+      <button type="button" class="button" data-set=${set ? "" : undefined} aria-label=${`${label}: ${text}`} aria-expanded=${open}
+        onClick=${() => setOpen(!open)}><span>${text}</span><${Icon} name="down" /></button>
+      ${open && html`<div class="panel">${children}</div>`}
+    </div>`;
 }
 
 // ── what is said over the page ─────────────────────────────────────────────────────────────────────────────
