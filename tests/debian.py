@@ -40,6 +40,7 @@ TESTS = (
     Package("lftp", "lftp", "the FTP client that mirrors, with TLS"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
     Package("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl", "swaks with STARTTLS"),
+    Package("libssl-dev", "/usr/include/openssl/ssl.h", "C with TLS: an exported program, a load generator"),
     Package("microsocks", "microsocks", "a SOCKS5 proxy"),
     Package("mosquitto", "mosquitto", "a stock MQTT server"),
     Package("mosquitto-clients", "mosquitto_pub", "its clients"),
@@ -59,7 +60,6 @@ TESTS = (
 
 BENCH = (
     Package("haproxy", "haproxy", "the relay to be measured against"),
-    Package("libssl-dev", "/usr/include/openssl/ssl.h", "a load generator that speaks TLS"),
 )
 
 #: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt

@@ -31,7 +31,7 @@ GIVEN: dict[str, Any] = {
     "text": "tcp:/x", "reason": "it is so", "example": "tcp://127.0.0.1:9000", "file": "tincans.toml", "line": 3,
     "address": "tcp://127.0.0.1:9000", "seconds": 2.5, "host": "nowhere", "doing": "receiving", "kind": "udp",
     "what": "a line", "limit": 5, "path": "/journal", "format_number": 9, "known": 1, "number": 7, "missing": 12,
-    "name": "echo", "error": ConnectionRefused("tcp://127.0.0.1:1"), "others": (), "caller": False,
+    "name": "echo", "error": ConnectionRefused("tcp://127.0.0.1:1"), "others": (), "caller": False, "language": "C",
 }  # fmt: skip
 
 

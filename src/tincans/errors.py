@@ -143,6 +143,14 @@ class ListenForbidden(ListenError):
         super().__init__(address, "permission denied")
 
 
+class NoSuchEntry(TincansError):
+    """The table that tincans up prints at its start names all that there are."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is no listener or relay named {name!r}")
+
+
 class NotStarted(TincansError):
     """A listener or a relay of a switchboard could not be started, so nothing was; what would work depends on why."""
 
@@ -280,6 +288,14 @@ class CannotWrite(TincansError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"cannot write {path}: {reason}")
+
+
+class CannotProgram(TincansError):
+    """Choose another language, or another form: .tin and .jsonl have all that was said, .pcapng its packets."""
+
+    def __init__(self, language: str, reason: str) -> None:
+        self.language, self.reason = language, reason
+        super().__init__(f"no program in {language} can say this again: {reason}")
 
 
 class NotAConversation(JournalError):

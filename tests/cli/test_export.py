@@ -19,6 +19,7 @@ from tincans.journal import open_journal
 REQUEST = b"GET /it HTTP/1.1\r\nHost: a\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
 MASKED = REQUEST.replace(b"c2VjcmV0", b"********")
 PCAPNG = bytes.fromhex("0a0d0d0a")
+PROGRAMS = {"sh": b"#!/bin/sh", "py": b"#!/usr/bin/env python3", "java": b"//", "php": b"<?php", "c": b"// cc"}
 
 
 async def _record(where: Path) -> None:
@@ -134,7 +135,7 @@ def test_packets_of_either_leg(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
     [
         (("99", "--to", "a.tin"), 1, "there is no conversation 99 in the journal", "tincans conversations lists"),
         (("x", "--to", "a.tin"), 2, "'x' is neither a conversation's number nor 'last'", "--help"),
-        (("1", "--to", "a.pcap"), 2, "'a.pcap' does not end in one of .pcapng, .har, .jsonl, .tin", "--help"),
+        (("1", "--to", "a.pcap"), 2, "'a.pcap' does not end in one of .pcapng, .har, .jsonl, .tin, .sh, .py", "--help"),
         (("1", "--to", "a"), 2, "'a' does not end in one of", "--help"),
         (("1", "--to", "-"), 2, "stdout has no suffix: say the form with --format", "--help"),
         (("1",), 2, "--to is missing", "--help"),
@@ -195,6 +196,29 @@ def test_a_named_pipe_is_written_to_as_it_is(capfdbinary: pytest.CaptureFixture[
     reader.join()
     assert found[0].startswith(b"tincans conversation")
     assert Path("pipe.tin").is_fifo()
+
+
+def test_a_program_that_says_the_same(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    for suffix, begins in PROGRAMS.items():
+        status, _, err = _run(capfdbinary, "1", "2", "--to", f"talk.{suffix}")
+        assert (status, err.splitlines()) == (
+            0,
+            ["1 secret masked; --secrets leaves them as they were", "other conversations, which are not in it: 1"],
+        )
+        source = Path(f"talk.{suffix}").read_bytes()
+        assert source.startswith(begins)
+        assert b"c2VjcmV0" not in source
+        assert _run(capfdbinary, "1", "--to", f"open.{suffix}", "--secrets")[0] == 0
+        assert b"c2VjcmV0" in Path(f"open.{suffix}").read_bytes()
+
+
+def test_no_program_is_left_where_none_can_be(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    status, _, err = _run(capfdbinary, "2", "--to", "talk.sh")
+    assert (status, err.splitlines()[0]) == (
+        1,
+        "tincans: no program in curl can say this again: there is no request of HTTP in it",
+    )
+    assert list(Path().iterdir()) == []
 
 
 def test_packets_are_nothing_for_a_terminal() -> None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from tincans.export.hiding import Hiding
     from tincans.journal import Journal
 
-FORMATS = ("pcapng", "har", "jsonl", "tin")
+#: Suffixes of programs, and their languages.
+PROGRAMS = {"sh": "curl", "py": "python", "java": "java", "php": "php", "c": "c"}
+FORMATS = ("pcapng", "har", "jsonl", "tin", *PROGRAMS)
 
 
 class _Wanted(NamedTuple):
@@ -60,12 +62,15 @@ def command(
       .har     HTTP requests and responses, for a browser's developer tools
       .jsonl   one decoded event a line, as `tincans show --json` prints them
       .tin     text that reads well in a repository; tincans import takes it back
+      .sh      curl, with a command for each request of HTTP
+      .py .java .php .c   a small client that says the same as the first conversation's
 
     \b
       tincans export last --to talk.pcapng
       tincans export 12 13 --to bug.tin
       tincans export --since 10m --party :8080 --to page.har
       tincans export last --to - --format pcapng | tshark -r -
+      tincans export last --to talk.py && python3 talk.py
     """
     filtered = everything or which != Which("", None, False, False, None, "", None)
     if bool(numbers) == filtered:
@@ -162,10 +167,14 @@ def _form(wanted: _Wanted) -> Form:
             from tincans.export.lines import Jsonl
 
             return Jsonl(wanted.protocol, secrets=wanted.secrets)
-        case _:
+        case "tin":
             from tincans.export.lines import Tin
 
             return Tin()
+        case program:
+            from tincans.export.programs import Program
+
+            return Program(PROGRAMS[program], wanted.protocol, secrets=wanted.secrets)
 
 
 # ── where to ──────────────────────────────────────────────────────────────────────────────────────────────

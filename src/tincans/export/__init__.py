@@ -7,6 +7,7 @@ piece, so that a conversation of any size needs no more memory than one of its e
     .har      HTTP, for browsers' tools   har.py, har_entry.py
     .jsonl    a decoded event a line      lines.py
     .tin      text that reads well, and that can be imported again      lines.py
+    .sh .py … a program that says the same again                          programs/
 
 Secrets are masked in events, as everywhere; where the very bytes are written, `hiding.Hiding` hides them before.
 """
