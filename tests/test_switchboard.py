@@ -17,8 +17,10 @@ from tincans.certificates import local_authority
 from tincans.channel import Channel, Listener
 from tincans.config import Config, parse_config
 from tincans.conversation import How
-from tincans.errors import AddressInUse, ChannelError, ConnectionRefused, EndOfStream, NotStarted
+from tincans.errors import AddressInUse, ChannelError, ConnectionRefused, EndOfStream, NoSuchEntry, NotStarted
+from tincans.journal.memory import MemoryJournal
 from tincans.limits import Limits
+from tincans.register import Register
 from tincans.server import Server, serve
 from tincans.switchboard import Changes, Switchboard, _Line, _watch
 from tincans.tasks import spawn
@@ -77,8 +79,8 @@ async def test_a_listener_and_a_relay_in_front_of_it(board: Switchboard) -> None
     assert front.port
     channel = await call(front)
     assert [tuple(row) for row in board.rows] == [
-        ("memory:echo", Address.parse("memory:echo"), "echo", 1, 1),
-        ("front", front, "memory:echo", 1, 1),
+        ("memory:echo", Address.parse("memory:echo"), "echo", 1, 1, "listen", True, True),
+        ("front", front, "memory:echo", 1, 1, "relay", True, True),
     ]
     assert board.clients == 2
     await channel.aclose()
@@ -121,6 +123,22 @@ async def test_a_relay_that_intercepts(board: Switchboard, certificates: Certifi
             await board.apply(config(f"127.0.0.1:0 > {target} | name = 'r'; {told}"))
             ca = local_authority().cert_path
             assert await ask(f"tls://127.0.0.1:{address(board, 'r').port}?sni=localhost&ca={ca}") == b"hello"
+
+
+async def test_the_register_knows_all_by_the_journal_s_numbers() -> None:
+    journal, register, watcher = MemoryJournal(), Register(), Hearing()
+    async with Switchboard(journal=journal, register=register, watchers=[watcher]) as board:
+        await board.apply(config("echo memory:a", "echo memory:b | record = false", "memory:c > memory:a"))
+        assert [row.record for row in board.rows] == [True, False, True]
+        async with await call("memory:a"), await call("memory:b"), await call("memory:c"):
+            assert [(number, talk.conversation.name) for number, talk in register.talks.items()] == [
+                (1, "memory:a"), (-1, "memory:b"), (2, "memory:c"), (3, "memory:a"),
+            ]  # fmt: skip
+            assert [heard.number for heard in watcher.all] == [1, 2, 2, 3], "as without a register"
+        await until(board, 0)
+    assert not register.talks
+    assert [conversation.number for conversation in await journal.conversations()] == [1, 2, 3]
+    await journal.aclose()
 
 
 async def test_who_is_told() -> None:
@@ -225,6 +243,109 @@ async def test_a_port_of_datagrams_is_changed_when_its_peers_have_left(board: Sw
 async def test_the_same_again_is_no_change(board: Switchboard) -> None:
     await board.apply(config("echo memory:a"))
     assert await board.apply(config("echo memory:a")) == Changes()
+
+
+# ── by hand ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["tcp://127.0.0.1:0", "unix:{folder}/x", "memory:x"])
+async def test_one_is_stopped_and_started_again(board: Switchboard, kind: str, tmp_path: Path) -> None:
+    await board.apply(config(f"echo {kind.format(folder=tmp_path)} | name = 'a'; limits = {{ drain = 0 }}"))
+    place = address(board, "a")
+    async with await call(place) as talker:
+        for _ in range(2):
+            await board.stop("a")
+        (row,) = board.rows
+        assert (row.listening, row.clients, row.served, row.address) == (False, 1, 1, place)
+        with pytest.raises(ConnectionRefused):
+            await dial(place)
+        await talker.send(b"who talks goes on")
+        assert await talker.receive() == b"who talks goes on"
+        for _ in range(2):
+            await board.start("a")
+        assert address(board, "a") == place
+        assert await ask(place) == b"hello"
+        await until(board, 1)
+        (row,) = board.rows
+        assert (row.listening, row.clients, row.served) == (True, 1, 2)
+        await talker.send(b"and on")
+        assert await talker.receive() == b"and on"
+    await until(board, 0)
+    for _ in range(2):
+        await board.stop("a")
+        await board.start("a")
+    assert await ask(place) == b"hello"
+    assert board.rows[0].served == 3
+
+
+async def test_one_that_is_stopped_stays_so_until_it_is_changed(board: Switchboard) -> None:
+    await board.apply(config("echo memory:a", "echo memory:b"))
+    await board.stop("memory:a")
+    assert await board.apply(config("echo memory:a", "echo memory:c")) == Changes(("memory:c",), ("memory:b",))
+    assert [(row.name, row.listening) for row in board.rows] == [("memory:a", False), ("memory:c", True)]
+    assert await board.apply(config("discard memory:a")) == Changes(("memory:a",), ("memory:a", "memory:c"))
+    assert [(row.answers, row.listening) for row in board.rows] == [("discard", True)]
+
+
+async def test_one_that_was_stopped_is_not_started_by_a_change_that_fails(board: Switchboard) -> None:
+    await board.apply(config("echo :0 | name = 'a'"))
+    place = address(board, "a")
+    await board.stop("a")
+    async with await serve(":0", echo) as other:
+        with pytest.raises(NotStarted):
+            await board.apply(config(f"discard {place} | name = 'a'", f"echo {other.address}"))
+    assert [(row.answers, row.listening) for row in board.rows] == [("echo", False)]
+    await board.start("a")
+    assert await ask(place) == b"hello"
+
+
+async def test_one_whose_place_is_taken_stays_stopped(board: Switchboard) -> None:
+    await board.apply(config("echo :0 | name = 'a'"))
+    await board.stop("a")
+    async with await serve(address(board, "a"), echo):
+        with pytest.raises(NotStarted, match=r"a: cannot listen on .*: the address is already in use"):
+            await board.start("a")
+    assert not board.rows[0].listening
+    await board.start("a")
+    assert board.rows[0].listening
+
+
+async def test_the_callers_of_one_that_was_stopped_have_their_drain_when_it_goes(board: Switchboard) -> None:
+    await board.apply(config("echo memory:a | limits = { drain = 1000 }", "echo memory:b"))
+    async with await call("memory:a") as old, await call("memory:b"):
+        await board.stop("memory:a")
+        await board.start("memory:a")
+        async with await call("memory:a") as new:
+            await board.stop("memory:b")
+            await board.apply(config("echo memory:c"))
+            assert board.clients == 3
+            for talker in (old, new):
+                await talker.send(b"still there?")
+                assert await talker.receive() == b"still there?"
+    await until(board, 0)
+
+
+async def test_closing_waits_for_the_callers_of_one_that_was_stopped() -> None:
+    board = Switchboard()
+    await board.apply(config("echo memory:a | limits = { drain = 1000 }"))
+    async with await call("memory:a") as old:
+        await board.stop("memory:a")
+        await board.start("memory:a")
+        await board.stop("memory:a")
+        closing = spawn(board.aclose())
+        await asyncio.sleep(0)
+        await old.send(b"one more")
+        assert await old.receive() == b"one more"
+        assert not closing.done()
+    await closing
+    with pytest.raises(NoSuchEntry):
+        await board.start("memory:a")
+
+
+async def test_one_that_there_is_not(board: Switchboard) -> None:
+    for doing in (board.stop("nobody"), board.start("nobody")):
+        with pytest.raises(NoSuchEntry, match="there is no listener or relay named 'nobody'"):
+            await doing
 
 
 # ── ending ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -98,6 +98,11 @@ class Server:
         return self._listener.address
 
     @property
+    def listening(self) -> bool:
+        """Whether it takes new callers."""
+        return not self._accepting.done()
+
+    @property
     def clients(self) -> int:
         """How many callers are being served now, those in a handshake included."""
         return len(self._callers)

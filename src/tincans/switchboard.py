@@ -1,6 +1,6 @@
 """The switchboard: all the listeners and relays of one configuration, and how they change into those of the next.
 
-`apply` is the only way in, for the first configuration and for every later one, and it is all or nothing:
+`apply` is the way in, for the first configuration and for every later one, and it is all or nothing:
 
     wanted and running as it is ──► left alone, with everyone who talks on it
     wanted and not running      ──► started; when one cannot be, what was started is stopped again
@@ -9,6 +9,9 @@
 An entry that was changed is one that is not wanted any more and one that is new. Where both listen on one address the
 old one has to leave it before the new one is started, and has it back if that fails; that is the one moment in which
 nobody listens there.
+
+`stop` and `start` are for one entry by hand. One that is stopped takes no new callers, those who talk go on for as long
+as they like, and it stays among the others: a configuration in which it is unchanged leaves it alone, as it is.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ from tincans.address import Address
 from tincans.apps import find_app
 from tincans.config import Config, Entry, Listen, same_place
 from tincans.conversation import Recorder
-from tincans.errors import AddressInUse, NotStarted, TincansError
+from tincans.errors import AddressInUse, NoSuchEntry, NotStarted, TincansError
 from tincans.limits import Limits
+from tincans.register import Register
 from tincans.relays import relay
 from tincans.server import Server, serve
 from tincans.tasks import spawn
@@ -43,6 +47,12 @@ class Row(NamedTuple):
     #: Callers now, and ever.
     clients: int
     served: int
+    #: Which part it is: `listen` or `relay`.
+    kind: str
+    #: False once it was stopped by hand, or cannot listen any more.
+    listening: bool
+    #: Whether its conversations are recorded.
+    record: bool
 
 
 class Changes(NamedTuple):
@@ -57,17 +67,38 @@ class _Line(msgspec.Struct, eq=False):
 
     entry: Entry
     server: Server
+    #: Those that ran it before it was stopped by hand and started again, while somebody talks there.
+    former: list[Server] = []
+    #: Callers of those before in which nobody talks any more.
+    earlier: int = 0
+
+    @property
+    def servers(self) -> list[Server]:
+        return [self.server, *self.former]
+
+    @property
+    def served(self) -> int:
+        return self.earlier + sum(server.served for server in self.servers)
+
+    def succeed(self, server: Server) -> None:
+        """Have another server run the entry from now on."""
+        before, self.server = self.servers, server
+        self.former = [each for each in before if each.clients]
+        self.earlier += sum(each.served for each in before if not each.clients)
 
 
 class Switchboard:
     """Runs configurations: `apply` the first and each later one, `aclose` at the end. Leaving its block is `aclose`.
 
-    `journal` is told the conversations of the entries that are recorded, `watchers` those of all; who made them closes
-    them.
+    `journal` is told the conversations of the entries that are recorded, `register` and `watchers` those of all; who
+    made them closes them.
     """
 
-    def __init__(self, *, journal: Recorder | None = None, watchers: Sequence[Recorder] = ()) -> None:
-        self._journal, self._watchers = journal, tuple(watchers)
+    def __init__(
+        self, *, journal: Recorder | None = None, register: Register | None = None, watchers: Sequence[Recorder] = ()
+    ) -> None:
+        self._journal = journal
+        self._watchers: tuple[Recorder, ...] = (*([register] if register is not None else ()), *watchers)
         self._lines: dict[str, _Line] = {}  # by name, in the configuration's order
         self._leaving: dict[asyncio.Task[None], Server] = {}  # those dismissed, until their last caller has left
         self._changing = asyncio.Lock()
@@ -92,7 +123,7 @@ class Switchboard:
         return Limits(drain=max((server.limits.drain for server in self._servers()), default=0.0))
 
     def _servers(self) -> list[Server]:
-        return [*(line.server for line in self._lines.values()), *self._leaving.values()]
+        return [*(server for line in self._lines.values() for server in line.servers), *self._leaving.values()]
 
     # ── changing ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,7 +142,7 @@ class Switchboard:
             begun = await self._begin([entry for name, entry in wanted.items() if name not in kept], gone)
             self._lines = {name: begun.get(name) or kept[name] for name in wanted}
             for line in gone.values():
-                self._dismiss(line.server)
+                self._dismiss(line)
             return Changes(tuple(begun), tuple(gone))
 
     async def _begin(self, entries: Sequence[Entry], gone: Mapping[str, _Line]) -> dict[str, _Line]:
@@ -121,11 +152,11 @@ class Switchboard:
         left: dict[str, _Line] = {}
         try:
             for entry in sorted(entries, key=lambda entry: bool(held[entry.name])):
-                left |= {line.entry.name: line for line in held[entry.name]}
+                left |= {line.entry.name: line for line in held[entry.name] if line.server.listening}
                 begun[entry.name] = _Line(entry, await self._succeed(entry, held[entry.name]))
         except BaseException:
             for line in begun.values():
-                await self._retire(line.server)
+                await self._retire(line)
             for line in left.values():
                 await self._restore(line)
             raise
@@ -143,32 +174,33 @@ class Switchboard:
             if not holders or not isinstance(error.error, AddressInUse):
                 raise
         for holder in holders:  # UDP peers keep the port until they have left
-            await holder.server.aclose()
+            await asyncio.gather(*(server.aclose() for server in holder.servers))
         return await self._start(entry)
 
-    async def _start(self, entry: Entry) -> Server:
+    async def _start(self, entry: Entry, port: int = 0) -> Server:
+        """Start an entry, at that port where it may have any."""
+        at = entry.at._replace(port=entry.at.port or port)
         recorders = [self._journal, *self._watchers] if self._journal and entry.record else self._watchers
         try:
             if isinstance(entry, Listen):
-                return await serve(
-                    entry.address, find_app(entry.app), limits=entry.limits, recorders=recorders, name=entry.name
-                )
+                return await serve(at, find_app(entry.app), limits=entry.limits, recorders=recorders, name=entry.name)
             return await relay(
-                entry.listen, entry.target, limits=entry.limits, recorders=recorders, name=entry.name,
+                at, entry.target, limits=entry.limits, recorders=recorders, name=entry.name,
                 timeout=entry.timeout, retry=entry.retry, intercept=entry.intercept,
                 protocol=entry.protocol,
             )  # fmt: skip
         except TincansError as error:
             raise NotStarted(entry.name, error) from error
 
-    async def _retire(self, server: Server) -> None:
+    async def _retire(self, line: _Line) -> None:
         """As `_dismiss`, and return when it does not listen any more."""
-        self._dismiss(server)
-        await server.stop_listening()
+        self._dismiss(line)
+        await line.server.stop_listening()
 
     async def _restore(self, line: _Line) -> None:
         """Have an entry that had left its address listen there again; its old callers have their drain."""
-        await self._retire(line.server)
+        await self._retire(line)
+        line.former = []
         try:
             line.server = await self._start(line.entry)
         except NotStarted as error:
@@ -177,11 +209,37 @@ class Switchboard:
         else:
             spawn(_watch(line))
 
-    def _dismiss(self, server: Server) -> None:
-        """Let a server end by itself, in its own time."""
-        task = spawn(server.aclose())
-        self._leaving[task] = server
-        task.add_done_callback(self._leaving.pop)
+    def _dismiss(self, line: _Line) -> None:
+        """Let the servers of an entry end by themselves, in their own time."""
+        for server in line.servers:
+            task = spawn(server.aclose())
+            self._leaving[task] = server
+            task.add_done_callback(self._leaving.pop)
+
+    # ── by hand ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stop(self, name: str) -> None:
+        """Take no new callers there; those who talk go on. Idempotent. Raises `NoSuchEntry`."""
+        async with self._changing:
+            await self._find(name).server.stop_listening()
+
+    async def start(self, name: str) -> None:
+        """Listen there again, at the port that it had. Idempotent; a switchboard that is being closed stays as it is.
+
+        Raises `NoSuchEntry`, and `NotStarted` where it cannot: it stays stopped, then.
+        """
+        async with self._changing:
+            line = self._find(name)
+            if line.server.listening or self._closing:
+                return
+            line.succeed(await self._start(line.entry, line.server.address.port))
+            spawn(_watch(line))
+
+    def _find(self, name: str) -> _Line:
+        try:
+            return self._lines[name]
+        except KeyError:
+            raise NoSuchEntry(name) from None
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,7 +256,7 @@ class Switchboard:
         try:
             async with self._changing:
                 for line in self._lines.values():
-                    self._dismiss(line.server)
+                    self._dismiss(line)
                 self._lines = {}
                 while self._leaving:
                     await asyncio.wait(self._leaving)
@@ -222,8 +280,12 @@ class Switchboard:
 
 def _row(line: _Line) -> Row:
     entry, server = line.entry, line.server
-    answers = entry.app if isinstance(entry, Listen) else str(entry.target.bare())
-    return Row(entry.name, server.address, answers, server.clients, server.served)
+    if isinstance(entry, Listen):
+        kind, answers = "listen", entry.app
+    else:
+        kind, answers = "relay", str(entry.target.bare())
+    clients = sum(each.clients for each in line.servers)
+    return Row(entry.name, server.address, answers, clients, line.served, kind, server.listening, entry.record)
 
 
 async def _watch(line: _Line) -> None:
