@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from tincans.channel import Buffer, Side
-from tincans.conversation import Conversation, Entry, How, Opening, Said, Tap
+from tincans.conversation import Conversation, Dropped, Entry, How, Opened, Opening, Said, Tap
 from tincans.errors import JournalError
-from tincans.journal import ALL, Bounds, Filter
+from tincans.journal import ALL, FORGOTTEN, Bounds, Changes, Filter, Place
 from tincans.journal.memory import MemoryJournal, MemoryTap
 from tincans.testing import check_journal
 
@@ -87,6 +87,76 @@ class _Credulous(MemoryJournal):
             return 0
 
 
+class _Stale(MemoryJournal):
+    """Tells of one conversation as it was when it was opened."""
+
+    async def conversation(self, number: int) -> Conversation:
+        opened = self._so_far(number)[0]
+        assert isinstance(opened, Opened)
+        return Conversation.from_opened(opened)
+
+
+class _Miscounting(MemoryJournal):
+    """Counts no more than the filter's limit."""
+
+    async def count(self, which: Filter = ALL) -> int:
+        return len(await self.conversations(which))
+
+
+class _Newest(MemoryJournal):
+    """Leafs from the newest on."""
+
+    async def some(self, which: Filter, offset: int, limit: int) -> list[Conversation]:
+        return (await self.conversations(which._replace(limit=None)))[::-1][offset : offset + limit]
+
+
+class _Repeating(MemoryJournal):
+    """Tells again what it has told."""
+
+    async def changes(self, mark: int | None, limit: int) -> Changes:
+        return await super().changes(None if mark is None else mark - 1, limit)
+
+
+class _Hurried(MemoryJournal):
+    """Tells the changes that came first, and the others the next time."""
+
+    async def changes(self, mark: int | None, limit: int) -> Changes:
+        if mark is None:
+            return await super().changes(mark, limit)
+        news = [(number, at + 1) for number, at in self._changed.items() if at >= mark][:limit]
+        return Changes([await self.conversation(number) for number, _ in news], 0, news[-1][1] if news else mark)
+
+
+class _Near(MemoryJournal):
+    """Reads from one entry before the place."""
+
+    async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
+        return self._so_far(number)[max(0, place.entry - 1 if place else 0) :][:count]
+
+
+class _Sized(MemoryJournal):
+    """Knows of what was dropped, and does not count it in its places."""
+
+    async def places(self, number: int, every: int, start: Place | None = None) -> list[Place]:
+        lost = sum(entry.count for entry in self._so_far(number) if isinstance(entry, Dropped))
+        return [place._replace(server=place.server - lost) for place in await super().places(number, every, start)]
+
+
+class _Restless(MemoryJournal):
+    """Counts from the beginning, wherever it should start."""
+
+    async def places(self, number: int, every: int, start: Place | None = None) -> list[Place]:
+        return await super().places(number, every)
+
+
+class _Silent(MemoryJournal):
+    """Does not say what was forgotten since the place was found."""
+
+    async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
+        found = await super().entries(number, place, count)
+        return [entry for entry in found if not (place and isinstance(entry, Dropped) and entry.reason == FORGOTTEN)]
+
+
 @pytest.mark.parametrize(
     ("journal", "sentence"),
     [
@@ -98,6 +168,15 @@ class _Credulous(MemoryJournal):
         (_Modern, "A conversation of the past is kept as it was"),
         (_Credulous, "What is no conversation is refused.*is kept"),
         (_Raising, "Text that no encoding knows.*surrogates not allowed"),
+        (_Stale, "One conversation is told as the list tells it"),
+        (_Miscounting, "A part of the list is what the list has there.*: 1 is not 7"),
+        (_Newest, "A part of the list is what the list has there"),
+        (_Repeating, "Who asks what has changed is told of each conversation once"),
+        (_Hurried, "Of too many changes those are told that came last"),
+        (_Near, "From any place on the entries can be read"),
+        (_Sized, "From any place on the entries can be read"),
+        (_Restless, "As a conversation grows, its places go on from the last"),
+        (_Silent, "From a place that was forgotten on it is told how much that was"),
     ],
 )
 async def test_it_names_the_clause_that_is_broken(journal: type[MemoryJournal], sentence: str) -> None:

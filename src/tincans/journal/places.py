@@ -12,6 +12,7 @@ It blocks, and belongs in a thread.
 from __future__ import annotations
 
 import os
+import struct
 
 from tincans.channel import Side
 from tincans.conversation import Dropped, Entry, Opened
@@ -19,10 +20,13 @@ from tincans.journal import Place, beginning
 from tincans.journal.folder import Folder
 from tincans.journal.index import Extent, Index
 from tincans.journal.reading import DAMAGED, EXTENTS, Shared, Token, missing
-from tincans.journal.segments import HEADER, SAID, other_entry, records
+from tincans.journal.segments import HEADER, SAID, entry_at
 
 #: Read of a segment at once. What is left of a longer record is passed over, and not read.
 _WINDOW_BYTES = 64 * 1024
+
+#: How a header begins: what a count has to know. The time is looked at where a place is due.
+_START = struct.Struct("<BIQ")
 
 _CLIENT, _SERVER = Side.CLIENT, Side.SERVER
 _SAID_CLIENT, _SAID_SERVER = SAID[_CLIENT], SAID[_SERVER]
@@ -58,7 +62,7 @@ class _Count:
 
     def _go_to(self, start: Place) -> None:
         token = Token(*start.token)
-        if token.extent:  # else it is among what comes first, and that is counted again
+        if start.entry and token.extent:  # else it is among what comes first, and that is counted again
             self._entry, self._client, self._server, self._at = start[:4]
             self._extent, self._done, self._skip = token.extent, token.done, token.skip
             self._told = {_CLIENT: token.client, _SERVER: token.server}
@@ -95,8 +99,7 @@ class _Count:
             self._told = {_CLIENT: 0, _SERVER: 0}
         if self._open(extent.segment):
             if self._beginning:
-                first = next(records(self._file, extent.offset, extent.offset + extent.length, HEADER.size), None)
-                self._begin(first.entry if first else None)
+                self._begin(entry_at(self._file, extent.offset, extent.offset + extent.length))
             self._records(extent)
         for entry in missing(extent, self._told, self._at, DAMAGED)[self._skip :]:
             self._begin(entry)
@@ -135,26 +138,27 @@ class _Count:
             self._server += entry.count * (entry.side is _SERVER)
 
     def _records(self, extent: Extent) -> None:
-        """Count an extent's records from where it stands, as far as they are whole.
+        """Count an extent's records from where it stands, as far as they are whole."""
+        at = -1
+        end = min(extent.offset + extent.length, os.fstat(self._file).st_size)
+        while at < (at := extent.offset + self._done) <= end - HEADER.size:
+            self._window(os.pread(self._file, min(_WINDOW_BYTES, end - at), at), at, extent.offset, end - at)
+
+    def _window(self, data: bytes, at: int, start: int, end: int) -> None:
+        """Count the records whose headers are in `data`, which stands at `at`; they end by `end`, counted from there.
 
         All that is done a million times is done here, in local names; it is put down where a place is due.
         """
-        unpack, size, number, file, due = HEADER.unpack_from, HEADER.size, extent.conversation, self._file, self._due
-        start, at = extent.offset, extent.offset + self._done
-        end = min(start + extent.length, os.fstat(file).st_size)
-        entry, when, client, server = self._entry, self._at, self._told[_CLIENT], self._told[_SERVER]
-        before = self._client - client, self._server - server
-        data, base, last = b"", at, -1
-        while at + size <= end:
+        unpack, size, number, entry, due = _START.unpack_from, HEADER.size, self._number, self._entry, self._due
+        client, server = self._told.values()
+        offset, begun, last = 0, -1, len(data) - size
+        while offset <= last:
             if entry == due:
-                self._put_down(entry, when, before, client, server, at - start)
+                self._put_down(entry, client, server, at - start + offset, data, begun)
                 self._note()
                 due = self._due
-            if at - base > last:
-                data, base = os.pread(file, min(_WINDOW_BYTES, end - at), at), at
-                last = len(data) - size
-            code, length, whose, time = unpack(data, at - base)
-            after = at + size + length
+            code, length, whose = unpack(data, offset)
+            after = offset + size + length
             if whose != number or after > end:
                 break
             if code == _SAID_CLIENT:
@@ -162,16 +166,21 @@ class _Count:
             elif code == _SAID_SERVER:
                 server += length
             else:
-                other = other_entry(file, (code, length, whose, time), at + size)
+                other = entry_at(self._file, at + offset, at + end)
                 if other is None:
                     break
                 if isinstance(other, Dropped):
                     client += other.count * (other.side is _CLIENT)
                     server += other.count * (other.side is _SERVER)
-            entry, when, at = entry + 1, time, after
-        self._put_down(entry, when, before, client, server, at - start)
+            entry += 1
+            begun, offset = offset, after
+        self._put_down(entry, client, server, at - start + offset, data, begun)
 
-    def _put_down(self, entry: int, at: int, before: tuple[int, int], client: int, server: int, done: int) -> None:
-        self._entry, self._at, self._done = entry, at, done
-        self._client, self._server = before[0] + client, before[1] + server
+    def _put_down(self, entry: int, client: int, server: int, done: int, data: bytes, begun: int) -> None:
+        """Where it stands: `client` and `server` are what the extent told of, `begun` is the last record in `data`."""
+        self._entry, self._done = entry, done
+        self._client += client - self._told[_CLIENT]
+        self._server += server - self._told[_SERVER]
         self._told = {_CLIENT: client, _SERVER: server}
+        if begun >= 0:
+            self._at = HEADER.unpack_from(data, begun)[3]

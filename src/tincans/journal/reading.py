@@ -30,8 +30,9 @@ T = TypeVar("T")
 #: The reason of the `Dropped` entries that stand for what the index knows of and the segments do not hold.
 DAMAGED = "the recording is damaged here"
 
-#: Asked of the index at once.
+#: Asked of the index at once; and at first where few entries are wanted, twice as many each time.
 EXTENTS = 256
+_FEW_EXTENTS = 8
 
 #: Read of a segment at once, where few entries are wanted: two hundred small ones and their headers, twice over.
 _FEW_BYTES = 32 * 1024
@@ -85,6 +86,7 @@ class Reading:
         #: The last extent that was read whole, those that come next, and how far the first of them was read.
         self._after = after
         self._extents: deque[Extent] = deque()
+        self._batch = EXTENTS
         self._done = 0
         self._told = {Side.CLIENT: 0, Side.SERVER: 0}
         self._at = 0
@@ -97,7 +99,7 @@ class Reading:
         """The next entries, about JOURNAL_READ_BYTES of them; none when there are no more yet."""
         entries: list[Entry] = []
         room = JOURNAL_READ_BYTES
-        while room > 0 and self._next_extent(EXTENTS):
+        while room > 0 and self._next_extent():
             room -= self._read(self._extents[0], entries, room)
         self._begin(entries)
         return entries
@@ -105,14 +107,15 @@ class Reading:
     def some(self, place: Place | None, count: int) -> list[Entry]:
         """Up to `count` entries from a place on, or from the beginning, and nothing else. Only once, and instead."""
         entries: list[Entry] = []
-        skip = self._go_to(place, entries, count) if place is not None and place.entry else 0
+        self._batch = _FEW_EXTENTS
+        skip = self._go_to(place, entries) if place is not None and place.entry else 0
         wanted = skip + count
-        while len(entries) < wanted and self._next_extent(min(count, EXTENTS)):
+        while len(entries) < wanted and self._next_extent():
             self._read(self._extents[0], entries, most=wanted, window=_FEW_BYTES)
         self._begin(entries)
         return entries[skip:wanted]
 
-    def _go_to(self, place: Place, entries: list[Entry], count: int) -> int:
+    def _go_to(self, place: Place, entries: list[Entry]) -> int:
         """Go to a place; gives how many entries come before it from there on.
 
         Where what stood there has been forgotten, `entries` begin with how much that was from there on.
@@ -125,7 +128,7 @@ class Reading:
         self._beginning = []
         self._at = place.at
         self._after = token.extent - 1
-        if self._next_extent(min(count, EXTENTS)) and self._extents[0].identity == token.extent:
+        if self._next_extent() and self._extents[0].identity == token.extent:
             self._done = token.done
             self._told = {Side.CLIENT: token.client, Side.SERVER: token.server}
             return token.skip
@@ -141,9 +144,10 @@ class Reading:
                 entries[:0] = self._beginning
             self._beginning = []
 
-    def _next_extent(self, limit: int) -> bool:
+    def _next_extent(self) -> bool:
         if not self._extents:
-            self._extents.extend(self._index.call(Index.extents, self._number, self._after, limit))
+            self._extents.extend(self._index.call(Index.extents, self._number, self._after, self._batch))
+            self._batch = min(2 * self._batch, EXTENTS)
         return bool(self._extents)
 
     def _read(

@@ -94,11 +94,10 @@ def _entry(code: int, number: int, at: int, payload: bytes) -> Entry | None:
     return Ended(conversation=number, at=at, side=side) if not payload else None
 
 
-def other_entry(file: int, header: tuple[int, int, int, int], start: int) -> Entry | None:
-    """What the record with that header and its payload at `start` says; None where it is torn or makes no sense."""
-    code, length, number, at = header
-    payload = os.pread(file, length, start)
-    return _entry(code, number, at, payload) if len(payload) == length else None
+def entry_at(file: int, start: int, end: int) -> Entry | None:
+    """The entry of the record that begins at `start`; None where it is not whole by `end`."""
+    record = next(records(file, start, end, HEADER.size), None)
+    return record.entry if record else None
 
 
 class _Window:
