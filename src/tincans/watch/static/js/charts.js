@@ -1,0 +1,176 @@
+// The view "Charts": how much was said, in how many pieces, how many channels were open, and how long opening took, in the
+// last ten minutes, second by second. And the same of one conversation, for whoever shows that:
+//
+//   <ConversationCharts number=${12} open=${true} />     bytes and pieces; followed while it is open
+//
+// Time goes on while nothing is told: what is not known is a gap at the right, and no line that seems to be still.
+
+import { html, signal, useEffect, useMemo, useState } from "./dom.js";
+import { get, wasAborted } from "./api.js";
+import { bytes, count, duration, time } from "./format.js";
+import { Plot } from "./plot.js";
+import { grew, MOST_SECONDS, now, seconds, tick } from "./store.js";
+import { Button, Empty, Fault, useTitle } from "./ui.js";
+
+const SECOND = 1e6;
+/** A table has a row for so many seconds: ten minutes are sixty rows. */
+const ROW = 10 * SECOND;
+
+const BYTES = {
+  kind: "bytes",
+  mirror: true,
+  axis: (value) => (value === 0 ? "0" : short(bytes(value))),
+  text: bytes,
+  series: [
+    { says: "client", colour: "--client", of: (second) => second.client_bytes },
+    { says: "server", colour: "--server", of: (second) => second.server_bytes },
+  ],
+};
+const PIECES = {
+  kind: "count",
+  mirror: true,
+  axis: (value) => count(value),
+  text: count,
+  series: [
+    { says: "client", colour: "--client", of: (second) => second.client_pieces },
+    { says: "server", colour: "--server", of: (second) => second.server_pieces },
+  ],
+};
+const OPEN = {
+  kind: "count",
+  axis: count,
+  text: count,
+  series: [
+    { says: "opened", colour: "--edge", of: (second) => second.opened },
+    { says: "open", colour: "--ink", of: (second) => second.open, as: "line" },
+  ],
+};
+const OPENING = {
+  kind: "count",
+  axis: (value) => (value < 1e-9 ? "0" : `${Number(value.toPrecision(3))} ms`),
+  text: (value) => duration(value * 1000),
+  series: [{ says: "median", colour: "--ink", of: (second) => second.opening, as: "dots" }],
+};
+
+/** `4.0 KiB` as `4 KiB`: an axis has round numbers. */
+const short = (text) => text.replace(".0 ", " ");
+
+export function View() {
+  const [asTable, setAsTable] = useState(false);
+  const cursor = useMemo(() => signal(null), []);
+  useTitle("Charts");
+  void tick.value;
+  const points = seconds.value;
+  const to = Math.floor(now() / SECOND) * SECOND;
+  const same = { points, step: SECOND, from: to - MOST_SECONDS * SECOND, to, cursor };
+  return html`
+    <div class="charts">
+      <header><h1>The last ten minutes</h1>
+        <${Button} small icon=${asTable ? "charts" : "table"} onClick=${() => setAsTable(!asTable)}>${asTable ? "As charts" : "As a table"}<//></header>
+      ${asTable
+        ? html`<${Table} points=${points} />`
+        : html`<div class="plots">
+            <${Plot} title="Bytes a second" ...${BYTES} ...${same} summary=${saidSummary(points, "bytes", bytes)} />
+            <${Plot} title="Messages a second" ...${PIECES} ...${same} summary=${saidSummary(points, "pieces", count)} />
+            <${Plot} title="Open channels" ...${OPEN} ...${same} summary=${openSummary(points)} />
+            <${Plot} title="Opening time" ...${OPENING} ...${same} summary=${openingSummary(points)} />
+          </div>`}
+    </div>`;
+}
+
+// ── in words ───────────────────────────────────────────────────────────────────────────────────────────────
+
+const sum = (points, of) => points.reduce((all, point) => all + of(point), 0);
+const peak = (points, of) => points.reduce((most, point) => (of(point) > of(most) ? point : most), points[0]);
+
+function saidSummary(points, what, text) {
+  if (!points.length) return "Nothing is known yet.";
+  const side = (name) => {
+    const of = (point) => point[`${name}_${what}`];
+    const most = peak(points, of);
+    const when = of(most) ? `, most at ${time(most.at)} (${text(of(most))})` : "";
+    return `${name}s ${text(sum(points, of))}${when}`;
+  };
+  return `Altogether ${side("client")}; ${side("server")}.`;
+}
+
+function openSummary(points) {
+  if (!points.length) return "Nothing is known yet.";
+  const most = peak(points, ({ open }) => open);
+  return `${count(points.at(-1).open)} now, at most ${count(most.open)} at ${time(most.at)}; ${count(sum(points, ({ opened }) => opened))} opened.`;
+}
+
+function openingSummary(points) {
+  const known = points.filter(({ opening }) => opening !== null).map(({ opening }) => opening).sort((a, b) => a - b);
+  if (!known.length) return "No relay has called its target.";
+  const [middle, most] = [known[known.length >> 1], known.at(-1)].map((value) => duration(value * 1000));
+  return `Relays called their targets: ${middle} is the median of the seconds' medians, ${most} the longest.`;
+}
+
+// ── as a table ─────────────────────────────────────────────────────────────────────────────────────────────
+
+const HEADS = ["From", "Client bytes", "Server bytes", "Client messages", "Server messages", "Open", "Opened", "Opening"];
+
+function Table({ points }) {
+  const rows = useMemo(() => gathered(points), [points]);
+  return html`
+    <div class="scroller" tabindex="0" role="region" aria-label="The last ten minutes as a table"><table>
+      <caption class="unseen">What was said and opened in each ten seconds, the newest first</caption>
+      <thead><tr>${HEADS.map((head) => html`<th key=${head} scope="col">${head}</th>`)}</tr></thead>
+      <tbody>${rows.map((row) => html`<tr key=${row.at}><th scope="row">${time(row.at)}</th>
+        <td class="client-ink">${bytes(row.client_bytes)}</td><td class="server-ink">${bytes(row.server_bytes)}</td>
+        <td class="client-ink">${count(row.client_pieces)}</td><td class="server-ink">${count(row.server_pieces)}</td>
+        <td>${count(row.open)}</td><td>${count(row.opened)}</td><td>${row.opening === null ? "–" : duration(row.opening * 1000)}</td></tr>`)}
+      </tbody></table></div>`;
+}
+
+/** Ten seconds in one: sums, the last number of open ones, the longest opening. */
+function gathered(points) {
+  const rows = new Map();
+  for (const point of points) {
+    const at = Math.floor(point.at / ROW) * ROW;
+    const row = rows.get(at) ?? { at, client_bytes: 0, server_bytes: 0, client_pieces: 0, server_pieces: 0, opened: 0, opening: null };
+    for (const name of ["client_bytes", "server_bytes", "client_pieces", "server_pieces", "opened"]) row[name] += point[name];
+    row.open = point.open;
+    if (point.opening !== null) row.opening = Math.max(row.opening ?? 0, point.opening);
+    rows.set(at, row);
+  }
+  return [...rows.values()].reverse();
+}
+
+// ── of one conversation ────────────────────────────────────────────────────────────────────────────────────
+
+/** How often an open conversation's are asked for, in milliseconds. */
+const EVERY = 1000;
+
+export function ConversationCharts({ number, open }) {
+  const [told, setTold] = useState(null);
+  const [error, setError] = useState(null);
+  const [again, setAgain] = useState(0);
+  const cursor = useMemo(() => signal(null), [number]);
+  const news = open ? grew.value.get(number) : null;
+  useEffect(() => {
+    const abort = new AbortController();
+    const ask = () => get(`/conversations/${number}/seconds`, {}, abort.signal).then(setTold, (wrong) => wasAborted(wrong) || setError(wrong));
+    // What grows all the time is asked for now and then; what is here already may be a moment old.
+    const timer = setTimeout(ask, told ? EVERY : 0);
+    return () => {
+      clearTimeout(timer);
+      if (!open) abort.abort();
+    };
+  }, [number, again, open, told && news]);
+  const retry = () => {
+    setError(null);
+    setAgain(again + 1);
+  };
+  if (error) return html`<${Fault} error=${error} retry=${retry} />`;
+  if (!told) return html`<p class="waiting" role="status">Counting…</p>`;
+  const { seconds: points, step } = told;
+  if (!points.length) return html`<${Empty} title="Nothing has been said yet" />`;
+  const each = step === SECOND ? "a second" : `in each ${duration(step)}`;
+  const same = { points, step, from: points[0].at, to: points.at(-1).at + step, cursor };
+  return html`<div class="plots">
+    <${Plot} title=${`Bytes ${each}`} ...${BYTES} ...${same} summary=${saidSummary(points, "bytes", bytes)} />
+    <${Plot} title=${`Messages ${each}`} ...${PIECES} ...${same} summary=${saidSummary(points, "pieces", count)} />
+  </div>`;
+}
