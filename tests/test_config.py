@@ -11,7 +11,7 @@ import tincans.config
 from running import Certificates
 from tincans.address import OPTIONS, Address
 from tincans.config import FILE_OPTIONS, Config, Listen, Relay, default, load, parse_config, same_place, short
-from tincans.errors import ConfigError
+from tincans.errors import AddressError, ConfigError
 from tincans.limits import Limits
 
 ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
@@ -35,6 +35,7 @@ def test_the_head_of_the_module_is_a_good_file() -> None:
     example = "\n".join(re.findall("^    (.*)$", tincans.config.__doc__ or "", re.MULTILINE))
     assert read(example) == Config(
         journal="/etc/conversations",
+        page=Address.parse(":7700"),
         entries=(
             Listen(
                 name="echo",
@@ -62,12 +63,32 @@ def test_the_document_shows_a_good_file_and_the_default() -> None:
     example, shown = re.findall("^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     assert [entry.name for entry in read(example).entries] == ["echo", "clock", "front", "secure", "mail"]
     assert shown == tincans.config.DEFAULT
-    for setting in (*Limits._fields, *Listen.__struct_fields__, *Relay.__struct_fields__, "journal"):
+    for setting in (*Limits._fields, *Listen.__struct_fields__, *Relay.__struct_fields__, "journal", "page"):
         assert f"`{setting}`" in document
 
 
 def test_every_limit_can_be_set() -> None:
     assert tuple(tincans.config._LIMITS) == Limits._fields
+
+
+def test_the_page_is_somewhere_or_nowhere() -> None:
+    assert read(ECHO).page is True
+    assert read("page = false\n" + ECHO).page is False
+    assert read('page = "*:0"\n' + ECHO).page == Address.parse("*:0")
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("7", "'page' takes an address in quotes, as in \":7700\", or true or false, not 7"),
+        ('""', str(AddressError("", "it is empty or has spaces around it or control characters in it", ":9000"))),
+        ('"tls://:7700"', "a browser opens the page by plain TCP, and tls://127.0.0.1:7700 is none; write for example :7700"),
+        ('"unix:x"', "a browser opens the page by plain TCP, and unix:x is none; write for example :7700"),
+        ('":7707"', "tcp://127.0.0.1:7707 listens on tcp://127.0.0.1:7707 already"),
+    ],
+)  # fmt: skip
+def test_a_page_that_no_browser_can_open(page: str, reason: str) -> None:
+    assert mistakes(f"page = {page}\n{ECHO}") == [f"1: {reason}"]
 
 
 def test_two_readings_are_equal() -> None:

@@ -2,6 +2,7 @@
 
     journal = "conversations"       # where all of them are recorded: a folder, or "memory:"
     record = true                   # whether; for all below, and each may say it again
+    page = ":7700"                  # where all of it is seen; false for nowhere
 
     [limits]                        # for all below; each may have its own
     clients = 100                   # callers served at once; further ones wait
@@ -36,7 +37,7 @@ has changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -74,6 +75,7 @@ target = ":7707"
 Name = Annotated[str, Meta(pattern=r"\A[\w.-]{1,64}\Z", description='a name of letters, digits, ".", "-" and "_"')]
 Switch = Annotated[bool, Meta(description="true or false")]
 Text = Annotated[str, Meta(min_length=1, description="a text in quotes")]
+Page = Annotated[bool | str, Meta(description='an address in quotes, as in ":7700", or true or false')]
 App = Annotated[str, Meta(min_length=1, description='an app in quotes, as in "echo"')]
 Spoken = Annotated[str, Meta(min_length=1, description='a protocol in quotes, as in "ftp"')]
 AddressText = Annotated[str, Meta(min_length=1, description='an address in quotes, as in ":7707"')]
@@ -127,6 +129,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     #: What `open_journal` takes, or None for where recordings go by default.
     journal: str | None = None
+    #: Where the page is served; True for its usual place, or a free one where that is taken; False for nowhere.
+    page: Address | bool = True
 
     @property
     def record(self) -> bool:
@@ -135,7 +139,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KINDS: dict[str, type[Listen | Relay]] = {"listen": Listen, "relay": Relay}
-_TOP = {"journal": Text, "record": Switch, "limits": Limits, "listen": Tables, "relay": Tables}
+_TOP = {"journal": Text, "page": Page, "record": Switch, "limits": Limits, "listen": Tables, "relay": Tables}
 _LIMITS = {"clients": Count, "handshake": Seconds, "idle": Seconds, "drain": Pause}
 
 #: The options of an address that name a file.
@@ -225,11 +229,13 @@ class _Reader:
         for check in (_check_names, _check_roles, _check_places, _check_circles):
             for place, reason in check(entries):
                 self._mistake(place, reason)
+        for reason in _check_page(top.get("page", True), entries.values()):
+            self._mistake(("page",), reason)
         if self._mistakes:
             first, *others = sorted(self._mistakes, key=lambda mistake: mistake.line or 0)
             raise ConfigError(first.file, first.line, first.reason, others)
         journal = journal_at(top["journal"], self._folder) if "journal" in top else None
-        return Config(entries=tuple(entries.values()), journal=journal)
+        return Config(entries=tuple(entries.values()), journal=journal, page=top.get("page", True))
 
     def _mistake(self, place: Place, reason: str) -> None:
         while place and place not in self._lines:
@@ -279,6 +285,8 @@ class _Reader:
             also = ("tls",) if kind is _Intercepted else ()
             return self._rooted(Address.parse(_converted(place, value, AddressText), also=also), also)
         value = _converted(place, value, kind)
+        if kind is Page:
+            return value if isinstance(value, bool) else Address.parse(str(value))
         if kind is App:
             find_app(str(value))
         elif kind is Spoken:
@@ -373,6 +381,17 @@ def _check_places(entries: Mapping[Place, Entry]) -> _Found:
             at = (*place, "address" if isinstance(entry, Listen) else "listen")
             yield at, f"{other.name} listens on {other.at.bare()} already"
         before.append(entry)
+
+
+def _check_page(page: Address | bool, entries: Iterable[Entry]) -> Iterator[str]:
+    """A browser can open it, and nobody else listens there."""
+    if isinstance(page, bool):
+        return
+    if page.scheme != "tcp" or page.wraps:
+        yield f"a browser opens the page by plain TCP, and {page} is none; write for example :7700"
+    for entry in entries:
+        if same_place(entry.at, page):
+            yield f"{entry.name} listens on {entry.at.bare()} already"
 
 
 def _check_circles(entries: Mapping[Place, Entry]) -> _Found:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from partners import AtTerminal
-from running import PATIENCE, POLL, Program, recorded, run, start, tincans
+from running import PATIENCE, POLL, Program, free_port, recorded, run, start, tincans
 from tincans.cli import PIPE_CLOSED
 from tincans.errors import AddressError, ConfigError
+from tincans.watch.tokens import kept
+from visiting import Visitor, visit
 
 ECHO = '[[listen]]\nname = "echo"\naddress = ":0"\napp = "echo"\n'
 PAIR = """\
@@ -65,13 +67,22 @@ def say(caller: socket.socket, words: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def up(folder: Path, text: str, *options: str, cwd: Path | None = None, record: bool = False) -> Iterator[Up]:
+def up(
+    folder: Path, text: str, *options: str, cwd: Path | None = None, record: bool = False, page: bool = False
+) -> Iterator[Up]:
     (folder / "tincans.toml").write_text(text)
     arguments = ["--ports-file", str(folder / "ports.json"), *options, *(() if record else ("--no-record",))]
+    arguments += [] if page else ["--no-page"]
     file = ["tincans.toml"] if cwd is None else [str(folder / "tincans.toml")]
     with start(tincans("up", *file, *arguments), cwd=cwd or folder) as running:
         running.wait_for_file(folder / "ports.json")
         yield Up(folder, running)
+
+
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's tokens are the test's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
 # ── running ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +90,7 @@ def up(folder: Path, text: str, *options: str, cwd: Path | None = None, record: 
 
 def test_the_commands_to_try_work_where_tincans_is_not_on_the_path(tmp_path: Path) -> None:
     (tmp_path / "tincans.toml").write_text(PAIR)
-    with start(tincans("up", "--no-record"), cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}) as running:
+    with start(tincans("up", "--no-record", "--no-page"), cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}) as running:
         call = running.wait_for(r"  (\S+/tincans connect :\d+)$")[1]
         assert run([*call.split(), "--no-record"], stdin=b"hello\n") == b"hello\n"
 
@@ -186,6 +197,84 @@ def test_who_listens_for_everybody_is_warned(tmp_path: Path) -> None:
     with up(tmp_path, ECHO.replace(":0", "*:0")) as it:
         it.running.wait_for("^warning: every machine that can reach this one may call it there", stream="err")
         assert it.ask("echo") == b"hello\n"
+
+
+# ── the page ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_is_the_first_that_is_told_and_shows_what_runs(tmp_path: Path) -> None:
+    with up(tmp_path, PAIR, "--page", ":0", record=True, page=True) as it, visit(it.running) as visitor:
+        assert it.running.out.decode().splitlines()[0] == visitor.url
+        assert [(row["name"], row["kind"]) for row in visitor.get("/api/board")["rows"]] == [
+            ("echo", "listen"), ("front", "relay"),
+        ]  # fmt: skip
+        assert visitor.get("/api")["steer"]
+        it.signal(signal.SIGHUP)
+        it.running.wait_for("^tincans.toml has nothing new$", stream="err")
+        with visitor.live(all=True) as told:
+            told.until("changes")
+            assert it.ask("front") == b"hello\n"
+            told.row(lambda row: row["name"] == "front" and row["how"] == "finished")
+            assert visitor.get("/api/conversations?name=front")["total"] == 1
+            it.signal(signal.SIGINT)
+            assert told.end() == 1001  # it is told to go, and holds nothing up
+        it.running.wait()
+
+
+def test_where_the_usual_port_is_taken_the_page_has_another(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # else somebody has it already
+            stack.enter_context(socket.create_server(("127.0.0.1", 7700)))
+        it = stack.enter_context(up(tmp_path, ECHO, page=True))
+        visitor = stack.enter_context(visit(it.running))
+        assert visitor.port != 7700
+        assert visitor.get("/api")["board"]
+
+
+def test_a_page_that_was_asked_for_and_cannot_be_served_is_an_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "tincans.toml").write_text(f'page = "{place}"\n{ECHO}')
+        with start(tincans("up", "--no-record"), cwd=tmp_path) as running:
+            running.wait(1)
+            assert running.err.decode().splitlines()[0] == (
+                f"tincans: the page: cannot listen on tcp://{place}: the address is already in use"
+            )
+
+
+def test_a_page_that_nobody_asked_for_does_not_keep_the_traffic_from_going(tmp_path: Path) -> None:
+    tokens = tmp_path / "data" / "tincans" / "page.tokens"
+    tokens.parent.mkdir(parents=True)
+    tokens.write_text("for everybody to read\n")
+    tokens.chmod(0o644)
+    with up(tmp_path, ECHO, page=True) as it:
+        it.running.wait_for("^tincans: there is no page: .*: others than you can read it$", stream="err")
+        assert it.ask("echo") == b"hello\n"
+        assert it.running.out.startswith(b"NAME")
+
+
+@pytest.mark.parametrize(("text", "options"), [("page = false\n", ()), ('page = ":1"\n', ("--no-page",))])
+def test_there_may_be_no_page(tmp_path: Path, text: str, options: tuple[str, ...]) -> None:
+    with up(tmp_path, text + ECHO, *options, page=True) as it:
+        it.running.wait_for("Ctrl-C ends all of it")
+        assert it.running.out.startswith(b"NAME")
+
+
+def test_a_quiet_page_is_there_all_the_same(tmp_path: Path) -> None:
+    port = free_port()
+    with up(tmp_path, ECHO, "-q", "--page", f":{port}", page=True) as it:
+        it.running.wait_for_file(tmp_path / "data" / "tincans" / "page.tokens")
+        visitor = Visitor(f"http://127.0.0.1:{port}/#token={kept(tmp_path / 'data/tincans/page.tokens').look}")
+        assert visitor.patiently("/api")["board"]
+        it.signal(signal.SIGTERM)
+        it.running.wait()
+        assert (it.running.out, it.running.err) == (b"", b"")
+
+
+def test_another_page_waits_for_the_next_start(tmp_path: Path) -> None:
+    with up(tmp_path, ECHO, page=True) as it, visit(it.running) as visitor:
+        it.change("page = false\n" + ECHO, "^where the page is served changes at the next start$")
+        assert visitor.get("/api")["board"]
 
 
 # ── checking ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,7 +388,7 @@ def test_who_talks_may_go_on_until_it_is_asked_a_second_time(tmp_path: Path) -> 
 
 def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
     (tmp_path / "tincans.toml").write_text(ECHO + "limits = { drain = 0 }")
-    with AtTerminal(tincans("up", str(tmp_path / "tincans.toml"), "--no-record")) as terminal:
+    with AtTerminal(tincans("up", str(tmp_path / "tincans.toml"), "--no-record", "--no-page")) as terminal:
         port = int(terminal.wait_for(r"tincans connect :(\d+)\n")[1])
         terminal.wait_for("\x1b\\[1mNAME")  # in colour
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as caller:

@@ -1,8 +1,11 @@
 """`tincans up`: all the listeners and relays of one file, and what is done around their switchboard.
 
-    the file is read ──► all of it listens ──► the ports file is there, the table is printed
+    the file is read ──► all of it listens ──► the ports file is there ──► the page is served, the table is printed
     SIGHUP ──► the file is read again ──► what changed is told, or why nothing did
     Ctrl-C, SIGTERM, a closed stdout or terminal ──► no new callers, the open ones may finish ──► totals
+
+The page comes last and goes first, and nobody waits for it: it is imported in another thread while the first callers
+talk, and where it cannot be served and was not asked for by name, that is a warning.
 
 The command goes into the file's folder, so that commands, modules and paths in the file mean the same wherever it was
 called; what was named on the command line is made absolute before that.
@@ -19,21 +22,27 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from shlex import quote
 from shutil import which
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 import msgspec
 
 from tincans import tasks
-from tincans.cli import options
+from tincans.address import Address
+from tincans.cli import options, page
 from tincans.cli.live import printing, wants_colour
-from tincans.cli.options import Record, Show, settings
+from tincans.cli.options import ADDRESS, Record, Show, settings
 from tincans.cli.serving import Stop, kept_file, say, warn_if_open
 from tincans.config import FILE, Config, default, journal_at, load, short
 from tincans.errors import AddressInUse, ConfigError, NotStarted, TincansError
-from tincans.journal import default_folder
+from tincans.journal import Journal, default_folder, open_journal
+from tincans.register import Register
 from tincans.switchboard import Changes, Row, Switchboard
 from tincans.tasks import spawn
 from tincans.text import escape
+
+if TYPE_CHECKING:
+    from tincans.watch.page import Page
 
 _HEAD = ("NAME", "LISTENS ON", "ANSWERED BY", "TRY")
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -49,15 +58,27 @@ class DefaultTaken(TincansError):
 @click.option(
     "--ports-file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the real addresses there, as JSON."
 )
+@click.option(
+    "--page", "page_address", type=ADDRESS, metavar="ADDRESS", help="Where to serve the page. [:7700, or a free port]"
+)
+@click.option("--no-page", "has_page", flag_value=False, default=True, help="Serve no page.")
 @options.showing
 @options.recording
 @options.common
-def command(file: str | None, check: bool, ports_file: str | None, show: Show, record: Record) -> None:
+def command(
+    file: str | None,
+    check: bool,
+    ports_file: str | None,
+    page_address: Address | None,
+    has_page: bool,
+    show: Show,
+    record: Record,
+) -> None:
     """Run the listeners and relays of FILE, or of ./tincans.toml.
 
     Where there is no file it runs an echo on port 7707 and a relay in front of it on 7708, for this machine alone.
-    Prints where each of them listens and how to call it, and then what is said. SIGHUP reads the file again, and leaves
-    alone what is unchanged in it.
+    Prints the address of the page on which all of it is seen, where each of them listens and how to call it, and then
+    what is said. SIGHUP reads the file again, and leaves alone what is unchanged in it.
 
     \b
       tincans up
@@ -72,9 +93,20 @@ def command(file: str | None, check: bool, ports_file: str | None, show: Show, r
     config = source.read()
     if not check:
         with kept_file(ports_file and str(here / ports_file)) as write_ports:
-            tasks.run(_Up(source, record, show, write_ports).run(config))
+            asked = Asked(record, show, page_address if has_page else False, write_ports)
+            tasks.run(_Up(source, asked).run(config))
     elif not record.quiet:
         click.echo(f"{source} is right: it runs {', '.join(entry.name for entry in config.entries)}")
+
+
+class Asked(NamedTuple):
+    """What the command line said."""
+
+    record: Record
+    show: Show
+    #: Where to serve the page; None for where the file says, False for nowhere.
+    page: Address | Literal[False] | None
+    write_ports: Callable[[str], None]
 
 
 class Source:
@@ -110,19 +142,24 @@ class Source:
 class _Up:
     """One run of the command."""
 
-    def __init__(self, source: Source, record: Record, show: Show, write_ports: Callable[[str], None]) -> None:
-        self._source, self._asked, self._show, self._write_ports = source, record, show, write_ports
-        self._quiet = record.quiet
+    def __init__(self, source: Source, asked: Asked) -> None:
+        self._source, self._asked, self._show = source, asked, asked.show
+        self._quiet = asked.record.quiet
 
     async def run(self, config: Config) -> None:
         """Run all of it until it is asked to stop. Raises `BrokenPipeError` when nobody reads stdout any more."""
         stop, hung_up = Stop(), _hangups()
-        self._record = self._recording(config)
+        self._record, self._page = self._recording(config), self._paging(config)
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(self._record.opened())
             watchers = [] if self._quiet else [stack.enter_context(printing(self._show, stop.broken))]
-            board = await stack.enter_async_context(Switchboard(journal=journal, watchers=watchers))
+            register = Register()
+            switchboard = Switchboard(journal=journal, register=register if self._page else None, watchers=watchers)
+            board = await stack.enter_async_context(switchboard)
             await self._start(board, config)
+            served = await self._serve_page(stack, journal, board, register)
+            if not self._quiet:
+                self._announce(board.rows, served)
             stack.callback(spawn(self._follow(board, hung_up, stop)).cancel)
             await stop.attend(board, quiet=self._quiet)
         if stop.unread:
@@ -130,8 +167,27 @@ class _Up:
 
     def _recording(self, config: Config) -> Record:
         """Whether and where: as the command line says, else the file."""
-        asked = self._asked
+        asked = self._asked.record
         return asked._replace(journal=asked.journal or config.journal, record=asked.record and config.record)
+
+    def _paging(self, config: Config) -> Address | bool:
+        """Whether there is a page and where, True being its usual place: as the command line says, else the file."""
+        return config.page if self._asked.page is None else self._asked.page
+
+    async def _serve_page(
+        self, stack: AsyncExitStack, journal: Journal | None, board: Switchboard, register: Register
+    ) -> Page | None:
+        """Serve the page, if there is to be one; where nothing is recorded it is that of an empty journal."""
+        if not self._page:
+            return None
+        from tincans.watch.watched import Watched
+
+        if journal is None:
+            journal = open_journal("memory:")
+            stack.push_async_callback(journal.aclose)
+        where = self._where() if self._record.record else ""
+        watched = Watched(journal, where, board=board, register=register)
+        return await page.serve_beside(stack, self._page, watched)
 
     async def _start(self, board: Switchboard, config: Config) -> None:
         try:
@@ -141,23 +197,37 @@ class _Up:
                 raise DefaultTaken(str(error)) from error
             raise
         self._keep_ports(board)
-        if not self._quiet:
-            self._announce(board.rows)
 
     def _keep_ports(self, board: Switchboard) -> None:
         addresses = {row.name: str(row.address) for row in board.rows}
-        self._write_ports(msgspec.json.format(msgspec.json.encode(addresses)).decode() + "\n")
+        self._asked.write_ports(msgspec.json.format(msgspec.json.encode(addresses)).decode() + "\n")
 
-    def _announce(self, rows: Sequence[Row]) -> None:
-        """The table; on stdout, where conversations follow it, but not where those are JSON."""
+    def _announce(self, rows: Sequence[Row], served: Page | None) -> None:
+        """The page and the table; on stdout, where conversations follow it, but not where those are JSON."""
+        if served is not None:
+            page.announce(served.url(), err=self._show.json)
+            warn_if_open(served.address)
         text = "\n".join(_table(rows, colour=wants_colour(2 if self._show.json else 1)))
-        click.echo(f"{text}\n\n{_recorded(self._record)}\n{self._ending()}\n", err=self._show.json)
+        click.echo(f"{text}\n\n{self._recorded()}\n{self._ending()}\n", err=self._show.json)
         for row in rows:
             warn_if_open(row.address)
 
     def _ending(self) -> str:
         file = FILE if self._source.is_default else self._source
         return f"Ctrl-C ends all of it; kill -HUP {os.getpid()} reads {file} again."
+
+    def _where(self) -> str:
+        return self._record.journal or os.environ.get("TINCANS_JOURNAL") or str(default_folder())
+
+    def _recorded(self) -> str:
+        """Where the recordings go, and how to see them."""
+        if not self._record.record:
+            return "Nothing is recorded."
+        where = self._where()
+        if where == "memory:":
+            return "Recorded in memory, for as long as this runs."
+        option = f" --journal {quote(where)}" if self._record.journal else ""
+        return f"Recorded in {escape(where)}; {_program()} conversations{escape(option)} lists what was said."
 
     # ── reading again ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,6 +267,8 @@ class _Up:
                 warn_if_open(row.address)
         if self._recording(config) != self._record:
             say("where conversations are recorded changes at the next start")
+        elif self._paging(config) != self._page:
+            say("where the page is served changes at the next start")
         elif not any(changes):
             say(f"{self._source} has nothing new")
 
@@ -229,14 +301,3 @@ def _try(row: Row) -> str:
 def _program() -> str:
     """What to type for `tincans` in the shell that ran this: `make up` runs it from where no shell looks."""
     return "tincans" if which("tincans") else quote(sys.argv[0])
-
-
-def _recorded(record: Record) -> str:
-    """Where the recordings go, and how to see them."""
-    if not record.record:
-        return "Nothing is recorded."
-    where = record.journal or os.environ.get("TINCANS_JOURNAL") or str(default_folder())
-    if where == "memory:":
-        return "Recorded in memory, for as long as this runs."
-    option = f" --journal {quote(where)}" if record.journal else ""
-    return f"Recorded in {escape(where)}; {_program()} conversations{escape(option)} lists what was said."

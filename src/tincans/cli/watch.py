@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from tincans.cli import options
 from tincans.cli.options import ADDRESS, settings
+from tincans.cli.page import announce, open_browser, serve
 from tincans.cli.serving import Stop, port_file, warn_if_open
 
 if TYPE_CHECKING:
@@ -52,32 +52,19 @@ class _Watch:
 
     async def run(self) -> None:
         """Serve the page until it is asked to stop."""
-        from tincans.watch import tokens
-        from tincans.watch.page import serve_somewhere
         from tincans.watch.watched import Watched
 
         stop = Stop()
         async with AsyncExitStack() as stack:
             watched = await stack.enter_async_context(Watched.reading(self._where))
-            page = await serve_somewhere(stack, self._address, watched, tokens.kept())
+            page = await serve(stack, self._address, watched)
             stack.enter_context(port_file(self._port_file))(page.address)
             self._announce(page)
             await stop.wait()
 
     def _announce(self, page: Page) -> None:
         url = page.url(read_only=self._read_only)
-        click.echo(url)
-        sys.stdout.flush()
+        announce(url)
         warn_if_open(page.address)
         if self._opens and sys.stdout.isatty():
             open_browser(url)
-
-
-def open_browser(url: str) -> None:
-    """Show `url` where there is a display, and say nothing where that cannot be done: the address is printed anyway."""
-    if sys.platform != "darwin" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return
-    import threading
-    import webbrowser
-
-    threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

@@ -103,8 +103,8 @@ def board_of(watched: Watched) -> Board:
 def row_of(row: BoardRow) -> shapes.Row:
     """The shape of a row of the switchboard."""
     return shapes.Row(
-        name=row.name, kind="relay", address=str(row.address), answers=escape(row.answers), clients=row.clients,
-        served=row.served, listening=True, record=True,
+        name=row.name, kind=row.kind, address=str(row.address), answers=escape(row.answers), clients=row.clients,
+        served=row.served, listening=row.listening, record=row.record,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tincans.limits import CHART_SECONDS, LOOK_ROWS, LOOK_SECONDS
+from tincans.limits import CHART_SECONDS, LOOK_ROWS
 from tincans.tasks import spawn
 from tincans.watch import api, shapes
 from tincans.watch.answers import Changes, Chart, Gone, Look, Well
@@ -114,7 +114,6 @@ class _Reader:
             self._mark = self._lookout.revision
             for message in news:  # while it is told, it may ask for something else
                 await self.tell(message)
-            await asyncio.sleep(LOOK_SECONDS)
             await self._wait()
 
     async def _wait(self) -> None:

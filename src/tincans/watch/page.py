@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tincans.address import Address
-from tincans.errors import AddressInUse, UsageError
+from tincans.errors import UsageError
 from tincans.limits import HTTP_HEAD_BYTES, LOOK_BYTES, PAGE_CLOSE_SECONDS, PAGE_CONNECTIONS, PAGE_REQUEST_SECONDS
 from tincans.transports.tcp import bound
 from tincans.watch import api
@@ -37,9 +37,6 @@ from tincans.watch.tokens import Tokens
 from tincans.watch.watched import Watched
 
 log = logging.getLogger(__name__)
-
-#: The port on which the page is looked for.
-PORT = 7700
 
 #: What the guard lets through; which of them a path is for its handler says, in the shape of every trouble.
 _METHODS = ("GET", "HEAD", "POST")
@@ -102,19 +99,6 @@ async def serve_page(address: Address, watched: Watched, tokens: Tokens) -> Asyn
             yield page
         finally:
             await page.aclose()
-
-
-async def serve_somewhere(
-    stack: contextlib.AsyncExitStack, address: Address | None, watched: Watched, tokens: Tokens
-) -> Page:
-    """As `serve_page`, until `stack` ends; without an address on `PORT`, or on a free one where that is taken."""
-    if address is not None:
-        return await stack.enter_async_context(serve_page(address, watched, tokens))
-    usual = Address("tcp", "127.0.0.1", PORT)
-    try:
-        return await stack.enter_async_context(serve_page(usual, watched, tokens))
-    except AddressInUse:
-        return await stack.enter_async_context(serve_page(usual._replace(port=0), watched, tokens))
 
 
 def _app(watched: Watched, live: Live, tokens: Tokens, address: Address) -> ASGIApp:

@@ -1,0 +1,132 @@
+"""A visitor of the page: a plain HTTP client and a WebSocket, as a program that uses the API has them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from running import PATIENCE, POLL, Program
+
+
+class Answer(NamedTuple):
+    """What was answered, as it is."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Visitor:
+    """Knows the page's address and its token. Each request has a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        found = re.fullmatch(r"http://(\[[^]]+\]|[^:]+):(\d+)/#token=([A-Za-z0-9_-]{43})", url)
+        assert found is not None, f"{url} is no address of a page"
+        self.url, self.host, self.port, self.token = url, found[1], int(found[2]), found[3]
+
+    def ask(
+        self, path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET", body: bytes | None = None
+    ) -> Answer:
+        """One request, with the token unless `headers` say otherwise; a header of an empty text is left out."""
+        given = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        connection = http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=PATIENCE)
+        try:
+            connection.putrequest(method, path, skip_host="Host" in given, skip_accept_encoding=True)
+            if body is not None and "Content-Length" not in given:
+                given["Content-Length"] = str(len(body))
+            for name, value in given.items():
+                if value:
+                    connection.putheader(name, value)
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Any:
+        """The JSON of an answer that is a success."""
+        answer = self.ask(path)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def post(self, path: str, said: object = None) -> Answer:
+        """Post JSON."""
+        body = b"" if said is None else json.dumps(said).encode()
+        return self.ask(path, {"Content-Type": "application/json"}, method="POST", body=body)
+
+    def patiently(self, path: str) -> Any:
+        """As `get`, of a page that may only be about to be served."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.get(path)
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(POLL)
+
+    @contextlib.contextmanager
+    def live(self, path: str = "/api/live", **look: object) -> Iterator[Told]:
+        """A WebSocket, which asks for `look`."""
+        with connect(
+            f"ws://{self.host}:{self.port}{path}",
+            subprotocols=["tincans", f"token.{self.token}"],  # type: ignore[list-item]
+            open_timeout=PATIENCE, close_timeout=PATIENCE, max_size=None, proxy=None,
+        ) as socket:  # fmt: skip
+            told = Told(socket)
+            if look:
+                told.ask(**look)
+            yield told
+
+
+class Told:
+    """What a WebSocket is told, in order."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def ask(self, **look: object) -> None:
+        """Ask to see something else."""
+        self.socket.send(json.dumps({"type": "look", **look}))
+
+    def next(self) -> Any:
+        """The next message."""
+        return json.loads(self.socket.recv(PATIENCE))
+
+    def until(self, kind: str) -> Any:
+        """The next message of this type; those before it are left out."""
+        while True:
+            message = self.next()
+            if message["type"] == kind:
+                return message
+
+    def row(self, wanted: Callable[[Any], bool]) -> Any:
+        """The next conversation told that is wanted."""
+        while True:
+            for row in self.until("changes")["rows"]:
+                if wanted(row):
+                    return row
+
+    def end(self) -> int | None:
+        """Read on until it is closed; gives the code that it was closed with."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self.socket.recv(PATIENCE)
+        return self.socket.close_code
+
+
+@contextlib.contextmanager
+def visit(running: Program) -> Iterator[Visitor]:
+    """Visit the page whose address is the first line that a program prints."""
+    yield Visitor(running.wait_for(r"\A(http://\S+)$")[1])
