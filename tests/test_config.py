@@ -82,9 +82,9 @@ def test_the_page_is_somewhere_or_nowhere() -> None:
     [
         ("7", "'page' takes an address in quotes, as in \":7700\", or true or false, not 7"),
         ('""', str(AddressError("", "it is empty or has spaces around it or control characters in it", ":9000"))),
-        ('"tls://:7700"', "a browser opens the page by plain TCP, and tls://127.0.0.1:7700 is none; write for example :7700"),
+        ('"tls://:1"', "a browser opens the page by plain TCP, and tls://127.0.0.1:1 is none; write for example :7700"),
         ('"unix:x"', "a browser opens the page by plain TCP, and unix:x is none; write for example :7700"),
-        ('":7707"', "tcp://127.0.0.1:7707 listens on tcp://127.0.0.1:7707 already"),
+        ('":7707"', ":7707 listens on tcp://127.0.0.1:7707 already"),
     ],
 )  # fmt: skip
 def test_a_page_that_no_browser_can_open(page: str, reason: str) -> None:
