@@ -14,7 +14,7 @@ import pytest
 
 from tincans.channel import Side
 from tincans.cli.meaning import BINARY_BYTES, CONTENT_BYTES, CONTENT_LINES, DETAILS, EVENTS, TEXT_CHARACTERS, Style
-from tincans.cli.transcript import NOT_SHOWN, Json, Pause, Script, Totals, ending
+from tincans.cli.transcript import NOT_SHOWN, Json, Pause, Script, Totals
 from tincans.conversation import (
     Closed,
     Conversation,
@@ -387,22 +387,6 @@ def test_colours_set_the_sides_apart_and_change_no_word() -> None:
     for code in ("2m", "1m", "31m", "36m", "33m", "0m"):
         coloured = coloured.replace(f"\x1b[{code}", "")
     assert coloured.splitlines() == script(*entries)
-
-
-@pytest.mark.parametrize(
-    ("how", "by", "detail", "words"),
-    [
-        (How.FINISHED, Side.CLIENT, "", "finished, the client first"),
-        (How.FINISHED, None, "", "finished"),
-        (How.RESET, Side.SERVER, "connection reset", "reset by the server (connection reset)"),
-        (How.FAILED, Side.SERVER, "cannot connect", "failed (cannot connect)"),
-        (How.IDLE, None, "", "closed, as nothing was said any more"),
-        (How.STOPPED, None, "", "stopped by tincans"),
-        (How.LOST, None, "", "lost"),
-    ],
-)
-def test_every_end_has_its_words(how: How, by: Side | None, detail: str, words: str) -> None:
-    assert ending(Closed(conversation=1, at=0, how=how, by=by, detail=detail)) == words
 
 
 def totals(*ends: How) -> Totals:

@@ -120,9 +120,9 @@ def _began(at: int, short: bool) -> str:
 
 def _ended(conversation: Conversation) -> str:
     """How it ended, and whether the recording has all of it."""
-    from tincans.cli.transcript import ending
     from tincans.conversation import Closed
     from tincans.text import human_bytes
+    from tincans.words import ending
 
     c = conversation
     if c.closed is None or c.how is None:

@@ -172,9 +172,9 @@ class _Transcript:
 
 
 def _head(opened: Opened) -> str:
-    from tincans.cli.transcript import belongs_to
     from tincans.conversation import title_of
     from tincans.text import day, escape
+    from tincans.words import belongs_to
 
     return f"{day(opened.at)}, {escape(title_of(opened))}{belongs_to(opened)}\n"
 

@@ -31,7 +31,6 @@ from tincans.conversation import (
     Entry,
     How,
     Joined,
-    Kind,
     Noted,
     Opened,
     Said,
@@ -42,6 +41,7 @@ from tincans.protocols import guess
 from tincans.text import clock, escape, human_bytes, human_seconds
 from tincans.transports.queues import queues
 from tincans.waiting import Waiting, ends
+from tincans.words import sentence, totals
 
 MARKS = {Side.CLIENT: "C:", Side.SERVER: "S:"}
 
@@ -220,31 +220,20 @@ class Script:
             mark, size = "  ", " " * 9
 
     def _body(self, entry: Entry, conversation: Conversation) -> Iterator[str]:
+        told = sentence(entry, conversation)
         match entry:
             case Opened():
-                yield self._opened(entry)
-            case Joined(far=far, server=server):
-                yield f"{escape(server)} answers; it is called from {escape(far)}"
+                yield self._paint("bold", told)
+            case Joined():
+                yield told
             case Ended(side=side):
-                yield self._paint("dim", f"{MARKS[side]} the {side.value} has ended what it says")
+                yield self._paint("dim", f"{MARKS[side]} {told}")
             case Dropped(side=side, count=count, reason=reason):
                 yield self._more(side, count, reason)
-            case Noted(text=text):
-                yield self._paint("dim", escape(text))
-            case Secured():
-                yield self._paint("dim", "TLS on both sides from here; it is what they say inside it that is shown")
-            case Closed():
-                yield self._closed(entry, conversation)
-
-    def _opened(self, entry: Opened) -> str:
-        # Under a relay the one who was called is the relay; whom it calls in turn is told when that answers.
-        called = entry.near if entry.kind is Kind.RELAY and entry.near else entry.server
-        name = f" ({escape(entry.name)})" if entry.name else ""
-        return self._paint("bold", f"{escape(entry.client)} calls {escape(called)}{name}{belongs_to(entry)}")
-
-    def _closed(self, entry: Closed, conversation: Conversation) -> str:
-        text = f"{ending(entry)}: {totals(conversation)} in {human_seconds(conversation.seconds)}"
-        return self._paint("bold" if entry.how is How.FINISHED else "wrong", text)
+            case Noted() | Secured():
+                yield self._paint("dim", told)
+            case Closed(how=how):
+                yield self._paint("bold" if how is How.FINISHED else "wrong", told)
 
     def _paint(self, tone: str | Side, text: str) -> str:
         return f"{_COLOURS[tone]}{text}{_PLAIN}" if self._style.colour else text
@@ -312,37 +301,8 @@ def _load(style: Style) -> None:
         guess(b"", b"")
 
 
-def belongs_to(opened: Opened) -> str:
-    """Of which other conversation it is a part: `, data of FTP conversation #12 (RETR x)`; empty for most."""
-    facts = opened.facts
-    if "ftp.command" not in facts:
-        return ""
-    control = f" conversation #{escape(facts['ftp.control'])}" if "ftp.control" in facts else ""
-    return f", data of FTP{control} ({escape(facts['ftp.command'])})"
-
-
-def ending(entry: Closed) -> str:
-    """How it ended, in words: `finished, the client first`, `reset by the server (…)`."""
-    who = f"the {entry.by.value}" if entry.by else ""
-    words = {
-        How.FINISHED: f"finished, {who} first" if who else "finished",
-        How.RESET: f"reset by {who}" if who else "reset",
-        How.FAILED: "failed",
-        How.IDLE: "closed, as nothing was said any more",
-        How.STOPPED: "stopped by tincans",
-        How.LOST: "lost",
-    }[entry.how]
-    return f"{words} ({escape(entry.detail)})" if entry.detail else words
-
-
-def totals(of: Conversation | Totals) -> str:
-    """What each side said, by size: `C 16 B, S 1.2 KiB`."""
-    client, server = human_bytes(of.client_bytes), human_bytes(of.server_bytes)
-    return f"C {client}, S {server}"
-
-
 def _in_all(event: Totals) -> str:
     count = f"{event.conversations} conversation{'' if event.conversations == 1 else 's'}"
     failed = f", {event.failed} reset or failed" if event.failed else ""
     whose = "" if event.worker is None else f"worker {event.worker}: "
-    return f"{whose}{count}{failed}: {totals(event)}"
+    return f"{whose}{count}{failed}: {totals(event.client_bytes, event.server_bytes)}"
