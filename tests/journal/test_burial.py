@@ -20,7 +20,7 @@ from tincans.channel import Side
 from tincans.conversation import Closed, Conversation, Entry, How, Kind, Opened, Opening, Said, conversations
 from tincans.journal import Filter, Journal, open_journal
 from tincans.journal.folder import Folder
-from tincans.journal.index import Index
+from tincans.journal.index import Extent, Flushed, Index
 from tincans.journal.segments import encode
 from tincans.limits import FLUSH_SECONDS
 
@@ -229,4 +229,23 @@ async def test_the_number_goes_on_after_it(tmp_path: Path) -> None:
     (tmp_path / "j" / "counter").write_bytes(b"")  # as a crashed machine may leave it
     journal = open_journal(tmp_path / "j")
     assert journal.begin(opening()).number == 4
+    await journal.aclose()
+
+
+async def test_that_it_is_lost_is_a_change_though_the_disk_takes_no_more(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "j")
+    index = Index(folder)
+    writer = index.register()
+    identity, _ = index.claim(writer, 0)
+    begun = Conversation(number=1, kind=Kind.LISTEN, client="a", server="b", opened=5, last=5)
+    index.commit(Flushed(writer, {identity: 9}, identity, 5, [begun], [], [Extent(1, identity, 0, 9, 0, 0)]))
+    mark = index.newest_extent()
+    index.close()
+    folder.segment(identity).mkdir()  # as root, too, one cannot write that
+    folder.close()
+    journal = open_journal(tmp_path / "j")
+    told, left_out, mark = await journal.changes(mark, 9)
+    assert [(c.number, c.how, left_out) for c in told] == [(1, How.LOST, 0)]
+    assert (await journal.changes(mark, 9)).conversations == []
+    assert [entry async for entry in journal.read(1)] == []
     await journal.aclose()

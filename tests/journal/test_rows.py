@@ -8,7 +8,7 @@ import pytest
 from tincans.channel import Side
 from tincans.conversation import Conversation, How, Kind
 from tincans.journal import Filter
-from tincans.journal.rows import from_row, to_row, where
+from tincans.journal.rows import chosen, from_row, to_row
 
 CONVERSATIONS = [
     Conversation(
@@ -54,11 +54,12 @@ def test_the_filter_in_sql_is_the_filter(which: Filter) -> None:
     database = sqlite3.connect(":memory:")
     columns = ", ".join(f'"{field}"' for field in Conversation.__struct_fields__)
     database.execute(f"CREATE TABLE conversations ({columns})")
+    database.execute("CREATE INDEX open_conversations ON conversations(number) WHERE closed IS NULL")
     for each in CONVERSATIONS:
         row = to_row(each)
         database.execute(f"INSERT INTO conversations VALUES ({', '.join('?' * len(row))})", row)
-    terms, parameters = where(which)
-    found = database.execute(f"SELECT number FROM conversations WHERE {terms} ORDER BY number", parameters).fetchall()
+    source, parameters = chosen(which)
+    found = database.execute(f"SELECT number {source} ORDER BY number", parameters).fetchall()
     assert [number for (number,) in found] == [each.number for each in CONVERSATIONS if which.matches(each)]
     database.close()
 

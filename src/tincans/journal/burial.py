@@ -86,8 +86,8 @@ class _Estate:
             segment = Segment(identity, folder.segment(identity), self._sizes[identity])
             try:
                 self._append(segment, entries)
-            except OSError:
-                pass  # the disk is full: then only the index tells it
+            except OSError:  # the disk is full: then only the index tells it, and that something has changed
+                self._extents += [Extent(each.conversation, identity, segment.end, 0, 0, 0) for each in entries]
             finally:
                 segment.close()
         for entry in entries:

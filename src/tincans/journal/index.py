@@ -29,7 +29,7 @@ from tincans.conversation import Conversation
 from tincans.errors import JournalError, JournalTooNew, NoSuchConversation
 from tincans.journal import ALL, Changes, Filter
 from tincans.journal.folder import Folder
-from tincans.journal.rows import COUNTS, SELECT, UPDATE, UPSERT, forgotten, from_row, seen, to_row, where
+from tincans.journal.rows import COUNTS, SELECT, UPDATE, UPSERT, chosen, forgotten, from_row, seen, to_row
 from tincans.limits import JOURNAL_BUSY_SECONDS
 
 _FORMAT_1 = """
@@ -337,15 +337,15 @@ class Index:
 
     def conversations(self, which: Filter = ALL) -> list[Conversation]:
         """Those that match, the oldest first."""
-        terms, parameters = where(which)
+        source, parameters = chosen(which)
         limit = -1 if which.limit is None else which.limit
-        query = f"{SELECT} FROM conversations WHERE {terms} ORDER BY number DESC LIMIT ?"
+        query = f"{SELECT} {source} ORDER BY number DESC LIMIT ?"
         return [seen(row) for row in self._database.execute(query, (*parameters, limit))][::-1]
 
     def count(self, which: Filter = ALL) -> int:
         """How many match, but for the filter's limit."""
-        terms, parameters = where(which)
-        row = self._database.execute(f"SELECT COUNT(*) FROM conversations WHERE {terms}", parameters).fetchone()
+        source, parameters = chosen(which)
+        row = self._database.execute(f"SELECT COUNT(*) {source}", parameters).fetchone()
         return int(row[0])
 
     def some(self, which: Filter, offset: int, limit: int) -> list[Conversation]:
@@ -353,8 +353,8 @@ class Index:
 
         Only of these are whole rows read: the ones before are passed over in an index.
         """
-        terms, parameters = where(which)
-        numbers = f"SELECT number FROM conversations WHERE {terms} ORDER BY number LIMIT ? OFFSET ?"
+        source, parameters = chosen(which)
+        numbers = f"SELECT number {source} ORDER BY number LIMIT ? OFFSET ?"
         query = f"{SELECT} FROM conversations WHERE number IN ({numbers}) ORDER BY number"
         return [seen(row) for row in self._database.execute(query, (*parameters, limit, offset))]
 
@@ -383,7 +383,10 @@ class Index:
             changed = "SELECT number FROM conversations INDEXED BY open_conversations WHERE closed IS NULL"
             numbers = sorted((row[0] for row in self._database.execute(changed)), reverse=True)
         else:
-            changed = "SELECT conversation FROM extents WHERE id > ? GROUP BY conversation ORDER BY MAX(id) DESC"
+            # Without its indexes, by the rowid: grouping would go through all there is, in the conversations' order.
+            changed = (
+                "SELECT conversation FROM extents NOT INDEXED WHERE id > ? GROUP BY conversation ORDER BY MAX(id) DESC"
+            )
             numbers = [row[0] for row in self._database.execute(changed, (mark,))]
         found = self._of_numbers(numbers[:limit])
         return Changes(found, len(numbers) - len(numbers[:limit]), newest)

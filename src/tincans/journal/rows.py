@@ -74,8 +74,8 @@ def forgotten(row: Sequence[object]) -> tuple[int, int]:
     return client, server
 
 
-def where(which: Filter) -> tuple[str, list[object]]:
-    """`Filter.matches`, in SQL."""
+def chosen(which: Filter) -> tuple[str, list[object]]:
+    """`Filter.matches` in SQL, from FROM on, and its parameters. Those that go on are few, and have an index."""
     terms: list[tuple[str, list[object]]] = []
     if which.party:
         text = "lower(client || char(10) || near || char(10) || far || char(10) || server)"
@@ -97,7 +97,9 @@ def where(which: Filter) -> tuple[str, list[object]]:
     ):
         if value is not None:
             terms.append((term, [value]))
-    return " AND ".join(term for term, _ in terms) or "true", [value for _, values in terms for value in values]
+    table = "conversations INDEXED BY open_conversations" if which.open else "conversations"
+    condition = " AND ".join(term for term, _ in terms) or "true"
+    return f"FROM {table} WHERE {condition}", [value for _, values in terms for value in values]
 
 
 def _how(how: Sequence[How | None]) -> tuple[str, list[object]]:

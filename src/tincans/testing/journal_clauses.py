@@ -72,6 +72,10 @@ async def _fold(journal: Journal) -> None:
     await journal.flush()
     tap.said(Side.CLIENT, b"22")
     tap.carried(Side.SERVER, 1000)
+    await journal.flush()
+    tap.joined("tcp://127.0.0.1:50313", "tcp://127.0.0.1:7709", {})
+    await journal.flush()
+    tap.ended(Side.SERVER)
     entries = [entry for number in (1, 2) for entry in await read(journal, number)]
     equal(await journal.conversations(), list(conversations(entries).values()))
 
