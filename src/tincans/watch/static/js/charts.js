@@ -19,7 +19,7 @@ const ROW = 10 * SECOND;
 const BYTES = {
   kind: "bytes",
   mirror: true,
-  axis: (value) => (value === 0 ? "0" : short(bytes(value))),
+  axis: round,
   text: bytes,
   series: [
     { says: "client", colour: "--client", of: (second) => second.client_bytes },
@@ -52,8 +52,11 @@ const OPENING = {
   series: [{ says: "median", colour: "--ink", of: (second) => second.opening, as: "dots" }],
 };
 
-/** `4.0 KiB` as `4 KiB`: an axis has round numbers. */
-const short = (text) => text.replace(".0 ", " ");
+/** `4 KiB`, `1.25 MiB`: an axis has round numbers, and says them whole. */
+function round(value) {
+  const unit = Math.max(0, Math.floor(Math.log2(Math.max(value, 1)) / 10));
+  return value === 0 ? "0" : `${Number((value / 1024 ** unit).toPrecision(4))} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
+}
 
 export function View() {
   const [asTable, setAsTable] = useState(false);

@@ -91,7 +91,7 @@ export const title = ({ kind, name }) => `${kind} ${name}`.trimEnd();
 
 /** @param {{how: string | null, client_ended: number | null, server_ended: number | null}} conversation */
 export function standing({ how, client_ended, server_ended }) {
-  if (how) return how;
+  if (how !== null) return how;
   return client_ended === null && server_ended === null ? "open" : "half-closed";
 }
 

@@ -8,14 +8,14 @@
 import { classes, html, signal, useEffect, useMemo, useRef, useState } from "./dom.js";
 import { FilterBar, Outcome } from "./filterbar.js";
 import { isNarrowed, isRead } from "./filters.js";
-import { title } from "./format.js";
+import { bytes, count, duration, exact, moment, plural, title } from "./format.js";
 import { useKey } from "./keys.js";
 import { useLook } from "./live.js";
 import { Pages } from "./pages.js";
 import { href } from "./router.js";
 import { Search } from "./search.js";
 import { now, tick } from "./store.js";
-import { Address, Bytes, Empty, Fault, Icon, Lasted, Standing, Time, useTitle } from "./ui.js";
+import { Address, Empty, Fault, Icon, Standing, useTitle } from "./ui.js";
 import { reveal, Virtual } from "./virtual.js";
 
 const phone = matchMedia("(max-width: 760px)");
@@ -55,7 +55,7 @@ function Grid({ source, query, again }) {
   const box = useRef(null);
   const [active, setActive] = useState(null); // a place
   const top = useRef(0);
-  const count = source.count.value;
+  const size = source.count.value;
   const height = isNarrow.value ? CARD : ROW;
   const headHeight = isNarrow.value ? 0 : HEAD;
   void source.revision.value;
@@ -67,10 +67,13 @@ function Grid({ source, query, again }) {
     source.want(first, last);
   };
   const select = (index) => {
-    const to = Math.max(0, Math.min(count - 1, index));
+    const to = Math.max(0, Math.min(size - 1, index));
     setActive(source.place(to));
     reveal(box.current, to);
   };
+  const newest = useRef(null);
+  newest.current = select;
+  const pick = useMemo(() => (index) => newest.current(index), []);
   const toTop = () => {
     setActive(null);
     box.current.scrollTop = 0;
@@ -79,29 +82,28 @@ function Grid({ source, query, again }) {
   };
   useKey("Home", "To the newest", toTop);
 
-  if (source.trouble.value && !count) return html`<${Fault} error=${source.trouble.value} retry=${again} />`;
-  if (!count && source.progress.value?.state !== "looking") return html`<${Nothing} query=${query} />`;
+  if (source.trouble.value && !size) return html`<${Fault} error=${source.trouble.value} retry=${again} />`;
+  if (!size && source.progress.value?.state !== "looking") return html`<${Nothing} query=${query} />`;
   const at = active === null ? -1 : source.indexOf(active);
-  const row = (index, style, slot) => html`
-    <${Row} of=${source.row(index)} index=${index} style=${style} slot=${slot} active=${index === at} pick=${select} />`;
+  const row = (index, style) => html`<${Row} of=${source.row(index)} index=${index} style=${style} active=${index === at} pick=${pick} />`;
   return html`
-    <${Virtual} class="grid" scroller=${box} count=${count} height=${height} headHeight=${headHeight} row=${row} onRange=${onRange}
-      role="grid" aria-label="Conversations, the newest first" aria-rowcount=${count + 1} aria-colcount=${COLUMNS.length} tabindex="0"
+    <${Virtual} class="grid" scroller=${box} count=${size} height=${height} headHeight=${headHeight} row=${row} onRange=${onRange}
+      role="grid" aria-label="Conversations, the newest first" aria-rowcount=${size + 1} aria-colcount=${COLUMNS.length} tabindex="0"
       aria-activedescendant=${at >= 0 ? `row-${source.row(at)?.number}` : undefined}
-      onKeyDown=${(event) => onKey(event, { at, count, page: Math.floor(box.current.clientHeight / height) - 2, select, source })}
+      onKeyDown=${(event) => onKey(event, { at, size, page: Math.floor(box.current.clientHeight / height) - 2, select, source })}
       head=${html`<${Head} />`} />
     ${source.fresh.value > 0 && !isRead(query) && html`<${New} of=${source} toTop=${toTop} />`}`;
 }
 
 /** How many began while one reads further down. */
 function New({ of, toTop }) {
-  return html`<button type="button" class="new" onClick=${toTop}><${Icon} name="up" />${of.fresh.value.toLocaleString("en-US")} new</button>`;
+  return html`<button type="button" class="new" onClick=${toTop}><${Icon} name="up" />${count(of.fresh.value)} new</button>`;
 }
 
-function onKey(event, { at, count, page, select, source }) {
+function onKey(event, { at, size, page, select, source }) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const to = {
-    ArrowDown: at + 1, ArrowUp: at - 1, j: at + 1, k: at - 1, PageDown: Math.max(at, 0) + page, PageUp: at - page, Home: 0, End: count - 1,
+    ArrowDown: at + 1, ArrowUp: at - 1, j: at + 1, k: at - 1, PageDown: Math.max(at, 0) + page, PageUp: at - page, Home: 0, End: size - 1,
   }[event.key];
   if (to !== undefined) select(to);
   else if (event.key === "Enter" && source.row(at)) location.hash = href("talk", [source.row(at).number]);
@@ -116,37 +118,55 @@ function Head() {
   </div></div>`;
 }
 
-/** One conversation; without one, a place that is being fetched. */
+/**
+ * One conversation; without one, a place that is being fetched. Both are the same elements, so that scrolling makes none.
+ * What a cell leaves out stands in its title.
+ */
 function Row({ of, index, style, active, pick }) {
-  if (!of) {
-    return html`<div class="row awaited" role="row" aria-rowindex=${index + 2} aria-busy="true" style=${style}>
-      <span role="gridcell" class="number">…</span><span role="gridcell" class="parties"><i></i></span></div>`;
-  }
-  const to = href("talk", [of.number]);
+  if (of && of.closed === null) void tick.value; // it ages
+  const cells = of ? cellsOf(of) : AWAITED;
   const open = (event) => {
-    if (event.target.closest("a") || event.ctrlKey || event.metaKey || String(getSelection())) return;
+    if (!of || event.target.closest("a") || event.ctrlKey || event.metaKey || String(getSelection())) return;
     pick(index);
-    location.hash = to;
+    location.hash = href("talk", [of.number]);
   };
+  const cell = (name, [text, says]) => html`<span class=${name} role="gridcell" title=${says}>${text}</span>`;
   return html`
-    <div class=${classes("row", active && "active")} role="row" id=${`row-${of.number}`} aria-rowindex=${index + 2}
-      aria-selected=${active} style=${style} onClick=${open}>
-      <span class="number" role="gridcell"><a href=${to} tabindex="-1">${of.number}</a></span>
-      <span class="began" role="gridcell"><${Time} at=${of.opened} /></span>
-      <span class="lasted" role="gridcell"><${Lasted} of=${of} /></span>
-      <span class="name" role="gridcell" title=${title(of)}>${of.name || html`<i>${of.kind}</i>`}</span>
-      <span class="parties" role="gridcell"><${Address} of=${of.client} /><span class="to" aria-label="to">→</span><${Address} of=${of.server || of.near} /></span>
-      <span class="protocol" role="gridcell">${of.protocol}</span>
-      <span class="said client" role="gridcell"><${Bytes} of=${of.client_bytes} /></span>
-      <span class="said server" role="gridcell"><${Bytes} of=${of.server_bytes} /></span>
-      <span class="how" role="gridcell"><${Standing} of=${of} busy=${isBusy(of)} /></span>
+    <div class=${classes("row", active && "active", !of && "awaited")} role="row" id=${of ? `row-${of.number}` : undefined}
+      aria-rowindex=${index + 2} aria-selected=${active} aria-busy=${of ? undefined : "true"}
+      style=${style} onClick=${open}>
+      <span class="number" role="gridcell"><a href=${of && href("talk", [of.number])} tabindex="-1">${of ? of.number : "…"}</a></span>
+      ${cell("began", cells.began)}${cell("lasted", cells.lasted)}${cell("name", cells.name)}
+      <span class="parties" role="gridcell"><${Address} of=${cells.client} /><span class="to">→</span><${Address} of=${cells.server} /></span>
+      ${cell("protocol", cells.protocol)}${cell("said client", cells.clientSaid)}${cell("said server", cells.serverSaid)}
+      <span class="how" role="gridcell"><${Standing} of=${of ?? NOBODY} busy=${Boolean(of) && isBusy(of)} /></span>
     </div>`;
 }
 
+const NONE = ["", undefined];
+const NOBODY = { how: "", by: null, detail: "", client_ended: null, server_ended: null };
+const AWAITED = {
+  began: NONE, lasted: NONE, name: NONE, client: "", server: "", protocol: NONE, clientSaid: NONE, serverSaid: NONE,
+};
+
+/** What stands in the cells: the text, and what says it whole. */
+function cellsOf(of) {
+  const lasted = (of.closed ?? now()) - of.opened;
+  return {
+    began: [moment(of.opened, now()), exact(of.opened)],
+    lasted: [duration(lasted), `${count(lasted)} µs`],
+    name: [of.name || of.kind, title(of)],
+    client: of.client,
+    server: of.server || of.near,
+    protocol: [of.protocol, undefined],
+    clientSaid: [bytes(of.client_bytes), plural(of.client_bytes, "byte")],
+    serverSaid: [bytes(of.server_bytes), plural(of.server_bytes, "byte")],
+  };
+}
+
+/** Whether something was said just now. */
 function isBusy(of) {
-  if (of.closed !== null) return false;
-  void tick.value;
-  return now() - of.last < BUSY;
+  return of.closed === null && now() - of.last < BUSY;
 }
 
 function Nothing({ query }) {

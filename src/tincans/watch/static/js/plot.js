@@ -24,7 +24,7 @@ const BOTTOM = 22;
 /** Between the texts of two times, in pixels. */
 const BETWEEN = 74;
 /** Between two values, in pixels. */
-const APART = 34;
+const APART = 48;
 
 /** The colours as they are now: asking the document for them is what is dear. */
 const palette = computed(() => {

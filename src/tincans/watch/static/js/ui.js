@@ -31,7 +31,7 @@ export function Time({ at, precise = false }) {
 /** How long a conversation has lasted, and goes on to. */
 export function Lasted({ of }) {
   const end = of.closed ?? (tick.value, now());
-  return html`<span title=${`${(end - of.opened).toLocaleString("en-US")} µs`}>${format.duration(end - of.opened)}</span>`;
+  return html`<span title=${`${format.count(end - of.opened)} µs`}>${format.duration(end - of.opened)}</span>`;
 }
 
 export function Bytes({ of }) {
@@ -41,7 +41,7 @@ export function Bytes({ of }) {
 /** Where room is short, a style sheet hides `.here`: this machine's own name. */
 export function Address({ of }) {
   const [scheme, here, rest] = format.placed(of);
-  return html`<span class="address" title=${of}>${scheme}${here && html`<span class="here">${here}</span>`}${rest || "—"}</span>`;
+  return html`<span class="address" title=${of}>${scheme}<span class="here">${here}</span>${rest}</span>`;
 }
 
 export function SideTag({ side, children }) {
@@ -52,11 +52,11 @@ const MARKS = { open: "●", "half-closed": "◐", finished: "○", stopped: "�
 
 /** `busy`: something was said just now. */
 export function Standing({ of, busy = false }) {
-  const how = format.standing(of);
+  const how = format.standing(of); // "" for nobody's
   const by = of.by ? ` by the ${of.by}` : "";
   const look = classes("standing", of.how === null && "open", format.isWrong(of) && "wrong", busy && "busy");
   const title = `${how}${by}${of.detail && `: ${of.detail}`}`;
-  return html`<span class=${look} title=${title}><span class="mark" aria-hidden="true">${MARKS[how] ?? "○"}</span>${how}</span>`;
+  return html`<span class=${look} title=${title}><span class="mark" aria-hidden="true">${how && (MARKS[how] ?? "○")}</span>${how}</span>`;
 }
 
 // ── signs ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,10 @@
 // A list of any length, of which only what can be seen is in the document. All rows are equally high, so where each one
 // stands is a multiplication, and scrolling to the middle of a million costs as much as to the next one.
 //
-//   <Virtual count=${100000} height=${34} row=${(index, style, slot) => …} scroller=${ref} onRange=${(first, last) => …} />
+//   <Virtual count=${100000} height=${34} row=${(index, style) => …} scroller=${ref} onRange=${(first, last) => …} />
 //
-// `row` gives one element, which must take `style` (its place). Elements are used again for other rows: a row that leaves
+// `row` gives one component, which takes `style` (its place; the same object for as long as it stays there) for its element.
+// A component that is told just the same as before is not drawn again, so it should not be told what is new each time. Elements are used again for other rows: a row that leaves
 // at the top becomes the one that enters below, so scrolling changes texts and creates nothing. `head` is what stays on top;
 // other properties go to the element that scrolls, which `scroller` refers to, and `reveal(ref.current, index)` scrolls so
 // far that a row is seen.
@@ -18,11 +19,11 @@ const TALLEST = 8_000_000;
 /** Rows beside those that are seen, so that a fast wheel finds them there. */
 const BESIDE = 6;
 
-/** @param {{count: number, height: number, row: (index: number, style: object, slot: number) => any}} props */
+/** @param {{count: number, height: number, row: (index: number, style: object) => any}} props */
 export function Virtual({ count, height, row, scroller, onRange, head, headHeight = 0, children, ...more }) {
   const [view, setView] = useState({ first: 0, last: 0 });
   const own = useRef(null);
-  const place = useRef({ shift: 0, scrolled: 0 });
+  const place = useRef({ shift: 0, scrolled: 0, styles: [] });
   const box = scroller ?? own;
   const whole = count * height;
   const tall = Math.min(whole, TALLEST);
@@ -48,8 +49,8 @@ export function Virtual({ count, height, row, scroller, onRange, head, headHeigh
   const pool = slots(view.last - view.first);
   const rows = [];
   for (let index = view.first; index < last; index += 1) {
-    const style = { transform: `translateY(${index * height - place.current.shift}px)`, height: `${height}px` };
-    rows.push(html`<${Fragment} key=${index % pool}>${row(index, style, index % pool)}<//>`);
+    const style = styleOf(place.current.styles, index % pool, index * height - place.current.shift, height);
+    rows.push(html`<${Fragment} key=${index % pool}>${row(index, style)}<//>`);
   }
   return html`
     <div ref=${box} onScroll=${look} ...${more}>
@@ -61,6 +62,14 @@ export function Virtual({ count, height, row, scroller, onRange, head, headHeigh
 
 /** How many elements there are for so many rows: a little more, and steps, so that the number seldom changes. */
 const slots = (rows) => Math.max(32, Math.ceil((rows + 4) / 16) * 16);
+
+function styleOf(styles, slot, top, height) {
+  const old = styles[slot];
+  if (old?.top === top && old.height === height) return old.style;
+  const style = { transform: `translateY(${top}px)`, height: `${height}px` };
+  styles[slot] = { top, height, style };
+  return style;
+}
 
 /**
  * The pixel of the whole list at which one looks.
