@@ -5,7 +5,7 @@ there are three of them, since there are three who carry:
 
     Pipe            relays/pipe.py    two plain sockets: the pipe of that direction itself
     HeldChannel     held.py           a pump, and an app that hears: what may be received is held back
-    SharedChannel   held.py           an app that answers: its words and those said by hand take turns
+    Voice           shared.py         an app that answers: its words and those said by hand take turns
 
 A `Hand` is the two of them as one conversation's `Controls`. There is one only where a tap asks for it (`SteeringTap`).
 """
@@ -57,7 +57,7 @@ class Way(Protocol):
 
 
 class Hand:
-    """The controls of one conversation while the `with` block runs: its taps have them when that begins."""
+    """The controls of one conversation from `offer` to `withdraw`, which a `with` block begins and ends with."""
 
     __slots__ = ("_is_over", "_reset", "_taps", "_turned", "client", "server")
 
@@ -68,14 +68,22 @@ class Hand:
         self._is_over = False
         self._turned: Hand | None = None
 
-    def __enter__(self) -> None:
+    def offer(self) -> None:
+        """There is something to steer."""
         for tap in steering_taps(self._taps):
             tap.steer(self)
 
-    def __exit__(self, *_: object) -> None:
+    def withdraw(self) -> None:
+        """The conversation is over."""
         self._is_over = True
         if self._turned is not None:
-            self._turned._is_over = True
+            self._turned.withdraw()
+
+    def __enter__(self) -> None:
+        self.offer()
+
+    def __exit__(self, *_: object) -> None:
+        self.withdraw()
 
     @property
     def paused(self) -> frozenset[Side]:
@@ -113,7 +121,8 @@ class Hand:
 
     def turned(self) -> Hand:
         """The controls for somebody to whom the client is the server."""
-        self._turned = Hand(self.server, self.client, self._taps, self._reset)
+        if self._turned is None:
+            self._turned = Hand(self.server, self.client, self._taps, self._reset)
         return self._turned
 
     def _of(self, side: Side) -> Way:

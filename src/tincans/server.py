@@ -7,7 +7,7 @@ an app does there is its own: it may return, raise because the other side left, 
         └────────────────────────────────── abort() ──────────────────────────────────────────────────►┘
 
 A channel is handed to the app as it is. Only where somebody records, or limits.idle is set, does a `RecordingChannel`
-stand between; an idle limit is one more tap of it.
+stand between; an idle limit is one more tap of it. Where a tap wants the controls it is a `SharedChannel`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tincans import transports
 from tincans.address import Address
 from tincans.blocking import BlockingChannel, in_thread, is_async
 from tincans.channel import Channel, Listener, Side
-from tincans.conversation import How, Kind, Recorder, begin
+from tincans.conversation import How, Kind, Recorder, begin, steering_taps
 from tincans.errors import (
     ChannelBroken,
     ChannelClosed,
@@ -35,6 +35,7 @@ from tincans.errors import (
 )
 from tincans.limits import Limits
 from tincans.recording import RecordingChannel, Silence, opening
+from tincans.shared import SharedChannel
 from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
@@ -230,7 +231,7 @@ class Server:
         taps = begin(self._recorders, opening(Kind.LISTEN, channel, self._name)) if self._recorders else []
         if self.limits.idle is not None:
             taps.append(Silence(self.limits.idle, lambda: self._silent(watched)))
-        watched = RecordingChannel(channel, taps, Side.SERVER)
+        watched = (SharedChannel if steering_taps(taps) else RecordingChannel)(channel, taps, Side.SERVER)
         return watched
 
     def _silent(self, channel: RecordingChannel) -> None:

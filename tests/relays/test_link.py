@@ -20,7 +20,7 @@ from tincans.tasks import spawn
 from tincans.testing import memory_pair
 from tincans.transports.stream import SocketChannel
 
-KINDS = ["sockets"]
+KINDS = ["sockets", "memory"]
 OPENING = Opening(kind=Kind.RELAY, client="unix:", server="unix:")
 
 

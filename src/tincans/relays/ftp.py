@@ -30,7 +30,8 @@ from tincans import transports
 from tincans.address import NETWORK, Address
 from tincans.channel import Buffer, Channel, Listener, Side
 from tincans.client import connect
-from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
+from tincans.controls import Hand
+from tincans.conversation import Controls, How, Kind, Opening, Recorder, Tap, begin, steering_taps
 from tincans.errors import ListenError
 from tincans.limits import DRAIN_SECONDS, FTP_DATA_SECONDS
 from tincans.protocols.events import Event, Upgraded
@@ -59,7 +60,7 @@ class FtpSteerer(Steerer):
         """`taps` are those of the control connection. Those in `heard` hear what is said on data connections, too, and
         nothing else. `proxy` is the one through which the server was called.
         """
-        self._number = taps[0].number if taps else 0
+        self._number = _number_of(taps)
         self._recorders, self._name, self._plumbing = tuple(recorders), name, plumbing
         self._interception, self._heard, self._proxy = interception, tuple(heard), proxy
         self._is_secured = False
@@ -208,7 +209,7 @@ class FtpSteerer(Steerer):
         )  # fmt: skip
         taps = begin(self._recorders, opening)
         if taps:
-            self.steering.note(f"data: conversation #{taps[0].number} ({command})")
+            self.steering.note(f"data: conversation #{_number_of(taps)} ({command})")
         seen_through = self._interception is not None and protection == "P"
         join = partial(self._join_in_tls if seen_through else self._join, taps, meeting)
         await carry(caller, partial(connect, meeting.callee), join, taps)
@@ -226,11 +227,11 @@ class FtpSteerer(Steerer):
         """As `_join`, and see through TLS. Servers want the control connection's session again (RFC 4217 §10.2)."""
         taps = [*taps, *self._heard]
         secure = partial(
-            steer, interception=self._interception, protocol="raw", resume=self.steering.server.below
+            steer, interception=self._interception, protocol="raw", resume=self.steering.server.bare
         )  # fmt: skip
         if meeting.mode == "passive":
             return await secure(caller, callee, taps)
-        outcome = await secure(callee, caller, [_Turned(tap) for tap in taps])
+        outcome = await secure(callee, caller, [_turned(tap) for tap in taps])
         return outcome._replace(by=outcome.by and outcome.by.other)
 
 
@@ -286,6 +287,26 @@ class _Turned:
 
     def closed(self, how: How, by: Side | None = None, detail: str = "") -> None:
         self._tap.closed(how, by and by.other, detail)
+
+
+class _TurnedSteering(_Turned):
+    """As `_Turned`, of a tap that wants the controls."""
+
+    __slots__ = ()
+
+    def steer(self, controls: Controls) -> None:
+        assert isinstance(controls, Hand)
+        for tap in steering_taps([self._tap]):
+            tap.steer(controls.turned())
+
+
+def _turned(tap: Tap) -> Tap:
+    return _TurnedSteering(tap) if steering_taps([tap]) else _Turned(tap)
+
+
+def _number_of(taps: Sequence[Tap]) -> int:
+    """The conversation's number, by the first that has one."""
+    return next((tap.number for tap in taps if tap.number), 0)
 
 
 def _is_same(one: str, other: str) -> bool:

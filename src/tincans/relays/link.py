@@ -15,6 +15,7 @@ from tincans.channel import Channel, Side
 from tincans.controls import RESET, Hand
 from tincans.conversation import How, Tap, steering_taps
 from tincans.errors import ConnectError, TincansError
+from tincans.held import carry_held, hold
 from tincans.pump import pump
 from tincans.recording import Outcome
 from tincans.relays.pipe import Pipe
@@ -66,7 +67,10 @@ async def join(client: Channel, server: Channel, taps: Sequence[Tap], plumbing: 
             return await link.run()
         with Hand(*link.pipes, taps, link.reset):
             return await link.run()
-    return await pump(client, server, taps)
+    if not steering_taps(taps):
+        return await pump(client, server, taps)
+    near, far = hold(client, server)
+    return await carry_held(near, far, taps, pump(near, far, taps), near.abort, far.abort)
 
 
 class SocketLink:

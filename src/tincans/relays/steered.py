@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tincans.channel import Buffer, Channel, Side, Turn
 from tincans.errors import ChannelClosed, EndOfStream
+from tincans.held import HeldChannel
 from tincans.limits import RECEIVE_BYTES
 from tincans.tasks import wake
 
@@ -48,6 +49,18 @@ class SteeredChannel(Channel):
     @property
     def facts(self) -> Mapping[str, str]:
         return self.below.facts
+
+    @property
+    def bare(self) -> Channel:
+        """The channel to the party itself, below what a person may hold back."""
+        return self.below.channel if isinstance(self.below, HeldChannel) else self.below
+
+    def replace_bare(self, channel: Channel) -> None:
+        """Have another one in its place, while nobody receives."""
+        if isinstance(self.below, HeldChannel):
+            self.below.channel = channel
+        else:
+            self.below = channel
 
     # ── what may pass ─────────────────────────────────────────────────────────────────────────────────────
 

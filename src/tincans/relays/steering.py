@@ -29,8 +29,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tincans.channel import Channel, Side
-from tincans.conversation import Tap
+from tincans.conversation import Tap, steering_taps
 from tincans.errors import HandshakeFailed
+from tincans.held import carry_held, hold
 from tincans.protocols.decoder import Decoder
 from tincans.protocols.events import Event, Upgraded
 from tincans.protocols.http_events import Request
@@ -91,13 +92,17 @@ async def steer(
     """As `pump`, with `steerer` asked about every event and TLS seen through by `interception`, where given.
 
     Both channels are streams. `port` is the server's, by which the protocol is guessed where it is not given. `resume`
-    is an earlier channel to that server, whose session of TLS it is offered again. Raises `ConnectError` when a
-    handshake of TLS fails; the client was told, then.
+    is an earlier channel to that server, whose session of TLS it is offered again. What is said by hand is read along
+    like what that side says itself. Raises `ConnectError` when a handshake of TLS fails; the client was told, then.
     """
     decoder = Decoder(protocol, port=port)
-    steering = Steering(client, server, taps, steerer or Steerer(), interception, decoder, resume)
+    legs = hold(client, server) if steering_taps(taps) else None
+    steering = Steering(*(legs or (client, server)), taps, steerer or Steerer(), interception, decoder, resume)
+    carrying = pump(steering.client, steering.server, taps)
     try:
-        return await pump(steering.client, steering.server, taps)
+        if legs is None:
+            return await carrying
+        return await carry_held(*legs, taps, carrying, steering.client.abort, steering.server.abort)
     finally:
         await steering.steerer.aclose()
 
@@ -261,9 +266,10 @@ class Steering:
         self._securing = True
         await self.server.rest(self.client)
         legs = await self._interception.secure(
-            self.client.below, self.server.below, hello, said, host=self._host, resume=self._resume
+            self.client.bare, self.server.bare, hello, said, host=self._host, resume=self._resume
         )
-        self.client.below, self.server.below = legs.client, legs.server
+        self.client.replace_bare(legs.client)
+        self.server.replace_bare(legs.server)
         self.decoder.secured()
         self._securing = self._agreed = False
         self._is_secured = True

@@ -1,0 +1,263 @@
+"""A channel that an app shares with a person: each has their turn to answer, and both hear the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from steered import Steered, Steering
+from tincans.channel import STREAM, Channel, Side, Traits
+from tincans.conversation import How, Kind
+from tincans.errors import CannotSteer, ChannelBusy, ChannelClosed, EndOfStream
+from tincans.held import HeldChannel
+from tincans.limits import DATAGRAM_BYTES, SAY_BYTES
+from tincans.recording import opening
+from tincans.register import Register
+from tincans.shared import SharedChannel
+from tincans.tasks import spawn
+from tincans.testing import check_channel, memory_pair
+from wrapping import over_tcp
+
+CLIENT, SERVER = Side.CLIENT, Side.SERVER
+MESSAGES = Traits(boundaries=True, half_close=False)
+
+
+def share(channel: Channel, side: Side = SERVER) -> tuple[SharedChannel, Steered]:
+    kind = Kind.LISTEN if side is SERVER else Kind.CONNECT
+    tap = Steering().begin(opening(kind, channel))
+    return SharedChannel(channel, [tap], side), tap
+
+
+def shared(traits: Traits = STREAM, side: Side = SERVER) -> tuple[Channel, SharedChannel, Steered]:
+    """The other party, the channel of the app, and the tap that has its controls."""
+    other, ours = memory_pair(traits)
+    return other, *share(ours, side)
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+# ── the contract ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def in_memory() -> tuple[Channel, Channel]:
+    return memory_pair()
+
+
+async def in_messages() -> tuple[Channel, Channel]:
+    return memory_pair(MESSAGES)
+
+
+async def fidget(channel: SharedChannel) -> None:
+    """Pause both sides and let them go on, all the time."""
+    assert isinstance(channel.channel, HeldChannel)
+    ways = (channel.channel, channel._voice)
+    while not channel.channel._closed:
+        for way in ways:
+            way.pause()
+        await asyncio.sleep(0)
+        for way in ways:
+            way.resume()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("make", [in_memory, in_messages, over_tcp])
+@pytest.mark.parametrize("fidgets", [False, True])
+async def test_it_is_a_channel(make: Callable[[], Awaitable[tuple[Channel, Channel]]], fidgets: bool) -> None:
+    register, fidgeting = Register(), []
+
+    async def make_pair() -> tuple[Channel, Channel]:
+        caller, called = await make()
+        channel = SharedChannel(called, [register.begin(opening(Kind.LISTEN, called))], SERVER)
+        if fidgets:
+            fidgeting.append(spawn(fidget(channel)))
+        return caller, channel
+
+    await check_channel(make_pair)
+    if fidgeting:
+        await asyncio.wait(fidgeting)
+
+
+# ── what the app says ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_app_that_is_paused_waits_with_its_next_word() -> None:
+    caller, channel, tap = shared()
+    tap.hand.pause(SERVER)
+    for doing in (channel.send(b"held back"), channel.send_eof()):
+        sending = spawn(doing)
+        await turns()
+        assert not sending.done()
+        with pytest.raises(ChannelBusy):
+            await channel.send(b"a second one")
+        assert not tap.ends
+        tap.hand.resume(SERVER)
+        await sending
+        if not tap.ends:
+            tap.hand.pause(SERVER)
+    assert b"".join([piece async for piece in caller]) == b"held back"
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_an_app_that_waits_is_told_that_the_channel_was_closed(closing: bool) -> None:
+    _, channel, tap = shared()
+    tap.hand.pause(SERVER)
+    sending = spawn(channel.send(b"never said"))
+    await turns()
+    if closing:
+        await channel.aclose()
+    else:
+        channel.abort()
+    with pytest.raises(ChannelClosed):
+        await sending
+    assert tap.pieces == []
+
+
+async def test_an_app_may_give_up_waiting() -> None:
+    caller, channel, tap = shared()
+    tap.hand.pause(SERVER)
+    sending = spawn(channel.send(b"never said"))
+    await turns()
+    sending.cancel()
+    await asyncio.wait([sending])
+    tap.hand.resume(SERVER)
+    await channel.send(b"said")
+    assert await caller.receive() == b"said"
+
+
+async def test_what_is_said_by_hand_comes_between_two_words_of_the_app() -> None:
+    caller, channel, tap = shared()
+    word = b"a" * (1 << 18)  # more than the other side takes without receiving
+    speaking = spawn(channel.send(word))
+    await turns()
+    saying = spawn(tap.hand.say(SERVER, b"by hand"))
+    await turns()
+    with pytest.raises(CannotSteer, match="has not been taken yet"):
+        await tap.hand.say(SERVER, b"and this")
+    heard = b""
+    while not speaking.done():
+        heard += await caller.receive()
+    next_word = spawn(channel.send(b"next"))
+    while len(heard) < len(word) + 11:
+        heard += await caller.receive()
+    assert heard == word + b"by hand" + b"next"
+    await asyncio.gather(saying, next_word)
+    assert [piece for _, piece in tap.pieces] == [word, b"by hand", b"next"]
+    assert tap.notes == ["what follows was said by hand, as the server: 7 B"]
+
+
+async def test_the_app_waits_while_something_is_said_by_hand() -> None:
+    caller, channel, tap = shared()
+    sent = 0
+    while True:  # until the other side takes no more
+        filling = spawn(channel.send(bytes(1 << 14)))
+        await turns()
+        if not filling.done():
+            break
+        sent += 1 << 14
+    saying = spawn(tap.hand.say(SERVER, b"by hand"))
+    await turns()
+    saying.cancel()  # it is said all the same
+    count = 0
+    while count < sent + (1 << 14) + 7:
+        count += len(await caller.receive())
+    await channel.send(b"the app")
+    assert await caller.receive() == b"the app"
+    assert tap.pieces[-2:] == [(SERVER, b"by hand"), (SERVER, b"the app")]
+
+
+async def test_nothing_is_said_by_hand_when_the_channel_was_closed_meanwhile() -> None:
+    _, channel, tap = shared()
+    speaking = spawn(channel.send(bytes(1 << 18)))
+    await turns()
+    saying = spawn(tap.hand.say(SERVER, b"by hand"))
+    await turns()
+    channel.abort()
+    with pytest.raises(CannotSteer, match="closed"):
+        await saying
+    with pytest.raises(ChannelClosed):
+        await speaking
+    assert tap.notes == []
+    with pytest.raises(CannotSteer, match="the conversation is over"):
+        await tap.hand.say(SERVER, b"too late")
+
+
+async def test_the_app_s_side_is_ended_by_hand() -> None:
+    caller, channel, tap = shared()
+    await channel.send(b"the last word")
+    await tap.hand.end(SERVER)
+    assert b"".join([piece async for piece in caller]) == b"the last word"
+    with pytest.raises(ChannelClosed):
+        await channel.send(b"too late")
+    with pytest.raises(CannotSteer, match="the server has ended what it says"):
+        tap.hand.pause(SERVER)
+    await caller.send(b"the caller goes on")
+    assert await channel.receive() == b"the caller goes on"
+    assert tap.ends == [SERVER]
+
+
+async def test_what_cannot_be_ended_is_said() -> None:
+    caller, channel, tap = shared(MESSAGES)
+    with pytest.raises(CannotSteer, match="cannot end one direction alone"):
+        await tap.hand.end(SERVER)
+    await tap.hand.say(SERVER, b"")
+    assert await caller.receive() == b""
+    await channel.send(b"the app goes on")
+    assert await caller.receive() == b"the app goes on"
+
+
+# ── what the app hears ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_app_hears_what_is_said_by_hand_and_the_end() -> None:
+    caller, channel, tap = shared()
+    receiving = spawn(channel.receive())
+    await turns()
+    tap.hand.pause(CLIENT)
+    await caller.send(b"held back")
+    await tap.hand.say(CLIENT, b"by hand")
+    assert await receiving == b"by hand"
+    tap.hand.resume(CLIENT)
+    assert await channel.receive() == b"held back"
+    await tap.hand.end(CLIENT)
+    await caller.send(b"nobody reads this")
+    with pytest.raises(EndOfStream):
+        await channel.receive()
+    assert tap.pieces == [(CLIENT, b"by hand"), (CLIENT, b"held back")]
+    assert tap.ends == [CLIENT]
+
+
+async def test_a_reset_by_hand_is_one() -> None:
+    caller, channel, tap = shared()
+    receiving = spawn(channel.receive())
+    await turns()
+    tap.hand.reset()
+    with pytest.raises(ChannelClosed):
+        await receiving
+    assert tap.outcome == (How.RESET, None, "by hand")
+    assert tap.notes == ["by hand: both channels are reset"]
+    await channel.aclose()
+    await caller.aclose()
+
+
+async def test_a_client_that_shares_its_channel_is_the_client() -> None:
+    server, channel, tap = shared(side=CLIENT)
+    await tap.hand.say(CLIENT, b"by hand")
+    assert await server.receive() == b"by hand"
+    saying = spawn(tap.hand.say(SERVER, b"an answer"))
+    assert await channel.receive() == b"an answer"
+    await saying
+
+
+@pytest.mark.parametrize(("traits", "most"), [(STREAM, SAY_BYTES), (Traits(True, False, False), DATAGRAM_BYTES)])
+async def test_more_than_can_be_said_at_once_is_refused(traits: Traits, most: int) -> None:
+    _, _, tap = shared(traits)
+    for side in Side:
+        with pytest.raises(CannotSteer, match=f"to {most} bytes can be said at once here, and not {most + 1}"):
+            await tap.hand.say(side, bytes(most + 1))
+    await tap.hand.say(SERVER, bytes(min(most, 1 << 15)))
