@@ -249,16 +249,18 @@ DIFF_LINES = 20_000
 #: one message that is shown whole. HAR has no place for what is longer; how long it was is said.
 HAR_BODY_BYTES = 16 * 1024 * 1024
 
-#: The page: connections to it at once (a browser opens six for each tab, RFC 9112 §9.4 leaves it to the server); how long
-#: a request may take to arrive, as nginx's client_header_timeout and client_body_timeout, shorter on one machine; how
-#: long an answer that is being given has when the page closes.
+#: The page: connections to it at once (a browser opens six for each tab, RFC 9112 §9.4 leaves it to the server); how
+#: long a request may take to arrive, as nginx's client_header_timeout and client_body_timeout, shorter on one machine;
+#: how long an answer that is being given has when the page closes.
 PAGE_CONNECTIONS = 128
 PAGE_REQUEST_SECONDS = 10.0
 PAGE_CLOSE_SECONDS = 0.2
 
 #: What one request may say: in words to a conversation, as much as a pipe takes at once (pipe(7)); in the body that
-#: carries them, each byte of which may be written as `\\x00` in JSON; in one message to the WebSocket.
+#: carries them, each byte of which may be written as `\\x00` in JSON; in one message to the WebSocket. And how
+#: long a party that reads nothing is waited for.
 SAY_BYTES = 64 * 1024
+SAY_SECONDS = 5.0
 PAGE_BODY_BYTES = 512 * 1024
 LOOK_BYTES = 4 * 1024
 
@@ -274,8 +276,8 @@ LOOK_CHANGES = 1000
 LOOK_ROWS = 200
 LOOK_OVER = 2000
 
-#: Seconds that the charts go back, steps of the chart of one conversation, and sentences on who waits for whom in a second,
-#: in conversations that said at most so much: decoding it takes some milliseconds, in another thread.
+#: Seconds that the charts go back, steps of the chart of one conversation, and sentences on who waits for whom in a
+#: second, in conversations that said at most so much: decoding it takes some milliseconds, in another thread.
 CHART_SECONDS = 600
 CHART_STEPS = 300
 STATES_A_SECOND = 40
@@ -286,8 +288,11 @@ LIST_ROWS = 100
 LIST_MOST = 500
 HEX_BYTES = 64 * 1024
 
-#: `/api/events` and `tincans watch --json`: pieces decoded in a second, as the terminal of a relay does; what waits to be
-#: decoded for a reader who is slow, before the rest is counted; and conversations that it keeps a decoder for.
+#: What of a file to be exported is made at once, in another thread: some milliseconds of work.
+BATCH_BYTES = 256 * 1024
+
+#: `/api/events` and `tincans watch --json`: pieces decoded in a second, as the terminal of a relay does; what waits to
+#: be decoded for a reader who is slow, before the rest is counted; and conversations that it keeps a decoder for.
 FEED_PIECES = 500
 FEED_BYTES = 4 * 1024 * 1024
 FEED_CONVERSATIONS = 1000
@@ -302,6 +307,36 @@ PROGRAM_TEXT_BYTES = 8 * 1024
 #: second sees that they did; and answered calls of relays, for their median in a second.
 OVER_KEPT = 200
 JOINS_KEPT = 1000
+
+#: A page of a conversation has so many recorded entries: some screens of a browser, decoded in a blink. It is read in
+#: pieces of at most about so many bytes, which bulk makes smaller.
+PAGE_ENTRIES = 200
+PAGE_READ_BYTES = 4 * 1024 * 1024
+
+#: Of one thing that is shown: the characters of its sentence, further lines, characters in each (a long header field),
+#: and how its content begins (half a screen). All of the content is asked for by itself.
+ITEM_CHARACTERS = 320
+ITEM_DETAILS = 100
+ITEM_DETAIL_CHARACTERS = 2048
+PREVIEW_BYTES = 1024
+PREVIEW_LINES = 8
+
+#: A page further than this behind all that was decoded is decoded by itself: decoding so many takes a blink, too.
+EXACT_PAGES = 10
+
+#: What is kept of a conversation that is looked at: decoders at the beginnings of pages (of some ten kilobytes, and not
+#: where one holds more than this of an unfinished message), decoded pages (of some hundred kilobytes); and how many
+#: conversations are.
+CHECKPOINTS = 48
+CHECKPOINT_BYTES = 256 * 1024
+PAGES_KEPT = 16
+REELS_KEPT = 8
+
+#: Decoding for the page works so long at a time and rests as long, as whoever wants the interpreter meanwhile gets it
+#: only then; decoding all of a long conversation rests four times as long.
+WORK_SECONDS = 0.001
+REST_SECONDS = 0.001
+LONG_REST_SECONDS = 0.004
 
 
 class Limits(NamedTuple):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, NamedTuple, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -82,7 +82,8 @@ _ADVICE = "GET /api/openapi.json says what each path takes."
 
 
 def _value(field: msgspec.structs.FieldInfo, texts: list[str]) -> Any:
-    is_list = get_origin(field.type) is list
+    bare = get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type
+    is_list = get_origin(bare) is list
     if len(texts) > 1 and not is_list:
         raise Refused(400, f"the parameter {field.name!r} is given more than once", _ADVICE)
     try:

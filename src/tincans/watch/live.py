@@ -15,8 +15,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tincans.limits import CHART_SECONDS, LOOK_ROWS
 from tincans.tasks import spawn
-from tincans.watch import api, shapes
+from tincans.watch import looking, shapes
 from tincans.watch.answers import Changes, Chart, Gone, Look, Well
+from tincans.watch.asking import Call
 from tincans.watch.guard import STEERS, SUBPROTOCOL
 from tincans.watch.lookout import Lookout
 from tincans.watch.shapes import to_json
@@ -32,7 +33,7 @@ class Live:
     """Serves readers until `close`."""
 
     def __init__(self, watched: Watched, lookout: Lookout) -> None:
-        self._watched, self._lookout = watched, lookout
+        self._watched, self.lookout = watched, lookout
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -42,14 +43,14 @@ class Live:
     async def serve(self, socket: WebSocket) -> None:
         """One reader, until it goes or is told to."""
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-        hello = api.hello_of(api.Call(self._watched, bool(socket.scope[STEERS])))
-        reader = _Reader(socket, self._watched, self._lookout)
-        self._lookout += 1
+        hello = looking.hello_of(Call(self._watched, self.lookout, bool(socket.scope[STEERS])))
+        reader = _Reader(socket, self._watched, self.lookout)
+        self.lookout += 1
         try:
             await reader.tell(hello)
             await until_closed(socket, self._closing, reader.hear(), reader.follow())
         finally:
-            self._lookout += -1
+            self.lookout += -1
 
 
 async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Any) -> None:

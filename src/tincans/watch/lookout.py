@@ -24,7 +24,10 @@ from tincans.conversation import Conversation
 from tincans.errors import TincansError
 from tincans.journal import Filter
 from tincans.limits import IDLE_LOOK_SECONDS, LOOK_CHANGES, LOOK_OVER, LOOK_REST, LOOK_SECONDS
+from tincans.register import Register
+from tincans.switchboard import Row as BoardRow
 from tincans.tasks import spawn, wake
+from tincans.text import escape
 from tincans.watch import shapes
 from tincans.watch.answers import Board
 from tincans.watch.chart import Chart
@@ -36,7 +39,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Row:
+class Standing:
     """A conversation as it stands, and its shape once somebody wants it."""
 
     __slots__ = ("_raw", "told")
@@ -93,7 +96,7 @@ class Lookout:
         self._watched = watched
         #: Counts the ticks in which something changed.
         self.revision = 0
-        self.rows: Newest[Row] = Newest()
+        self.rows: Newest[Standing] = Newest()
         self.gone: Newest[None] = Newest()
         self.board: tuple[int, Board] = (0, Board(rows=[]))
         self.trouble: tuple[int, shapes.Trouble | None] = (0, None)
@@ -104,6 +107,7 @@ class Lookout:
         #: Seconds that the last tick took.
         self.took = 0.0
         self._mark: int | None = None
+        self._asked_at = 0  # when the register was last asked
         self._over: dict[int, None] = {}  # those kept in rows that are over, the oldest first
         self._readers = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -196,8 +200,6 @@ class Lookout:
         self.rows, self._mark, self._over = Newest(), None, {}
 
     def _see_board(self, revision: int) -> bool:
-        from tincans.watch.api import board_of
-
         board = board_of(self._watched)
         if board == self.board[1]:
             return False
@@ -205,17 +207,29 @@ class Lookout:
         return True
 
     async def _see_conversations(self, revision: int) -> bool:
+        """Those that go on here are known from the register, sooner than the journal has them; the others from that."""
         first = self._mark is None
         changes = await self._watched.journal.changes(self._mark, LOOK_CHANGES)
         self._mark = changes.mark
         self.left_out += changes.left_out
-        (self.chart.begin if first else self.chart.take)(changes.conversations)
-        self._keep(changes.conversations, revision)
-        return bool(changes.conversations or changes.left_out)
+        register = self._watched.register
+        told = [each for each in changes.conversations if register is None or each.number not in register.talks]
+        (self.chart.begin if first else self.chart.take)(told)
+        if register is not None:
+            told += (here := self._heard_here(register))
+            self.chart.take(here)
+        self._keep(told, revision)
+        return bool(told or changes.left_out)
+
+    def _heard_here(self, register: Register) -> list[Conversation]:
+        """In which something happened here since this was last asked."""
+        since, self._asked_at = self._asked_at, self._watched.now()
+        here = [talk.conversation for talk in register.talks.values() if talk.conversation.last >= since]
+        return here + [talk.conversation for talk in register.over.values() if talk.conversation.last >= since]
 
     def _keep(self, conversations: Iterable[Conversation], revision: int) -> None:
         for told in conversations:
-            self.rows.put(told.number, Row(told), revision)
+            self.rows.put(told.number, Standing(told), revision)
             self.gone.drop(told.number)
             if told.closed is not None:
                 self._over[told.number] = None
@@ -223,3 +237,17 @@ class Lookout:
             number = next(iter(self._over))
             del self._over[number]
             self.rows.drop(number)
+
+
+def board_of(watched: Watched) -> Board:
+    """The switchboard as it stands; empty where there is none."""
+    rows = [] if watched.board is None else watched.board.rows
+    return Board(rows=[row_of(each) for each in rows])
+
+
+def row_of(row: BoardRow) -> shapes.Row:
+    """The shape of a row of the switchboard."""
+    return shapes.Row(
+        name=row.name, kind=row.kind, address=str(row.address), answers=escape(row.answers), clients=row.clients,
+        served=row.served, listening=row.listening, record=row.record,
+    )  # fmt: skip

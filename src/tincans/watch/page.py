@@ -28,6 +28,7 @@ from tincans.errors import UsageError
 from tincans.limits import HTTP_HEAD_BYTES, LOOK_BYTES, PAGE_CLOSE_SECONDS, PAGE_CONNECTIONS, PAGE_REQUEST_SECONDS
 from tincans.transports.tcp import bound
 from tincans.watch import api
+from tincans.watch.asking import Call
 from tincans.watch.assets import Assets
 from tincans.watch.endpoints import serve
 from tincans.watch.guard import Guard
@@ -104,11 +105,17 @@ async def serve_page(address: Address, watched: Watched, tokens: Tokens) -> Asyn
 def _app(watched: Watched, live: Live, tokens: Tokens, address: Address) -> ASGIApp:
     assets = Assets()
     routes: list[BaseRoute] = [
-        Route(row.path, serve(row, lambda steers: api.Call(watched, steers)), methods=_METHODS) for row in api.ROWS
+        Route(_path(row.path), serve(row, lambda steers: Call(watched, live.lookout, steers)), methods=_METHODS)
+        for row in api.ROWS
     ]
     routes.append(WebSocketRoute("/api/live", live.serve))
     routes.append(Route("/{path:path}", assets.serve, methods=_METHODS))
     return Guard(Router(routes, redirect_slashes=False), tokens, address.port, address.host, assets.inline)
+
+
+def _path(path: str) -> str:
+    """As starlette has it: the name of a listener that was given none is its address, which may have slashes in it."""
+    return path.replace("{name}", "{name:path}")
 
 
 async def _serve(sockets: list[socket.socket], app: ASGIApp) -> uvicorn.Server:

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from tincans.errors import (
+    CannotProgram,
     CannotSteer,
     ChannelError,
     JournalError,
     ListenError,
     NoSuchConversation,
+    NoSuchEntry,
     NoSuchProtocol,
     NotStarted,
     TincansError,
@@ -28,9 +30,11 @@ from tincans.watch.shapes import Trouble, to_json
 #: of.
 _STATUS: tuple[tuple[type[TincansError], int], ...] = (
     (NoSuchConversation, 404),
+    (NoSuchEntry, 404),
     (NoSuchProtocol, 400),
     (UsageError, 400),
     (CannotSteer, 409),
+    (CannotProgram, 409),
     (NotStarted, 409),
     (ListenError, 409),
     (ChannelError, 409),

@@ -1,0 +1,99 @@
+"""The handlers of what only looks: who answers, the switchboard, and the conversations in rows.
+
+A handler is given the call's context and what was asked, read and checked already, and gives a shape or a file. It
+raises what goes wrong; `trouble.py` has the statuses.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tincans import __version__
+from tincans.conversation import Conversation, How, Kind
+from tincans.errors import NoSuchConversation
+from tincans.journal import Filter
+from tincans.limits import LIST_MOST, LIST_ROWS
+from tincans.protocols import names
+from tincans.text import escape
+from tincans.watch import shapes
+from tincans.watch.answers import Board, Finding, Hello, Listing, One
+from tincans.watch.asking import Call, Number, Numbered, Size, Standing, Text, Time
+from tincans.watch.endpoints import Nothing
+from tincans.watch.lookout import board_of
+
+
+class Which(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conversations, and how many of them."""
+
+    party: Annotated[Text, Meta(description="text in one of the addresses")] = ""
+    kind: Annotated[Kind | None, Meta(description="the part that tincans played")] = None
+    name: Annotated[Text, Meta(description="the listener's or relay's name, exactly")] = ""
+    state: Annotated[list[Standing], Meta(description="how they stand; may be given several times")] = []
+    least: Annotated[Size | None, Meta(description="bytes said in it, by both together, at least")] = None
+    most: Annotated[Size | None, Meta(description="bytes said in it, by both together, at most")] = None
+    since: Annotated[Time | None, Meta(description="begun then or later, in microseconds")] = None
+    until: Annotated[Time | None, Meta(description="begun before, in microseconds")] = None
+    text: Annotated[Text, Meta(description="what was said in it, case aside")] = ""
+    protocol: Annotated[Text, Meta(description="what is spoken in it")] = ""
+    offset: Annotated[Size, Meta(description="rows left out at the beginning")] = 0
+    limit: Annotated[int, Meta(ge=1, le=LIST_MOST, description="rows at most")] = LIST_ROWS
+    before: Annotated[Number | None, Meta(description="where text or protocol read on: NEXT of the answer before")] = (
+        None
+    )
+
+    @property
+    def filter(self) -> Filter:
+        """As the journal takes it."""
+        how = tuple(None if each == "open" else How(each) for each in self.state)
+        since, until = (None if at is None else at * 1000 for at in (self.since, self.until))
+        return Filter(
+            party=self.party, kind=self.kind, how=how, since=since, until=until, name=self.name, least=self.least,
+            most=self.most, before=self.before,
+        )  # fmt: skip
+
+
+def hello_of(call: Call) -> Hello:
+    """The beginning of every visit."""
+    watched = call.watched
+    return Hello(
+        version=__version__, steer=call.steers, journal=escape(watched.where), now=shapes.micros(watched.now()),
+        protocols=names(), board=watched.board is not None,
+    )  # fmt: skip
+
+
+async def hello(call: Call, asked: Nothing) -> Hello:
+    return hello_of(call)
+
+
+async def board(call: Call, asked: Nothing) -> Board:
+    return board_of(call.watched)
+
+
+async def conversations(call: Call, asked: Which) -> Listing | Finding:
+    journal = call.watched.journal
+    which = asked.filter
+    total = await journal.count(which)
+    found = await journal.some(which, asked.offset, asked.limit)
+    return Listing(total=total, offset=asked.offset, rows=[shapes.conversation(each) for each in found])
+
+
+async def told(call: Call, number: int) -> Conversation:
+    """A conversation as it stands: of those that go on here the register knows more than the journal, and sooner.
+
+    Raises `NoSuchConversation`.
+    """
+    register = call.watched.register
+    found = register and (register.talks.get(number) or register.over.get(number))
+    if found:
+        return found.conversation
+    if number <= 0:
+        raise NoSuchConversation(number)
+    return await call.watched.journal.conversation(number)
+
+
+async def conversation(call: Call, asked: Numbered) -> One:
+    found = await told(call, asked.number)
+    return One(conversation=shapes.conversation(found), pages=0, total=0)
