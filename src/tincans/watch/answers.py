@@ -5,9 +5,10 @@ A type that is told over the WebSocket has its name in `type`, as the table in `
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from tincans.watch.shapes import Conversation, Program, Row, Second, State, Trouble
 
@@ -89,7 +90,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     """Conversations in which something happened, as they are now."""
 
     #: Each a `Conversation`, encoded once for all readers.
-    rows: list[msgspec.Raw]
+    rows: list[Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Conversation"})]]
     #: How many more changed.
     skipped: int
     #: How many are recorded.

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tincans.watch import files, looking, shapes, standing, steering
-from tincans.watch.answers import Board, Done, Finding, Hello, Listing, One
-from tincans.watch.asking import Decoded, Numbered
+from tincans.watch.answers import TOLD, Board, Done, Finding, Hello, Listing, Look, One
+from tincans.watch.asking import Call, Decoded, Numbered
 from tincans.watch.endpoints import Endpoint, Nothing
+from tincans.watch.openapi import document
 
 _ONE = "/api/conversations/{number}"
 _ROW = "/api/board/{name}"
 
+
+async def described(call: Call, asked: Nothing) -> dict[str, Any]:
+    return document(ROWS, Look, TOLD)
+
+
 ROWS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/api/openapi.json", described, Nothing, (dict[str, Any],), "this document", needs_token=False),
     Endpoint("GET", "/api", looking.hello, Nothing, (Hello,), "who answers, and what may be asked"),
     Endpoint("GET", "/api/board", looking.board, Nothing, (Board,), "the listeners and relays of the switchboard"),
     Endpoint(
@@ -26,9 +35,9 @@ ROWS: tuple[Endpoint, ...] = (
         "a program that says the same",
     ),
     Endpoint("POST", f"{_ONE}/say", steering.say, Numbered, (Done,), "say something as a side", steering.Words),
-    Endpoint("POST", f"{_ONE}/pause", steering.pause, Numbered, (Done,), "hold back what a side says", steering.One),
-    Endpoint("POST", f"{_ONE}/resume", steering.resume, Numbered, (Done,), "pass it on again", steering.One),
-    Endpoint("POST", f"{_ONE}/end", steering.end, Numbered, (Done,), "tell that a side has ended", steering.One),
+    Endpoint("POST", f"{_ONE}/pause", steering.pause, Numbered, (Done,), "hold back a side", steering.Speaker),
+    Endpoint("POST", f"{_ONE}/resume", steering.resume, Numbered, (Done,), "pass it on again", steering.Speaker),
+    Endpoint("POST", f"{_ONE}/end", steering.end, Numbered, (Done,), "tell that a side has ended", steering.Speaker),
     Endpoint("POST", f"{_ONE}/reset", steering.reset, Numbered, (Done,), "end it at once", Nothing),
     Endpoint("POST", f"{_ROW}/stop", steering.stop, steering.Named, (Board,), "take no new callers", Nothing),
     Endpoint("POST", f"{_ROW}/start", steering.start, steering.Named, (Board,), "listen there again", Nothing),

@@ -24,13 +24,13 @@ from tincans.watch.trouble import Refused
 _ESCAPES = r"In a text \n, \r, \t, \\ and \xNN stand for what they do elsewhere; or give the bytes as hex."
 
 
-class One(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Speaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the sides."""
 
     side: Side
 
 
-class Words(One, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Words(Speaker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to say as that side: a text with escapes, or hex."""
 
     text: str | None = None
@@ -99,18 +99,18 @@ async def say(call: Call, asked: Numbered, words: Words) -> Done:
     return Done()
 
 
-async def pause(call: Call, asked: Numbered, one: One) -> Done:
-    (await _controls(call, asked.number)).pause(one.side)
+async def pause(call: Call, asked: Numbered, speaker: Speaker) -> Done:
+    (await _controls(call, asked.number)).pause(speaker.side)
     return Done()
 
 
-async def resume(call: Call, asked: Numbered, one: One) -> Done:
-    (await _controls(call, asked.number)).resume(one.side)
+async def resume(call: Call, asked: Numbered, speaker: Speaker) -> Done:
+    (await _controls(call, asked.number)).resume(speaker.side)
     return Done()
 
 
-async def end(call: Call, asked: Numbered, one: One) -> Done:
-    await (await _controls(call, asked.number)).end(one.side)
+async def end(call: Call, asked: Numbered, speaker: Speaker) -> Done:
+    await (await _controls(call, asked.number)).end(speaker.side)
     return Done()
 
 
