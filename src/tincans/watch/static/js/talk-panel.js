@@ -1,0 +1,128 @@
+// The side panel: one item, by its meaning, its content and its bytes.
+
+import { classes, html, useEffect, useId, useMemo, useRef, useState } from "./dom.js";
+import { fetched, get } from "./api.js";
+import { Body } from "./body.js";
+import * as format from "./format.js";
+import { fromHex, Hex } from "./hex.js";
+import { useKey } from "./keys.js";
+import { Button, CopyButton, Fault, SideTag } from "./ui.js";
+
+/** Content beyond this is not taken into the page; it can be saved. */
+const MOST_CONTENT = 16 << 20;
+
+/**
+ * @param {{number: number, item: any, said: {client: number, server: number}, query: Record<string, any>, link: string,
+ *          tab: string, onTab: (tab: string) => void, onClose: () => void}} props
+ */
+export function Panel({ number, item, said, query, link, tab, onTab, onClose }) {
+  const id = useId();
+  const whole = useRef(null);
+  const tabs = ["meaning", item.content && "content", item.side && item.end > item.start && "bytes"].filter(Boolean);
+  const shown = tabs.includes(tab) ? tab : tabs[0];
+  useKey("Escape", "Close the side panel", onClose);
+  const onKeyDown = (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) {
+      event.preventDefault();
+      onClose();
+    }
+  };
+  const onTabKey = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const next = tabs[(tabs.indexOf(shown) + step + tabs.length) % tabs.length];
+    onTab(next);
+    whole.current.querySelector(`#${CSS.escape(`${id}-${next}`)}`)?.focus();
+  };
+  return html`
+    <aside class=${classes("sidepanel", item.side)} aria-label="The chosen item" ref=${whole} onKeyDown=${onKeyDown}>
+      <header>
+        <div role="tablist" aria-label="Shown of it" onKeyDown=${onTabKey}>
+          ${tabs.map((name) => html`<button key=${name} type="button" role="tab" id=${`${id}-${name}`} aria-selected=${name === shown}
+            aria-controls=${`${id}-panel`} tabindex=${name === shown ? 0 : -1} onClick=${() => onTab(name)}>${name[0].toUpperCase() + name.slice(1)}</button>`)}
+        </div>
+        <${CopyButton} text=${() => new URL(link, location.href).href} label="Copy a link to this item">Link<//>
+        <${Button} small icon="close" label="Close the side panel" onClick=${onClose} />
+      </header>
+      <div role="tabpanel" id=${`${id}-panel`} aria-labelledby=${`${id}-${shown}`} class=${shown} tabindex=${shown === "meaning" ? 0 : undefined}>
+        ${shown === "meaning" && html`<${Meaning} item=${item} />`}
+        ${shown === "content" && html`<${Content} key=${item.content.first} number=${number} first=${item.content.first} query=${query} />`}
+        ${shown === "bytes" && html`<${Bytes} number=${number} item=${item} size=${said[item.side]} query=${query} />`}
+      </div>
+    </aside>`;
+}
+
+function Meaning({ item }) {
+  const facts = [
+    ["Who", item.side ? html`<${SideTag} side=${item.side} />` : "tincans noted it"],
+    ["What", `${item.kind}${item.protocol ? ` (${item.protocol})` : ""}`],
+    ["When", `${format.day(item.at)} ${format.clock(item.at)}${String(item.at % 1000).padStart(3, "0")}`],
+    item.began !== item.at && ["Took", `${format.duration(item.at - item.began)} from its first byte to its last`],
+    item.side && item.end > item.start
+      && ["Bytes", `${format.count(item.start)} to ${format.count(item.end - 1)} of what the ${item.side} said: ${format.plural(item.end - item.start, "byte")}`],
+  ].filter(Boolean);
+  return html`
+    <h3 class=${classes("summary", item.tone)}>${item.summary}</h3>
+    ${item.details.length > 0 && html`<ul class="details">${item.details.map((line, place) => html`<li key=${place}>${line}</li>`)}</ul>`}
+    <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+/** All that the message carries, fetched once it is looked at. */
+function Content({ number, first, query }) {
+  const [got, setGot] = useState(null);
+  const [error, setError] = useState(null);
+  const [times, again] = useState(0);
+  useEffect(() => {
+    const abort = new AbortController();
+    setError(null);
+    content(number, first, query, abort.signal).then(setGot, (failed) => abort.signal.aborted || setError(failed));
+    return () => abort.abort();
+  }, [number, first, query, times]);
+  if (error) return html`<${Fault} error=${error} retry=${() => again(times + 1)} />`;
+  if (!got) return html`<p class="waiting" role="status">Fetching…</p>`;
+  return html`
+    ${got.isCut && html`<p class="note">Only the first ${format.bytes(got.data.length)} are shown here.</p>`}
+    <${Body} data=${got.data} media=${got.media} name=${`conversation-${number}-${first}`} />`;
+}
+
+async function content(number, first, query, abort) {
+  const response = await fetched(`/conversations/${number}/content/${first}`, query, abort);
+  const media = response.headers.get("Tincans-Media") ?? "";
+  const pieces = [];
+  let size = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return { data: joined(pieces, size), media, isCut: false };
+    pieces.push(value);
+    size += value.length;
+    if (size >= MOST_CONTENT) {
+      await reader.cancel();
+      return { data: joined(pieces, size), media, isCut: true };
+    }
+  }
+}
+
+function joined(pieces, size) {
+  const data = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    data.set(piece, at);
+    at += piece.length;
+  }
+  return data;
+}
+
+/** All that this side said, with the item's own bytes lit. */
+function Bytes({ number, item, size, query }) {
+  const { side } = item;
+  const total = Math.max(size, item.end);
+  const bytes = useMemo(() => ({
+    size: total,
+    read: async (start, end) => {
+      const { data, hidden } = await get(`/conversations/${number}/bytes`, { ...query, side, start, end });
+      return { data: fromHex(data), hidden };
+    },
+  }), [number, side, total, query]);
+  return html`<${Hex} bytes=${bytes} mark=${[item.start, item.end]} label=${`Bytes that the ${side} said`} />`;
+}

@@ -1,0 +1,275 @@
+// What is loaded of one conversation: some of its pages, and the part of their items that is shown.
+//
+// A conversation may have a million entries, so the page never has more than MOST_ITEMS of it in the document. `loaded` are
+// pages in their order; where one is missing between two there is a hole, which is shown and counted. [lo, hi) is the part
+// of all loaded items that is shown: `more` moves it and fetches what it needs, `jump` begins anew elsewhere, and
+// while `following` it stays at the end: what grew is fetched, and what grew faster than can be read is skipped, a hole.
+//
+// Every change is told by `changed`. One request runs at a time; a jump abandons the one that runs.
+
+/**
+ * @typedef {{page: number, first: number, entries: number, pages: number, total: number, protocol: string, exact: boolean,
+ *            items: any[]}} Page
+ */
+
+/** Entries in a page (docs/api.md). */
+export const PAGE_ENTRIES = 200;
+/** Items in the document at most, and by how many they move. */
+export const MOST_ITEMS = 600;
+const STEP = 200;
+/** Items that are shown while one follows: enough to look back a little. */
+const FOLLOWED = 300;
+/** Pages that are read through while one follows; when more have come, only the last is. */
+const CATCH_UP = 3;
+
+export class Reading {
+  /** @type {Page[]} */ loaded = [];
+  lo = 0;
+  hi = 0;
+  pages = 0;
+  total = 0;
+  following = false;
+  busy = false;
+  /** @type {any} */ error = null;
+  #abort = new AbortController();
+
+  /** @param {(page: number, abort: AbortSignal) => Promise<Page>} fetchPage @param {() => void} changed */
+  constructor(fetchPage, changed) {
+    Object.assign(this, { fetchPage, changed });
+  }
+
+  close() {
+    this.#abort.abort();
+    this.changed = () => {};
+  }
+
+  // ── what is shown ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is shown: items, and holes of `{ count, after }`, with the page of each. */
+  shown() {
+    const found = [];
+    let at = 0;
+    let before = null;
+    for (const page of this.loaded) {
+      const [from, to] = [Math.max(0, this.lo - at), Math.min(page.items.length, this.hi - at)];
+      if (from < to && before && page.page > before.page + 1) {
+        found.push({ hole: { count: page.first - before.first - before.entries, after: before.page }, page });
+      }
+      for (let place = from; place < to; place += 1) found.push({ item: page.items[place], page });
+      at += page.items.length;
+      before = page;
+    }
+    return found;
+  }
+
+  get isExact() {
+    return this.loaded.every(({ exact }) => exact);
+  }
+
+  /** Whether the last item that there is is shown. */
+  get isAtEnd() {
+    const last = this.loaded.at(-1);
+    return !last || (this.hi >= this.#count() && last.first + last.entries >= this.total);
+  }
+
+  get isAtBeginning() {
+    return this.lo === 0 && (this.loaded[0]?.page ?? 0) === 0;
+  }
+
+  /** The entry that an item came of, as nearly as is known. @param {string} id */
+  entryOf(id) {
+    const [page, place] = placeOf(id);
+    const found = this.loaded.find((each) => each.page === page);
+    if (!found) return page * PAGE_ENTRIES;
+    return found.first + Math.floor((place / Math.max(1, found.items.length)) * found.entries);
+  }
+
+  #count() {
+    return this.loaded.reduce((sum, { items }) => sum + items.length, 0);
+  }
+
+  // ── going elsewhere ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** Shows what is around one entry. @param {number} entry */
+  jump(entry) {
+    const number = Math.max(0, Math.min(Math.floor(entry / PAGE_ENTRIES), Math.max(0, this.pages - 1)));
+    return this.#anew(number, (page) => Math.floor(((entry - page.first) / Math.max(1, page.entries)) * page.items.length));
+  }
+
+  /** Shows what is around one item. @param {string} id */
+  jumpTo(id) {
+    const [number, place] = placeOf(id);
+    return this.#anew(number, () => place);
+  }
+
+  jumpToEnd() {
+    return this.#anew(Math.max(0, this.pages - 1), (page) => page.items.length);
+  }
+
+  async #anew(number, placeIn) {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.busy = false;
+    await this.#work(async () => {
+      const page = await this.#fetched(number, signal);
+      this.loaded = [page];
+      const place = Math.max(0, Math.min(placeIn(page), page.items.length));
+      this.lo = Math.max(0, place - STEP / 2);
+      this.hi = Math.min(page.items.length, this.lo + STEP * 2);
+      if (this.hi - place < STEP / 2) await this.#down(signal);
+      if (place - this.lo < STEP / 2) await this.#up(signal);
+    }, signal);
+  }
+
+  // ── going on ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Moves what is shown. @param {1 | -1} direction to the end or to the beginning */
+  async more(direction) {
+    if (this.busy || this.error || (direction > 0 ? this.isAtEnd : this.isAtBeginning)) return;
+    const { signal } = this.#abort;
+    await this.#work(() => (direction > 0 ? this.#down(signal) : this.#up(signal)), signal);
+  }
+
+  async #down(signal) {
+    if (this.hi >= this.#count()) await this.#append(signal);
+    this.hi = Math.min(this.#count(), this.hi + STEP);
+    this.lo = Math.max(this.lo, this.hi - MOST_ITEMS);
+    this.#trim();
+  }
+
+  async #up(signal) {
+    if (this.lo === 0 && this.loaded[0].page > 0) this.#put(await this.#fetched(this.loaded[0].page - 1, signal));
+    this.lo = Math.max(0, this.lo - STEP);
+    this.hi = Math.min(this.hi, this.lo + MOST_ITEMS);
+    this.#trim();
+  }
+
+  /** Fetches what comes after what is loaded: the rest of the last page, or the next one. */
+  async #append(signal) {
+    const last = this.loaded.at(-1);
+    const isWhole = last.entries >= PAGE_ENTRIES || last.first + last.entries >= this.total;
+    if (isWhole && last.page + 1 >= this.pages) return;
+    this.#put(await this.#fetched(isWhole ? last.page + 1 : last.page, signal));
+  }
+
+  /** Loads the first page of a hole. @param {number} after the page before the hole */
+  async fill(after) {
+    if (this.busy) return;
+    const { signal } = this.#abort;
+    this.following = false;
+    await this.#work(async () => {
+      const before = this.#count();
+      this.#put(await this.#fetched(after + 1, signal));
+      this.hi = Math.min(this.#count(), this.hi + this.#count() - before, this.lo + MOST_ITEMS);
+      this.#trim();
+    }, signal);
+  }
+
+  // ── following ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** There are so many now. @param {number} pages @param {number} total */
+  grow(pages, total) {
+    this.pages = Math.max(this.pages, pages);
+    this.total = Math.max(this.total, total);
+    if (this.following) return this.#catchUp();
+    return undefined;
+  }
+
+  /** Stays at the end from here on, or no longer. @param {boolean} on */
+  follow(on) {
+    if (on === this.following) return;
+    this.following = on;
+    if (on && this.loaded.length && !this.isAtEnd && this.pages - 1 - this.loaded.at(-1).page > CATCH_UP) this.loaded = [];
+    this.changed();
+    if (on) (this.loaded.length ? this.#catchUp() : this.jumpToEnd());
+  }
+
+  async #catchUp() {
+    const { signal } = this.#abort;
+    const isBehind = () => this.loaded.length && this.loaded.at(-1).first + this.loaded.at(-1).entries < this.total;
+    if (this.busy || !isBehind()) return;
+    await this.#work(async () => {
+      while (this.following && isBehind()) {
+        const last = this.loaded.at(-1);
+        if (this.pages - 1 - last.page > CATCH_UP) this.#put(await this.#fetched(this.pages - 1, signal));
+        else await this.#append(signal);
+        if (!this.following) break;
+        this.hi = this.#count();
+        this.lo = Math.max(0, this.hi - FOLLOWED);
+        this.#trim();
+        this.changed();
+        if (this.loaded.at(-1) === last) break; // it grew, and what grew is not there yet
+      }
+    }, signal);
+  }
+
+  // ── loading ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #work(task, signal) {
+    this.busy = true;
+    this.error = null;
+    this.changed();
+    try {
+      await task();
+    } catch (error) {
+      if (!signal.aborted) this.error = error;
+    }
+    if (signal.aborted) return; // another began, and says what holds
+    this.busy = false;
+    this.changed();
+  }
+
+  /** Tries again what failed. */
+  retry() {
+    this.error = null;
+    return this.loaded.length ? this.more(this.isAtEnd ? -1 : 1) : this.jump(0);
+  }
+
+  async #fetched(number, signal) {
+    const page = await this.fetchPage(number, signal);
+    signal.throwIfAborted();
+    this.pages = Math.max(this.pages, page.pages);
+    this.total = Math.max(this.total, page.total);
+    return page;
+  }
+
+  /** Puts a page in its place. One that was there before keeps the items that are the same, which are not drawn again. */
+  #put(page) {
+    const old = this.loaded.findIndex((each) => each.page === page.page);
+    if (old >= 0) {
+      page.items = page.items.map((item, place) => same(this.loaded[old].items[place], item));
+      this.loaded[old] = page;
+      return;
+    }
+    const place = this.loaded.findIndex((each) => each.page > page.page);
+    this.loaded.splice(place < 0 ? this.loaded.length : place, 0, page);
+    if (place === 0) {
+      this.lo += page.items.length;
+      this.hi += page.items.length;
+    }
+  }
+
+  /** Forgets the pages of which nothing is shown. */
+  #trim() {
+    while (this.loaded.length > 1 && this.loaded[0].items.length <= this.lo) {
+      const { length } = this.loaded.shift().items;
+      this.lo -= length;
+      this.hi -= length;
+    }
+    while (this.loaded.length > 1 && this.#count() - this.loaded.at(-1).items.length >= this.hi) this.loaded.pop();
+  }
+}
+
+/** @param {string} id PAGE.PLACE @returns {[number, number]} */
+export function placeOf(id) {
+  const [page, place] = id.split(".").map(Number);
+  return [page || 0, place || 0];
+}
+
+function same(old, item) {
+  const isSame = old?.id === item.id && old.end === item.end && old.summary === item.summary && old.at === item.at
+    && old.tone === item.tone && old.preview.length === item.preview.length && old.details.length === item.details.length
+    && old.content?.size === item.content?.size;
+  return isSame ? old : item;
+}

@@ -1,0 +1,128 @@
+// Where the items of a conversation scroll: it keeps the reader's place while items come and go above, stays at the end
+// while that is followed, fetches more before the reader is there, and moves the choice from item to item by keys.
+//
+//   ↓ ↑  j k    the next item, the one before        Enter   the item in the side panel
+//   Home End    the first and the last that there is
+
+import { html, useEffect, useLayoutEffect, useRef } from "./dom.js";
+import { Turn } from "./talk-items.js";
+import { turnsOf } from "./talk-turns.js";
+
+/** More is fetched when less than this is left to scroll, in pixels. */
+const AHEAD = 900;
+/** As near to the end counts as there. */
+const AT_END = 32;
+
+/**
+ * @param {{reading: import("./talk-reading.js").Reading, version: number, isOpen: boolean, chosen: string, label: string,
+ *          onChoose: (item: any) => void, onEnter: (item: any) => void, onPlace: (id: string, at: number) => void}} props
+ */
+export function Scroll({ reading, version, isOpen, chosen, label, onChoose, onEnter, onPlace }) {
+  const box = useRef(null);
+  const kept = useRef(null); // { id, top }: an item and where it was seen
+  const wanted = useRef(""); // an item that is to be shown, or "first" or "last"
+  const shown = reading.shown();
+  const items = new Map(shown.filter(({ item }) => item).map(({ item }) => [item.id, item]));
+
+  useLayoutEffect(() => {
+    settle(box.current, reading, kept, wanted);
+    tellPlace();
+  }, [version]);
+  useEffect(() => {
+    if (chosen && !box.current.contains(document.activeElement)) wanted.current = chosen;
+  }, [reading]);
+
+  const tellPlace = () => {
+    kept.current = firstSeen(box.current);
+    if (kept.current) onPlace(kept.current.id, items.get(kept.current.id)?.at ?? 0);
+  };
+  const onScroll = () => {
+    const { scrollTop, scrollHeight, clientHeight } = box.current;
+    const left = scrollHeight - scrollTop - clientHeight;
+    const isThere = left < AT_END;
+    if (reading.following && !isThere) reading.follow(false);
+    else if (!reading.following && isThere && isOpen && reading.isAtEnd && !reading.busy) reading.follow(true);
+    if (scrollTop < AHEAD && !reading.following) reading.more(-1);
+    else if (left < AHEAD) reading.more(1);
+    tellPlace();
+  };
+  const onKeyDown = (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("button")) return;
+    const all = [...box.current.querySelectorAll("article")];
+    const here = all.indexOf(event.target.closest("article"));
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+    if (step) reach(all[Math.max(0, here + step)]);
+    else if (event.key === "Enter" && items.has(event.target.dataset.id)) onEnter(items.get(event.target.dataset.id));
+    else if (event.key === "Home" || event.key === "End") goTo(event.key);
+    else return;
+    event.preventDefault();
+  };
+  const goTo = (key) => {
+    wanted.current = key === "Home" ? "first" : "last";
+    if (key === "Home") {
+      reading.follow(false);
+      reading.jump(0);
+    } else if (isOpen) {
+      reading.follow(true);
+    } else {
+      reading.jumpToEnd();
+    }
+  };
+  const onFocus = ({ target }) => items.has(target.dataset?.id) && onChoose(items.get(target.dataset.id));
+  const onClick = ({ target }) => {
+    const item = items.get(target.closest("article")?.dataset.id);
+    if (item && String(getSelection()) === "") onEnter(item, true);
+  };
+  return html`
+    <div class="scroll" ref=${box} onScroll=${onScroll}>
+      <div class="feed" role="feed" aria-label=${label} aria-busy=${reading.busy && !reading.following} onKeyDown=${onKeyDown}
+        onFocusIn=${onFocus} onClick=${onClick}>
+        ${turnsOf(shown).map((turn) => html`<${Turn} key=${turn.key} turn=${turn} chosen=${chosen || firstId(shown)}
+          onFill=${(after) => reading.fill(after)} />`)}
+      </div>
+      ${!reading.isAtEnd && html`<p class="waiting" aria-hidden="true">…</p>`}
+    </div>`;
+}
+
+const firstId = (shown) => shown.find(({ item }) => item)?.item.id ?? "";
+
+/** After the items have changed: the reader sees what was seen before, or what was asked for. */
+function settle(box, reading, kept, wanted) {
+  const want = wanted.current;
+  const target = want && (want === "first" || want === "last" ? edge(box, reading, want) : itemOf(box, want));
+  if (target) {
+    wanted.current = "";
+    if (want !== "last") target.scrollIntoView({ block: want === "first" ? "start" : "center" });
+    else box.scrollTop = box.scrollHeight;
+    target.focus({ preventScroll: true });
+  } else if (reading.following) {
+    box.scrollTop = box.scrollHeight;
+  } else if (kept.current) {
+    const now = itemOf(box, kept.current.id);
+    if (now) box.scrollTop += now.getBoundingClientRect().top - box.getBoundingClientRect().top - kept.current.top;
+  }
+}
+
+function edge(box, reading, which) {
+  const all = box.querySelectorAll("article");
+  if (which === "first") return reading.isAtBeginning ? all[0] : null;
+  return reading.isAtEnd ? all[all.length - 1] : null;
+}
+
+const itemOf = (box, id) => box.querySelector(`article[data-id="${CSS.escape(id)}"]`);
+
+/** The first item that is seen, and where. */
+function firstSeen(box) {
+  const { top } = box.getBoundingClientRect();
+  for (const article of box.querySelectorAll("article[data-id]")) {
+    const place = article.getBoundingClientRect();
+    if (place.bottom > top) return { id: article.dataset.id, top: place.top - top };
+  }
+  return null;
+}
+
+function reach(article) {
+  if (!article) return;
+  article.focus({ preventScroll: true });
+  article.scrollIntoView({ block: "nearest" });
+}
