@@ -137,6 +137,21 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pag
     items: list[Item]
 
 
+class Bytes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="bytes"):
+    """What one side said from `start` on, in hex; a zero stands for each byte that is hidden or missing."""
+
+    start: int
+    data: str
+    #: Spans that are secret, and that are not in the recording, counted as `start` is, their ends exclusive.
+    hidden: list[tuple[int, int]]
+    missing: list[tuple[int, int]]
+
+
+def said(start: int, data: bytes, hidden: list[tuple[int, int]], missing: list[tuple[int, int]]) -> Bytes:
+    """The shape of bytes that were said."""
+    return Bytes(start=start, data=data.hex(), hidden=hidden, missing=missing)
+
+
 class Socket(msgspec.Struct, frozen=True, kw_only=True):
     """One end of a connection, as the kernel knows it."""
 

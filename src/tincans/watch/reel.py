@@ -1,0 +1,426 @@
+"""A conversation by pages: any part of it at the cost of that part, however long it is.
+
+A `Reel` is one conversation under one way of decoding, shared by all who look at it. It is cut into pages of so many
+recorded entries (PAGE_ENTRIES), whose places the journal tells without reading them, and a page is decoded when
+somebody asks for it:
+
+    exact         from the nearest `Playhead` before it that has read all from the beginning on, where that is not
+                  more than EXACT_PAGES away, or however far it is for whom that matters
+    provisional   else: from the page before it on, knowing only how much was said until there; and others on from it
+
+An exact page is the same whoever asked for what before; a provisional one gives way to it. The last page of a
+conversation that goes on is read on from where it was left (`_Tip`), so that looking on costs what is new.
+
+Decoding is done in a thread (`Reels.run`), at a pace that leaves the interpreter to the traffic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from tincans.channel import Side
+from tincans.conversation import Dropped, Entry, Opened, Said
+from tincans.errors import NoSuchProtocol
+from tincans.journal import Journal, Place
+from tincans.limits import (
+    EXACT_PAGES,
+    HEX_BYTES,
+    LONG_REST_SECONDS,
+    PAGE_ENTRIES,
+    PAGE_READ_BYTES,
+    PAGES_KEPT,
+    REELS_KEPT,
+    REST_SECONDS,
+)
+from tincans.protocols import find_protocol
+from tincans.transports.queues import queues
+from tincans.waiting import State, ends
+from tincans.watch import shapes
+from tincans.watch.items import Items
+from tincans.watch.playhead import Marks, Pace, Playhead, Spans
+from tincans.watch.trouble import Refused
+
+T = TypeVar("T")
+
+#: Entries that a page of bulk is read by: each divides PAGE_ENTRIES, so that its beginning is one of the places.
+_STEPS = [step for step in range(PAGE_ENTRIES, 0, -1) if PAGE_ENTRIES % step == 0]
+
+
+class Stretch(NamedTuple):
+    """A page, decoded: what became of so many entries."""
+
+    page: int
+    entries: int
+    items: list[shapes.Item]
+    #: Of each side: where its secrets are, and up to where events tell what it said.
+    hidden: dict[Side, Spans]
+    told: dict[Side, int]
+    protocol: str
+    is_exact: bool
+    #: Whether what is not told can be shown, as it can hold no secret.
+    is_plain: bool
+
+
+class _Tip:
+    """The reading of a page that goes on, or may."""
+
+    def __init__(self, head: Playhead) -> None:
+        self.head, self.page = head, head.page
+        self.items = Items(head.page)
+        self.hidden: dict[Side, Spans] = {side: [] for side in Side}
+        self.entries = 0
+
+    def read(self, entries: list[Entry], pace: Pace) -> None:
+        self.head.read(entries, self.items, self.hidden, pace)
+        self.entries += len(entries)
+
+    def stretch(self, *, last: bool = False) -> Stretch:
+        """What became of it until now; `last`: with what was begun."""
+        head = self.head
+        items = self.items.made()
+        if last and head.waiting.conversation.closed is None:
+            begun = Items(self.page, len(items))
+            head.end(begun)
+            items += begun.made()
+        return Stretch(
+            self.page, self.entries, items, self.hidden, dict(head.told), head.decoding.protocol, head.is_exact,
+            head.is_plain,
+        )  # fmt: skip
+
+
+class Reel:
+    """One conversation. Its methods raise `NoSuchConversation` and `JournalError` as the journal does."""
+
+    def __init__(self, journal: Journal, number: int, run: Run, protocol: str = "", *, secrets: bool = False) -> None:
+        """`run` runs a function in a thread. `protocol` as `find_protocol` takes it. Raises `NoSuchProtocol`."""
+        self.number, self.secrets = number, secrets
+        self._journal, self._run, self._protocol = journal, run, protocol
+        self._given = find_protocol(protocol).name if protocol else ""
+        self._lock = asyncio.Lock()
+        self._opened: Opened | None = None
+        #: The beginnings of the pages, and the end of what is there.
+        self._places: list[Place] = []
+        self._end = Place(0, 0, 0, 0)
+        self._exact, self._provisional = Marks(), Marks()
+        self._kept: OrderedDict[int, Stretch] = OrderedDict()  # the one used last is last
+        self._tip: _Tip | None = None
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; as far as `look` has seen."""
+        return len(self._places)
+
+    @property
+    def total(self) -> int:
+        """How many recorded entries there are; likewise."""
+        return self._end.entry
+
+    async def look(self) -> None:
+        """See how long it is now."""
+        async with self._lock:
+            await self._look()
+
+    async def page(self, number: int, *, exact: bool = False) -> shapes.Page:
+        """A page; `exact` decodes all before it first, however long that takes. Raises `Refused` where there is none.
+
+        Cancelling loses nothing but what was decoded last.
+        """
+        stretch = await self.stretch(number, exact=exact)
+        return shapes.Page(
+            conversation=self.number, page=number, first=number * PAGE_ENTRIES, entries=stretch.entries,
+            pages=self.pages, total=self.total, protocol=stretch.protocol, exact=stretch.is_exact, items=stretch.items,
+        )  # fmt: skip
+
+    async def stretch(self, number: int, *, exact: bool = False) -> Stretch:
+        """As `page`, with what only the server knows."""
+        await self.look()
+        self._check(number)
+        while exact and number - self._nearest(number) > EXACT_PAGES:  # in slices, between which others have their turn
+            async with self._lock:
+                await self._advance(self._nearest(number) + EXACT_PAGES)
+        async with self._lock:
+            return await self._stretch(number, exact=exact)
+
+    async def state(self, now: int) -> State:
+        """Who waits for whom at `now`. Of a conversation whose end alone was decoded the sentence says so."""
+        async with self._lock:
+            await self._look()
+            await self._stretch(self.pages - 1, exact=False)
+            assert self._tip is not None
+            head, read = self._tip.head, self._tip.entries + PAGE_ENTRIES
+            waiting, counted = head.waiting, head.waiting.conversation
+            try:
+                if not head.is_exact:
+                    waiting.conversation = await self._journal.conversation(self.number)
+                state = await self._run(lambda: waiting.state(now, queues(ends(waiting.conversation))))
+            finally:
+                waiting.conversation = counted
+        if head.is_exact:
+            return state
+        return replace(state, sentence=f"judged by its last {read} recorded entries alone: {state.sentence}")
+
+    async def bytes(self, side: Side, start: int, end: int) -> shapes.Bytes:
+        """What `side` said from `start` up to `end`, as far as it did; HEX_BYTES at most."""
+        if not 0 <= start <= end:
+            raise Refused(400, "that is no span of bytes: it ends before it begins", "GET /api/openapi.json has more.")
+        async with self._lock:
+            await self._look()
+            end = max(start, min(end, start + HEX_BYTES, _said(self._end, side)))
+            data, missing = await self._said(side, start, end)
+            hidden = [] if self.secrets else await self._hidden(side, start, end)
+        for first, last in hidden:
+            data[first - start : last - start] = bytes(last - first)
+        return shapes.said(start, bytes(data), hidden, missing)
+
+    async def head_at(self, page: int) -> Playhead:
+        """A playhead at the beginning of a page, which is the caller's: an exact one where the page would be exact."""
+        await self.look()
+        self._check(page)
+        async with self._lock:
+            return await self._reach(page, exact=False)
+
+    async def entries(self, page: int) -> AsyncIterator[list[Entry]]:
+        """The entries of a page, some megabytes at a time."""
+        place = self._places[page]
+        after = self._places[page + 1] if page + 1 < self.pages else self._end
+        said = after.client + after.server - place.client - place.server
+        step = next(each for each in _STEPS if each == 1 or each * said <= PAGE_READ_BYTES * PAGE_ENTRIES)
+        if step == PAGE_ENTRIES:
+            yield await self._journal.entries(self.number, place, step)
+            return
+        for each in await self._journal.places(self.number, step, place):
+            if place.entry <= each.entry < place.entry + PAGE_ENTRIES:
+                yield await self._journal.entries(self.number, each, step)
+
+    # ── how long it is ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _look(self) -> None:
+        start = self._places[-1] if self._places else None
+        *places, end = await self._journal.places(self.number, PAGE_ENTRIES, start)
+        if start is not None and (places or [end])[0].entry != start.entry:
+            self._forget()  # the journal has dropped the beginning, and the rest has other numbers
+        self._places = [*self._places[:-1], *places] or [end]
+        self._end = end
+        if self._opened is None:
+            (opened,) = await self._journal.entries(self.number, None, 1)
+            assert isinstance(opened, Opened)
+            self._opened = opened
+
+    def _forget(self) -> None:
+        self._places, self._opened, self._tip = [], None, None
+        self._exact.clear()
+        self._provisional.clear()
+        self._kept.clear()
+
+    def _check(self, number: int) -> None:
+        if not 0 <= number < self.pages:
+            raise Refused(404, f"there is no page {number}", f"There are {self.pages} pages, of which the first is 0.")
+
+    # ── decoding ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _stretch(self, number: int, *, exact: bool) -> Stretch:
+        """The page, decoded now or before."""
+        await self._finish_tip()
+        is_last = number == self.pages - 1
+        if is_last:
+            return await self._last(number, exact=exact)
+        kept = self._kept.get(number)
+        if kept is not None and (kept.is_exact or not self._is_near(number, exact)):
+            self._kept.move_to_end(number)
+            return kept
+        return await self._read(_Tip(await self._reach(number, exact=exact)))
+
+    async def _last(self, number: int, *, exact: bool) -> Stretch:
+        """The page that may still grow."""
+        tip, self._tip = self._tip, None  # whoever is cancelled leaves none
+        if tip is None or tip.page != number or (exact and not tip.head.is_exact):
+            tip = _Tip(await self._reach(number, exact=exact))
+        await self._read_on(tip)
+        self._tip = tip
+        return await self._run(lambda: tip.stretch(last=True))
+
+    async def _finish_tip(self) -> None:
+        """What was the last page is one like others as soon as there is a further one."""
+        if self._tip is not None and self._tip.page < self.pages - 1:
+            tip, self._tip = self._tip, None
+            await self._read(tip)
+
+    async def _read(self, tip: _Tip, *, rest: float = REST_SECONDS) -> Stretch:
+        """Read a page that is whole to its end, and keep what became of it, and where the next one begins."""
+        await self._read_on(tip, rest)
+        stretch = await self._run(tip.stretch)
+        self._kept[tip.page] = stretch
+        self._kept.move_to_end(tip.page)
+        while len(self._kept) > PAGES_KEPT:
+            self._kept.popitem(last=False)
+        tip.head.page += 1
+        (self._exact if tip.head.is_exact else self._provisional).put(tip.head)
+        return stretch
+
+    async def _read_on(self, tip: _Tip, rest: float = REST_SECONDS) -> None:
+        """Read what is there of a page and was not read yet."""
+        known = tip.entries
+        async for entries in self.entries(tip.page):
+            fresh, known = entries[known:], max(0, known - len(entries))
+            if fresh:
+                await self._run(partial(tip.read, fresh, Pace(rest)))
+        ends_at = tip.page * PAGE_ENTRIES + tip.entries
+        if ends_at > self._end.entry and tip.page == self.pages - 1:  # more has happened since
+            self._end = self._end._replace(entry=ends_at)
+
+    async def _advance(self, page: int) -> None:
+        """Read exactly up to the beginning of a page."""
+        await self._finish_tip()
+        head = await self._reach(page, exact=True, rest=LONG_REST_SECONDS)
+        self._exact.put(head)
+
+    async def _reach(self, number: int, *, exact: bool, rest: float = REST_SECONDS) -> Playhead:
+        """A playhead that stands at the beginning of a page, and is the caller's."""
+        if self._is_near(number, exact):
+            found = self._exact.nearest(number)
+            head = await self._run(partial(self._exact.take, found)) if found is not None else self._first()
+        else:
+            found = self._provisional.nearest(number)
+            if found is not None and number - found <= EXACT_PAGES:
+                head = await self._run(partial(self._provisional.take, found))
+            else:
+                head = await self._jumped(number - 1)
+        while head.page < number:
+            tip = _Tip(head)
+            await self._read_on(tip, rest)
+            head.page += 1
+        return head
+
+    async def _jumped(self, number: int) -> Playhead:
+        """A playhead that has read nothing before that page; it speaks what was spoken when it was last known."""
+        if self._exact.nearest(number) is None:
+            await self._read(_Tip(self._first()))
+        known = self._exact.nearest(number)
+        name = self._exact.protocol(known) if known is not None else ""
+        protocol = self._protocol if name in ("", self._given) else name
+        place, opened = self._places[number], self._opened
+        assert opened is not None
+
+        def jump() -> Playhead:
+            try:
+                return Playhead.at(place, opened, protocol, secrets=self.secrets, page=number)
+            except NoSuchProtocol:  # a class that others named
+                return Playhead.at(place, opened, self._protocol, secrets=self.secrets, page=number)
+
+        return await self._run(jump)
+
+    def _first(self) -> Playhead:
+        assert self._opened is not None
+        return Playhead(self._opened, self._protocol, secrets=self.secrets)
+
+    def _nearest(self, number: int) -> int:
+        return self._exact.nearest(number) or 0
+
+    def _is_near(self, number: int, exact: bool) -> bool:
+        """Whether a page is decoded exactly: from its nearest playhead that is, however far that is for `exact`."""
+        return exact or number - self._nearest(number) <= EXACT_PAGES
+
+    # ── bytes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _page_of(self, side: Side, offset: int) -> int:
+        """The page in whose entries a byte was said."""
+        return max(0, bisect_right(self._places, offset, key=lambda place: _said(place, side)) - 1)
+
+    async def _said(self, side: Side, start: int, end: int) -> tuple[bytearray, Spans]:
+        """The bytes, zeros in the place of those that are missing, and where those are."""
+        data, missing = bytearray(end - start), Spans()
+        page = self._page_of(side, start)
+        while page < self.pages and start < end:
+            at = _said(self._places[page], side)
+            if at >= end:
+                break
+            async for entries in self.entries(page):
+                for entry in entries:
+                    at = _fill(data, missing, start, entry, side, at)
+            page += 1
+        return data, missing
+
+    async def _hidden(self, side: Side, start: int, end: int) -> Spans:
+        """Where in it secrets are, known by the events that it is a part of, which may end pages later."""
+        hidden, told = Spans(), start
+        first = self._page_of(side, start)
+        for page in range(first, min(first + EXACT_PAGES, self.pages)):
+            stretch = await self._stretch(page, exact=False)
+            hidden += [(max(a, start), min(b, end)) for a, b in stretch.hidden[side] if a < end and b > start]
+            told = end if stretch.is_plain else max(told, min(end, stretch.told[side]))
+            if told >= end:
+                break
+        return [*hidden, (told, end)] if told < end else hidden
+
+
+def _said(place: Place, side: Side) -> int:
+    return place.client if side is Side.CLIENT else place.server
+
+
+def _fill(data: bytearray, missing: Spans, start: int, entry: Entry, side: Side, at: int) -> int:
+    """Put what an entry tells of, which begins at `at`, into `data`, which begins at `start`; gives where it ends."""
+    if not isinstance(entry, Said | Dropped) or entry.side is not side:
+        return at
+    end = at + (len(entry.data) if isinstance(entry, Said) else entry.count)
+    first, last = max(at, start), min(end, start + len(data))
+    if first < last:
+        if isinstance(entry, Said):
+            data[first - start : last - start] = entry.data[first - at : last - at]
+        else:
+            missing.append((first, last))
+    return end
+
+
+# ── those that are looked at ──────────────────────────────────────────────────────────────────────────────
+
+
+class Run:
+    """Runs what takes long in threads of its own."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(2, "tincans-watch")
+
+    async def __call__(self, function: Callable[[], T]) -> T:
+        """What it gives. Cancelling lets it run to its end, and nobody hears of that."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+    def close(self) -> None:
+        """Start nothing more, and wait for what runs."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+class Reels:
+    """The conversations that somebody looks at: the REELS_KEPT that were looked at last. Close it with `close`."""
+
+    def __init__(self) -> None:
+        self.run = Run()
+        self._journal: Journal | None = None
+        self._reels: OrderedDict[tuple[int, str, bool], Reel] = OrderedDict()
+
+    def reel(self, journal: Journal, number: int, protocol: str = "", *, secrets: bool = False) -> Reel:
+        """The one of that conversation under that way of decoding; where it is another journal, all begin anew.
+
+        Raises `NoSuchProtocol`.
+        """
+        if journal is not self._journal:
+            self._journal = journal
+            self._reels.clear()
+        key = number, protocol, secrets
+        reel = self._reels.pop(key, None) or Reel(journal, number, self.run, protocol, secrets=secrets)
+        self._reels[key] = reel
+        if len(self._reels) > REELS_KEPT:
+            self._reels.popitem(last=False)
+        return reel
+
+    def close(self) -> None:
+        """Forget all of them, and end the threads."""
+        self._reels.clear()
+        self.run.close()
