@@ -23,6 +23,13 @@ async def places_lead_where_they_should(journal: Journal, number: int = 1) -> No
         for place in places:
             assert await journal.entries(number, place, 2) == entries[place.entry : place.entry + 2]
             assert (await journal.places(number, every, place))[-1] == places[-1]
+    for size in (1, 60, 500):
+        passage = await journal.passage(number, None, size)
+        found = passage.entries
+        while passage.entries:
+            passage = await journal.passage(number, passage.end, size)
+            found += passage.entries
+        assert found == entries
 
 
 async def reasons(journal: Journal) -> set[str]:

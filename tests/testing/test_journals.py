@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tincans.channel import Buffer, Side
 from tincans.conversation import Conversation, Dropped, Entry, How, Opened, Opening, Said, Tap
 from tincans.errors import JournalError
-from tincans.journal import ALL, FORGOTTEN, Bounds, Changes, Filter, Place
+from tincans.journal import ALL, FORGOTTEN, Bounds, Changes, Filter, Passage, Place
 from tincans.journal.memory import MemoryJournal, MemoryTap
 from tincans.testing import check_journal
 
@@ -149,6 +149,14 @@ class _Restless(MemoryJournal):
         return await super().places(number, every)
 
 
+class _Skipping(MemoryJournal):
+    """Goes on one entry too late."""
+
+    async def passage(self, number: int, place: Place | None, size: int) -> Passage:
+        entries, end = await super().passage(number, place, size)
+        return Passage(entries, end._replace(entry=end.entry + 1, token=(end.token[0], end.token[1] + 1)))
+
+
 class _Silent(MemoryJournal):
     """Does not say what was forgotten since the place was found."""
 
@@ -176,6 +184,7 @@ class _Silent(MemoryJournal):
         (_Near, "From any place on the entries can be read"),
         (_Sized, "From any place on the entries can be read"),
         (_Restless, "As a conversation grows, its places go on from the last"),
+        (_Skipping, "Passage by passage all is read"),
         (_Silent, "From a place that was forgotten on it is told how much that was"),
     ],
 )

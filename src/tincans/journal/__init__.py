@@ -99,6 +99,13 @@ class Place(NamedTuple):
     token: tuple[int, ...] = ()
 
 
+class Passage(NamedTuple):
+    """Some entries of one conversation that follow each other, and the place behind them."""
+
+    entries: list[Entry]
+    end: Place
+
+
 class Changes(NamedTuple):
     """In what something happened since `changes` was last asked."""
 
@@ -147,6 +154,14 @@ class Journal(Recorder, Protocol):
     async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
         """Up to `count` entries from a place on, or from the beginning, as far as they are there: as `read` gives them,
         at the cost of these alone. Raises `NoSuchConversation`."""
+
+    async def passage(self, number: int, place: Place | None, size: int) -> Passage:
+        """About `size` bytes of entries, but one at the least, from a place on, or from the beginning; none where there
+        are no more yet.
+
+        Who goes on from its end reads all that `read` gives, piece by piece, and whenever it likes, at the cost of what
+        it reads. Raises `NoSuchConversation`.
+        """
 
     def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
         """The entries of one conversation, in order, as far as they are there; the first `start` of them left out.

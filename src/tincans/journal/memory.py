@@ -31,7 +31,7 @@ from tincans.conversation import (
     Tap,
 )  # fmt: skip
 from tincans.errors import JournalError, NoSuchConversation
-from tincans.journal import ALL, CARRIED, FORGOTTEN, Bounds, Changes, Filter, Place, beginning, checked
+from tincans.journal import ALL, CARRIED, FORGOTTEN, Bounds, Changes, Filter, Passage, Place, beginning, checked
 from tincans.limits import MEMORY_JOURNAL_BYTES
 
 #: What an entry costs beside the bytes that were said, roughly.
@@ -147,6 +147,10 @@ class MemoryJournal:
         kept, entries = self._find(number), self._so_far(number)
         return kept.since(place, entries)[:count] if place is not None and place.entry else entries[:count]
 
+    async def passage(self, number: int, place: Place | None, size: int) -> Passage:
+        kept, entries = self._find(number), self._so_far(number)
+        return kept.passage(entries, place or Place(0, 0, 0, kept.conversation.opened, (kept.gone, kept.gone)), size)
+
     async def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
         for entry in self._so_far(number)[start:]:
             yield entry
@@ -220,6 +224,23 @@ class _Kept:
                 (self.gone, self.gone + max(0, passed - put_in_front)),
             )  # fmt: skip
         return [*found, here]
+
+    def passage(self, entries: list[Entry], place: Place, size: int) -> Passage:
+        """About `size` bytes of `entries`, which are all, from the place on."""
+        found: list[Entry] = []
+        rest = self.since(place, entries)
+        for entry in rest:
+            if size <= 0:
+                break
+            found.append(entry)
+            size -= 0 if isinstance(entry, Dropped) else _cost(entry)
+        passed = len(entries) - len(rest) + len(found)
+        before = self.gone + max(0, passed - len(entries) + len(self.positions))
+        client, server = (
+            said + sum(_said(entry, side) for entry in found)
+            for side, said in ((Side.CLIENT, place.client), (Side.SERVER, place.server))
+        )
+        return Passage(found, Place(passed, client, server, found[-1].at if found else place.at, (self.gone, before)))
 
     def since(self, place: Place, entries: list[Entry]) -> list[Entry]:
         """Of all `entries` those from the place on; where they were dropped meanwhile, that and what is left."""

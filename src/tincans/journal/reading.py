@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 from tincans.channel import Side
 from tincans.conversation import Dropped, Entry, Opened, Said
 from tincans.errors import JournalError
-from tincans.journal import FORGOTTEN, Place, beginning
+from tincans.journal import FORGOTTEN, Passage, Place, beginning
 from tincans.journal.folder import Folder
 from tincans.journal.index import Extent, Index
 from tincans.journal.segments import records
@@ -91,6 +91,10 @@ class Reading:
         self._told = {Side.CLIENT: 0, Side.SERVER: 0}
         self._at = 0
         self._beginning: list[Entry] = []
+        #: The place that was gone to, and as in `Token`: what numbers hang on, and the position behind the last extent.
+        self._from = Place(0, 0, 0, 0)
+        self._origin = (0, 0)
+        self._position: tuple[int, ...] = (0, 0, 0, 0, 0)
         if number is not None:
             self._beginning = beginning(*index.call(Index.conversation, number))
             self._at = self._beginning[0].at
@@ -107,35 +111,63 @@ class Reading:
     def some(self, place: Place | None, count: int) -> list[Entry]:
         """Up to `count` entries from a place on, or from the beginning, and nothing else. Only once, and instead."""
         entries: list[Entry] = []
-        self._batch = _FEW_EXTENTS
-        skip = self._go_to(place, entries) if place is not None and place.entry else 0
+        skip = self._go_to(place, entries)
         wanted = skip + count
         while len(entries) < wanted and self._next_extent():
             self._read(self._extents[0], entries, most=wanted, window=_FEW_BYTES)
         self._begin(entries)
         return entries[skip:wanted]
 
-    def _go_to(self, place: Place, entries: list[Entry]) -> int:
+    def passage(self, place: Place | None, size: int) -> Passage:
+        """About `size` bytes of entries from a place on, or from the beginning. Only once, and instead."""
+        entries: list[Entry] = []
+        skip = self._go_to(place, entries)
+        room, window = size, min(max(size, _FEW_BYTES), JOURNAL_READ_BYTES)
+        while (room > 0 or len(entries) <= skip) and self._next_extent():
+            room -= self._read(self._extents[0], entries, room, window=window)
+        self._begin(entries)
+        entries = entries[skip:]
+        return Passage(entries, self._behind(entries))
+
+    def _go_to(self, place: Place | None, entries: list[Entry]) -> int:
         """Go to a place; gives how many entries come before it from there on.
 
         Where what stood there has been forgotten, `entries` begin with how much that was from there on.
         """
         assert self._number is not None
-        token = Token(*place.token)
+        self._batch = _FEW_EXTENTS
         first, *forgotten = self._index.call(Index.standing, self._number)
-        if not token.extent and token[:2] == (first, sum(forgotten)):
+        self._origin = (first, sum(forgotten))
+        if place is None or not place.entry:
+            return 0
+        token, self._from = Token(*place.token), place
+        if not token.extent and token[:2] == self._origin:
             return token.skip
-        self._beginning = []
+        injected, self._beginning = self._beginning, []
         self._at = place.at
         self._after = token.extent - 1
         if self._next_extent() and self._extents[0].identity == token.extent:
+            self._position = token[2:]
             self._done = token.done
             self._told = {Side.CLIENT: token.client, Side.SERVER: token.server}
             return token.skip
         for side, before, now in zip(Side, (place.client, place.server), forgotten, strict=True):
             if now > before:
                 entries.append(dropped(self._number, place.at, side, now - before, FORGOTTEN))
+        self._from = place._replace(entry=len(injected) - len(entries))  # the numbers are new
+        self._position = (0, 0, 0, 0, len(injected))
         return 0
+
+    def _behind(self, entries: list[Entry]) -> Place:
+        """The place behind all that was read, which are these entries."""
+        told = {Side.CLIENT: 0, Side.SERVER: 0}
+        for entry in entries:
+            add(told, entry)
+        within = (self._extents[0].identity, self._done, *self._told.values(), 0) if self._done else None
+        return Place(
+            self._from.entry + len(entries), self._from.client + told[Side.CLIENT],
+            self._from.server + told[Side.SERVER], self._at, Token(*self._origin, *(within or self._position)),
+        )  # fmt: skip
 
     def _begin(self, entries: list[Entry]) -> None:
         """Put what was forgotten before the first entries in front of them."""
@@ -166,7 +198,8 @@ class Reading:
             for entry, end in records(file, first, extent.offset + extent.length, window):
                 if entry.conversation != extent.conversation:
                     break
-                self._tell(entry)
+                self._at = entry.at
+                add(self._told, entry)
                 entries.append(entry)
                 begun = end
                 full = begun - first >= room or len(entries) >= most
@@ -179,20 +212,23 @@ class Reading:
             self._leave(extent, entries, DAMAGED)
         return begun - first + 1
 
-    def _tell(self, entry: Entry) -> None:
-        self._at = entry.at
-        if isinstance(entry, Said):
-            self._told[entry.side] += len(entry.data)
-        elif isinstance(entry, Dropped):
-            self._told[entry.side] += entry.count
-
     def _leave(self, extent: Extent, entries: list[Entry], reason: str) -> None:
         """Done with an extent: what it should have told of and did not is missing."""
-        entries += missing(extent, self._told, self._at, reason)
+        lost = missing(extent, self._told, self._at, reason)
+        entries += lost
+        self._position = (extent.identity, self._done, *self._told.values(), len(lost))
         self._told = {Side.CLIENT: 0, Side.SERVER: 0}
         self._done = 0
         self._after = extent.identity
         self._extents.popleft()
+
+
+def add(told: dict[Side, int], entry: Entry) -> None:
+    """Count the bytes that an entry tells of."""
+    if isinstance(entry, Said):
+        told[entry.side] += len(entry.data)
+    elif isinstance(entry, Dropped):
+        told[entry.side] += entry.count
 
 
 def missing(extent: Extent, told: dict[Side, int], at: int, reason: str) -> list[Entry]:

@@ -21,7 +21,7 @@ from typing import TypeVar
 from tincans.clock import SYSTEM, Clock
 from tincans.conversation import Closed, Conversation, Entry, How, Opened, Opening, Tap
 from tincans.errors import JournalError
-from tincans.journal import ALL, Bounds, Changes, Filter, Place, checked
+from tincans.journal import ALL, Bounds, Changes, Filter, Passage, Place, checked
 from tincans.journal.burial import bury
 from tincans.journal.folder import Folder
 from tincans.journal.index import Index
@@ -145,10 +145,13 @@ class SqliteJournal:
         return await asyncio.to_thread(places, self._folder, self._index, number, every, start)
 
     async def entries(self, number: int, place: Place | None, count: int) -> list[Entry]:
-        return await asyncio.to_thread(self._some, number, place, count)
+        return await asyncio.to_thread(lambda: self._reading(number).some(place, count))
 
-    def _some(self, number: int, place: Place | None, count: int) -> list[Entry]:
-        return Reading(self._folder, self._index, number).some(place, count)
+    async def passage(self, number: int, place: Place | None, size: int) -> Passage:
+        return await asyncio.to_thread(lambda: self._reading(number).passage(place, size))
+
+    def _reading(self, number: int) -> Reading:
+        return Reading(self._folder, self._index, number)
 
     def _bury(self) -> None:
         self._index.call(lambda index: bury(self._folder, index))

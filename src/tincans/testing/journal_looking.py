@@ -130,6 +130,42 @@ async def _places(journal: Journal) -> None:
         equal(await journal.entries(tap.number, None, count), (await read(journal, tap.number))[:count])
 
 
+async def _passages(journal: Journal) -> None:
+    """Passage by passage all is read that there is, and what comes after it"""
+    tap = journal.begin(opening())
+    await journal.flush()
+    equal(await _in_passages(journal, tap.number, 1), await read(journal, tap.number))
+    last = (await journal.places(tap.number, 1))[-1]
+    nothing, end = await journal.passage(tap.number, last, 100)
+    equal((nothing, end[:4]), ([], last[:4]))
+    for turn in range(20):
+        tap.said(Side.CLIENT if turn % 3 else Side.SERVER, b"x" * (turn * turn))
+        if turn % 5 == 2:
+            tap.carried(Side.SERVER, 1000)
+            await journal.flush()
+    entries = await read(journal, tap.number)
+    more, end = await journal.passage(tap.number, end, 10_000_000)
+    equal(more, entries[1:])
+    talk(tap)
+    entries = await read(journal, tap.number)
+    equal((await journal.passage(tap.number, end, 10_000_000)).entries, entries[1 + len(more) :])
+    for size in (1, 100, 1000, 10_000, 10_000_000):
+        equal(await _in_passages(journal, tap.number, size), entries)
+
+
+async def _in_passages(journal: Journal, number: int, size: int) -> list[Entry]:
+    """All there is, after a check that each passage is no longer than it should be, and ends where it says."""
+    found: list[Entry] = []
+    place = None
+    while (passage := await journal.passage(number, place, size)).entries:
+        found += passage.entries
+        place = passage.end
+        assert len(passage.entries[:-1]) <= size, f"{len(passage.entries)} entries are more than {size} bytes"
+        equal(place[:4], _place(found))
+        equal((await journal.places(number, 1, place))[0][:4], place[:4])
+    return found
+
+
 async def _growing(journal: Journal) -> None:
     """As a conversation grows, its places go on from the last"""
     tap = journal.begin(opening())
@@ -167,8 +203,12 @@ async def _forgotten(journal: Journal) -> None:
         equal({entry.reason for entry in lost}, {FORGOTTEN})
         equal(entries, [*lost, *left])
         equal(_place(entries)[1:3], (seen.client_bytes - place.client, seen.server_bytes - place.server))
+        passage, end = await journal.passage(tap.number, place, MIB)
+        equal(passage, entries[: len(passage)])
+        equal(await journal.entries(tap.number, end, 1000), entries[len(passage) :])
+        equal(end[:4], (await journal.places(tap.number, 1))[end.entry][:4])
 
 
-CLAUSES: list[Clause] = [_one, _part, _changes, _many_changes, _places, _growing]
+CLAUSES: list[Clause] = [_one, _part, _changes, _many_changes, _places, _growing, _passages]
 #: On a journal of 4 MiB.
 BOUNDED_CLAUSES: list[Clause] = [_forgotten]
