@@ -32,8 +32,10 @@ export function Virtual({ count, height, row, scroller, onRange, head, headHeigh
     const element = box.current;
     const seen = element.clientHeight - headHeight;
     const top = whereIs(element, place.current, whole - seen, tall - seen);
-    const first = Math.max(0, Math.floor(top / height) - BESIDE);
-    const last = Math.min(count, Math.ceil((top + seen) / height) + BESIDE);
+    // Always as many rows, also at both ends: so many elements there are, and none is ever made or dropped.
+    const rows = Math.min(count, Math.ceil(seen / height) + 1 + 2 * BESIDE);
+    const first = Math.max(0, Math.min(count - rows, Math.floor(top / height) - BESIDE));
+    const last = first + rows;
     setView((old) => (old.first === first && old.last === last ? old : { first, last }));
     onRange?.(first, last, top);
   };
@@ -46,7 +48,7 @@ export function Virtual({ count, height, row, scroller, onRange, head, headHeigh
   }, [count, height]);
 
   const last = Math.min(view.last, count);
-  const pool = slots(view.last - view.first);
+  const pool = Math.max(1, view.last - view.first);
   const rows = [];
   for (let index = view.first; index < last; index += 1) {
     const style = styleOf(place.current.styles, index % pool, index * height - place.current.shift, height);
@@ -59,9 +61,6 @@ export function Virtual({ count, height, row, scroller, onRange, head, headHeigh
       ${children}
     </div>`;
 }
-
-/** How many elements there are for so many rows: a little more, and steps, so that the number seldom changes. */
-const slots = (rows) => Math.max(32, Math.ceil((rows + 4) / 16) * 16);
 
 function styleOf(styles, slot, top, height) {
   const old = styles[slot];
