@@ -338,6 +338,10 @@ WORK_SECONDS = 0.001
 REST_SECONDS = 0.001
 LONG_REST_SECONDS = 0.004
 
+#: What is told of a program's command line: all of most, and the beginning of a Java server's (Linux has up to 128 KiB
+#: in one argument, execve(2)).
+COMMAND_CHARACTERS = 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
