@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from websockets.asyncio.client import ClientConnection as AsyncConnection
+from websockets.asyncio.client import connect as async_connect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from running import PATIENCE, POLL, Program
+from tincans.address import Address
+from tincans.journal import Journal
+from tincans.register import Register
+from tincans.switchboard import Switchboard
+from tincans.watch.page import Page, serve_page
+from tincans.watch.tokens import Tokens
+from tincans.watch.watched import Watched
 
 
 class Answer(NamedTuple):
@@ -130,3 +140,86 @@ class Told:
 def visit(running: Program) -> Iterator[Visitor]:
     """Visit the page whose address is the first line that a program prints."""
     yield Visitor(running.wait_for(r"\A(http://\S+)$")[1])
+
+
+# ── a page in the test's own loop ─────────────────────────────────────────────────────────────────────────
+
+#: What the pages of `serving_page` take.
+TOKENS = Tokens("S" * 43, "L" * 43)
+
+
+class Guest:
+    """A visitor of a page that is served by the test's own loop: it waits in another thread."""
+
+    def __init__(self, page: Page, *, read_only: bool = False) -> None:
+        self.visitor = Visitor(page.url(read_only=read_only))
+        self.page = page
+
+    async def ask(
+        self, path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET", body: bytes | None = None
+    ) -> Answer:
+        return await asyncio.to_thread(self.visitor.ask, path, headers, method=method, body=body)
+
+    async def get(self, path: str) -> Any:
+        return await asyncio.to_thread(self.visitor.get, path)
+
+    async def post(self, path: str, said: object = None) -> Answer:
+        return await asyncio.to_thread(self.visitor.post, path, said)
+
+    @contextlib.asynccontextmanager
+    async def live(self, path: str = "/api/live", **look: object) -> AsyncIterator[Listener]:
+        visitor = self.visitor
+        async with async_connect(
+            f"ws://{visitor.host}:{visitor.port}{path}",
+            subprotocols=["tincans", f"token.{visitor.token}"],  # type: ignore[list-item]
+            open_timeout=PATIENCE, close_timeout=PATIENCE, max_size=None, proxy=None,
+        ) as socket:  # fmt: skip
+            listener = Listener(socket)
+            if look:
+                await listener.ask(**look)
+            yield listener
+
+
+class Listener:
+    """As `Told`, in the test's own loop."""
+
+    def __init__(self, socket: AsyncConnection) -> None:
+        self.socket = socket
+
+    async def ask(self, **look: object) -> None:
+        await self.socket.send(json.dumps({"type": "look", **look}))
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return json.loads(await self.socket.recv())
+
+    async def until(self, kind: str, wanted: Callable[[Any], bool] = lambda message: True) -> Any:
+        """The next message of this type that is wanted."""
+        while True:
+            message = await self.next()
+            if message["type"] == kind and wanted(message):
+                return message
+
+    async def row(self, wanted: Callable[[Any], bool]) -> Any:
+        """The next conversation told that is wanted."""
+        while True:
+            for row in (await self.until("changes"))["rows"]:
+                if wanted(row):
+                    return row
+
+    async def end(self) -> int | None:
+        """Read on until it is closed; gives the code that it was closed with."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self.next()
+        return self.socket.close_code
+
+
+@contextlib.asynccontextmanager
+async def serving_page(
+    journal: Journal, *, board: Switchboard | None = None, register: Register | None = None
+) -> AsyncIterator[Guest]:
+    """The page of a journal, visited with the token that may steer."""
+    watched = Watched(journal, "a test's journal", board=board, register=register)
+    async with serve_page(Address.parse(":0"), watched, TOKENS) as page:
+        yield Guest(page)

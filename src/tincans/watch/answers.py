@@ -61,15 +61,6 @@ class One(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-class Bytes(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that one side said, in hex; those of the hidden spans are zeros."""
-
-    start: int
-    data: str
-    #: Spans that are secret, counted as `start` is, their ends exclusive.
-    hidden: list[tuple[int, int]]
-
-
 class Seconds(msgspec.Struct, frozen=True, kw_only=True):
     """How much was said when, in steps of so many microseconds."""
 

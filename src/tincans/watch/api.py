@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tincans.watch import files, looking, shapes, standing, steering
+from tincans.watch import files, looking, reading, shapes, standing, steering
 from tincans.watch.answers import TOLD, Board, Done, Finding, Hello, Listing, Look, One
 from tincans.watch.asking import Call, Decoded, Numbered
 from tincans.watch.endpoints import Endpoint, Nothing
@@ -27,6 +27,8 @@ ROWS: tuple[Endpoint, ...] = (
         "the conversations, listed or searched",
     ),
     Endpoint("GET", _ONE, looking.conversation, Numbered, (One,), "one conversation"),
+    Endpoint("GET", f"{_ONE}/pages/{{page}}", reading.page, reading.Paged, (shapes.Page,), "a part of it, decoded"),
+    Endpoint("GET", f"{_ONE}/bytes", reading.said, reading.Spanned, (shapes.Bytes,), "what a side said, in hex"),
     Endpoint("GET", f"{_ONE}/state", standing.state, Decoded, (shapes.State,), "who waits for whom"),
     Endpoint("GET", f"{_ONE}/diagram.svg", files.diagram, Decoded, ("image/svg+xml",), "the sequence diagram"),
     Endpoint("GET", f"{_ONE}/export/{{form}}", files.export, files.Exported, files.MEDIA, "a file of it"),

@@ -8,15 +8,22 @@ import msgspec
 from msgspec import Meta
 
 from tincans.watch.lookout import Lookout
+from tincans.watch.reel import Reel, Reels
 from tincans.watch.watched import Watched
 
 
 class Call(NamedTuple):
-    """What a handler works with: what is watched, what is known of it now, and whether the token may steer."""
+    """What a handler works with: what is watched, what is known of it now, what of it was decoded, and whether the
+    token may steer."""
 
     watched: Watched
     lookout: Lookout
+    reels: Reels
     steers: bool
+
+    def reel(self, number: int, protocol: str = "", *, secrets: bool = False) -> Reel:
+        """A recorded conversation to read. Raises `NoSuchProtocol`."""
+        return self.reels.reel(self.watched.journal, number, protocol, secrets=secrets)
 
 
 Text = Annotated[str, Meta(max_length=1024)]

@@ -99,12 +99,11 @@ class Guard:
 
         try:
             self._check(asked)
-        except Refused as refused:
+            policy = _POLICY.format(scripts="".join(f" {each}" for each in self._inline()), host=asked.host)
+            scope[STEERS] = self._tokens.may_steer(asked.token)
+            await self._app(scope, receive, send_guarded)
+        except Refused as refused:  # by a rule, or by the app, before it has answered
             await answer(refused)(scope, receive, send_guarded)
-            return
-        policy = _POLICY.format(scripts="".join(f" {each}" for each in self._inline()), host=asked.host)
-        scope[STEERS] = self._tokens.may_steer(asked.token)
-        await self._app(scope, receive, send_guarded)
 
     def _check(self, asked: Asked) -> None:
         """Raises `Refused`, by the first rule that is broken."""

@@ -2,26 +2,26 @@
 
 A reader asks with one message what it wants to see, and with another whenever that changes. What it is told is made
 when it is ready to be told: the news since what it was told last, as they stand then. So a slow one gets less, and
-later, and nothing waits for it but one message.
+later, and nothing waits for it but one message of each kind.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tincans.limits import CHART_SECONDS, LOOK_ROWS
+from tincans.limits import LOOK_ROWS
 from tincans.tasks import spawn
 from tincans.watch import looking, shapes
-from tincans.watch.answers import Changes, Chart, Gone, Look, Well
+from tincans.watch.answers import Changes, Chart, Gone, Look, Programs, States, Well
 from tincans.watch.asking import Call
-from tincans.watch.guard import STEERS, SUBPROTOCOL
-from tincans.watch.lookout import Lookout
+from tincans.watch.following import follow
+from tincans.watch.guard import SUBPROTOCOL
 from tincans.watch.shapes import to_json
-from tincans.watch.watched import Watched
 
 #: RFC 6455 §7.4.1: the server is going down.
 GOING_AWAY = 1001
@@ -29,31 +29,12 @@ GOING_AWAY = 1001
 _read = msgspec.json.Decoder(Look).decode
 
 
-class Live:
-    """Serves readers until `close`."""
-
-    def __init__(self, watched: Watched, lookout: Lookout) -> None:
-        self._watched, self.lookout = watched, lookout
-        self._closing = asyncio.Event()
-
-    def close(self) -> None:
-        """Tell every reader to go."""
-        self._closing.set()
-
-    async def serve(self, socket: WebSocket) -> None:
-        """One reader, until it goes or is told to."""
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
-        hello = looking.hello_of(Call(self._watched, self.lookout, bool(socket.scope[STEERS])))
-        reader = _Reader(socket, self._watched, self.lookout)
-        self.lookout += 1
-        try:
-            await reader.tell(hello)
-            await until_closed(socket, self._closing, reader.hear(), reader.follow())
-        finally:
-            self.lookout += -1
+async def accept(socket: WebSocket) -> None:
+    """Let a WebSocket in, in the subprotocol of the API where it was offered: a browser wants one of its own back."""
+    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
 
 
-async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Any) -> None:
+async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
     """Do all of `work` until the first of it ends or `closing` is set, which the other side is told. Nothing is
     left."""
     going = spawn(closing.wait())
@@ -63,22 +44,36 @@ async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Any) ->
         if going.done():
             await socket.close(GOING_AWAY)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await _end(tasks)
     for task in tasks:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, WebSocketDisconnect):
             raise error
 
 
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def serve(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
+    """One reader, until it goes or `closing` is set."""
+    await accept(socket)
+    reader = _Reader(call, socket)
+    with call.lookout.looked_at():
+        await reader.tell(looking.hello_of(call))
+        await until_closed(socket, closing, reader.hear(), reader.tell_all(), reader.tell_one())
+
+
 class _Reader:
     """What one reader wants, and what it was told."""
 
-    def __init__(self, socket: WebSocket, watched: Watched, lookout: Lookout) -> None:
-        self._socket, self._watched, self._lookout = socket, watched, lookout
+    def __init__(self, call: Call, socket: WebSocket) -> None:
+        self._call, self._socket, self._lookout = call, socket, call.lookout
         self._look = Look()
-        self._asked = asyncio.Event()
+        #: It has asked for something else, and for another conversation.
+        self._asked, self._other = asyncio.Event(), asyncio.Event()
         self._forget()
         self._troubled = False
 
@@ -92,26 +87,53 @@ class _Reader:
         """Returns once there is room for more."""
         await self._socket.send_text(to_json(message).decode())
 
+    # ── what it asks for ──────────────────────────────────────────────────────────────────────────────────
+
     async def hear(self) -> None:
         """What it asks for, until it goes."""
         while True:
-            text = await self._socket.receive_text()
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
             try:
-                self._look = _read(text)
+                self._ask(_read(message.get("text") or message.get("bytes") or b""))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 advice = "docs/api.md says what /api/live takes."
                 await self.tell(shapes.Trouble(error=f"what was asked makes no sense: {error}", advice=advice))
-                continue
-            self._forget()
-            self._asked.set()
 
-    async def follow(self) -> None:
+    def _ask(self, look: Look) -> None:
+        if (look.conversation, look.protocol) != (self._look.conversation, self._look.protocol):
+            self._other.set()
+        if (look.all, look.seconds) != (self._look.all, self._look.seconds):
+            self._forget()
+        self._look = look
+        self._asked.set()
+
+    # ── the conversation that it has open ─────────────────────────────────────────────────────────────────
+
+    async def tell_one(self) -> None:
+        """Tell it how that grows, whichever it is."""
+        while True:
+            self._other.clear()
+            tasks: list[asyncio.Task[Any]] = [spawn(self._other.wait())]
+            if self._look.conversation is not None:
+                tasks.append(spawn(follow(self._call, self._look.conversation, self._look.protocol, self.tell)))
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _end(tasks)
+            for task in done:
+                task.result()
+
+    # ── and all of them ───────────────────────────────────────────────────────────────────────────────────
+
+    async def tell_all(self) -> None:
         """Tell it what is new, again and again."""
         await self._asked.wait()
-        await self._lookout.news(0)
         while True:
+            await self._lookout.news(0)
             self._asked.clear()
-            news = self._news()
+            news = list(self._news())
             self._mark = self._lookout.revision
             for message in news:  # while it is told, it may ask for something else
                 await self.tell(message)
@@ -119,37 +141,38 @@ class _Reader:
 
     async def _wait(self) -> None:
         """Until there is something new, or it asks for something else."""
-        waits = [spawn(self._asked.wait()), spawn(self._lookout.news(self._mark))]
+        tasks: list[asyncio.Task[Any]] = [spawn(self._asked.wait()), spawn(self._lookout.news(self._mark))]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
+            await _end(tasks)
 
-    def _news(self) -> list[Any]:
-        lookout, told = self._lookout, list[Any]()
-        if lookout.trouble[0] > self._mark and (lookout.trouble[1] or self._troubled):
-            told.append(lookout.trouble[1] or Well())
-            self._troubled = lookout.trouble[1] is not None
+    def _news(self) -> Iterator[Any]:
+        changed, trouble = self._lookout.trouble
+        if changed > self._mark and (trouble or self._troubled):
+            self._troubled = trouble is not None
+            yield trouble or Well()
         if self._look.all:
-            told += self._about_all()
+            yield from self._about_all()
         if self._look.seconds:
-            seconds = [each for each in lookout.chart.seconds if each.at > self._second]
+            seconds = [each for each in self._lookout.chart.seconds if each.at > self._second]
             if seconds:
                 self._second = seconds[-1].at
-                told.append(Chart(seconds=seconds[-CHART_SECONDS:]))
-        return told
+                yield Chart(seconds=seconds)
 
-    def _about_all(self) -> list[Any]:
-        lookout, told = self._lookout, list[Any]()
+    def _about_all(self) -> Iterator[Any]:
+        lookout, mark = self._lookout, self._mark
         changes = self._changes()
-        if changes.rows or changes.skipped or not self._mark:
-            told.append(changes)
-        if gone := [number for number, _ in lookout.gone.since(self._mark)] if self._mark else []:
-            told.append(Gone(numbers=gone))
-        if lookout.board[0] > self._mark or not self._mark:
-            told.append(lookout.board[1])
-        return told
+        if changes.rows or changes.skipped or not mark:
+            yield changes
+        if gone := [number for number, _ in lookout.gone.since(mark)] if mark else []:
+            yield Gone(numbers=gone)
+        if lookout.board[0] > mark or not mark:
+            yield lookout.board[1]
+        if programs := dict(lookout.programs.since(mark)):
+            yield Programs(of={str(number): ends for number, ends in programs.items()})
+        if states := [state for _, state in lookout.states.since(mark)]:
+            yield States(states=states[:LOOK_ROWS])
 
     def _changes(self) -> Changes:
         lookout = self._lookout
@@ -158,5 +181,5 @@ class _Reader:
         self._left_out = lookout.left_out
         return Changes(
             rows=[row.raw for row in reversed(found[:LOOK_ROWS])], skipped=skipped, total=lookout.total,
-            now=shapes.micros(self._watched.now()),
+            now=shapes.micros(self._call.watched.now()),
         )  # fmt: skip

@@ -94,6 +94,22 @@ async def told(call: Call, number: int) -> Conversation:
     return await call.watched.journal.conversation(number)
 
 
+async def length(call: Call, number: int, protocol: str = "") -> tuple[int, int]:
+    """Pages and recorded entries; none of what is not recorded, or not yet. Raises `NoSuchProtocol`, `JournalError`."""
+    if number <= 0:
+        return 0, 0
+    register = call.watched.register
+    if register is not None and number in register.talks:  # it is known here before it is written
+        await call.watched.journal.flush()
+    reel = call.reel(number, protocol)
+    try:
+        await reel.look()
+    except NoSuchConversation:
+        return 0, 0
+    return reel.pages, reel.total
+
+
 async def conversation(call: Call, asked: Numbered) -> One:
     found = await told(call, asked.number)
-    return One(conversation=shapes.conversation(found), pages=0, total=0)
+    pages, total = await length(call, asked.number)
+    return One(conversation=shapes.conversation(found), pages=pages, total=total)

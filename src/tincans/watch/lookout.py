@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -31,6 +32,8 @@ from tincans.text import escape
 from tincans.watch import shapes
 from tincans.watch.answers import Board
 from tincans.watch.chart import Chart
+from tincans.watch.glance import at_a_glance
+from tincans.watch.silences import Silences
 from tincans.watch.trouble import trouble
 from tincans.watch.watched import Watched
 
@@ -74,6 +77,11 @@ class Newest(Generic[T]):
         found = self._kept.get(number)
         return found[1] if found else None
 
+    def revision(self, number: int) -> int:
+        """At which it changed last; 0 for what is not kept."""
+        found = self._kept.get(number)
+        return found[0] if found else 0
+
     def drop(self, number: int) -> None:
         self._kept.pop(number, None)
 
@@ -101,6 +109,11 @@ class Lookout:
         self.board: tuple[int, Board] = (0, Board(rows=[]))
         self.trouble: tuple[int, shapes.Trouble | None] = (0, None)
         self.chart = Chart(watched.now())
+        #: Who waits for whom, in open conversations that became silent.
+        self.states: Newest[shapes.State] = Newest()
+        self._silences = Silences()
+        #: The programs at the ends of open conversations, by side.
+        self.programs: Newest[dict[str, shapes.Program]] = Newest()
         #: How many conversations are recorded, and how many changes were left out, ever.
         self.total = 0
         self.left_out = 0
@@ -114,23 +127,29 @@ class Lookout:
         self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Lookout:
-        self._ticking = spawn(self._run())
+        self._ticking, self._judging = spawn(self._run()), spawn(self._judge())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ticking.cancel()
-        await asyncio.wait([self._ticking])
+        tasks = [self._ticking, self._judging]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     # ── who looks ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def __iadd__(self, readers: int) -> Lookout:
-        """So many more readers (or fewer) look."""
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Somebody looks while the block runs."""
         if not self._readers:
             self._hurry.set()
-        self._readers += readers
-        return self
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
 
     async def news(self, mark: int) -> None:
         """Wait until there is a revision after `mark`."""
@@ -141,6 +160,11 @@ class Lookout:
                 await waiter
             finally:
                 self._waiters.discard(waiter)
+
+    @property
+    def _next(self) -> int:
+        """The revision of what changes now: that of the next time that readers are told."""
+        return self.revision + 1
 
     # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,7 +188,7 @@ class Lookout:
 
     async def _tick_safely(self) -> None:
         try:
-            changed = await self._tick(self.revision + 1)
+            changed = await self._tick()
             failed = None
         except Exception as error:
             if not isinstance(error, TincansError):
@@ -172,20 +196,24 @@ class Lookout:
             failed = trouble(error)
             changed = False
         if failed != self.trouble[1]:
-            self.trouble = self.revision + 1, failed
+            self.trouble = self._next, failed
             changed = True
         if changed:
-            self.revision += 1
-            for waiter in self._waiters:
-                wake(waiter)
+            self._tell()
 
-    async def _tick(self, revision: int) -> bool:
-        """Ask once; whether something changed, which then is of this revision."""
+    def _tell(self) -> None:
+        """There is a new revision."""
+        self.revision += 1
+        for waiter in self._waiters:
+            wake(waiter)
+
+    async def _tick(self) -> bool:
+        """Ask once; whether something changed."""
         if await self._watched.look_after():
-            self._begin_again(revision)
+            self._begin_again()
         first = not self.revision
-        changed = self._see_board(revision)
-        changed |= await self._see_conversations(revision)
+        changed = self._see_board()
+        changed |= await self._see_conversations()
         is_over = self.chart.is_over(now := self._watched.now())
         if first or is_over:
             self.total = await self._watched.journal.count()
@@ -193,20 +221,42 @@ class Lookout:
             self.chart.end(now, await self._watched.journal.count(Filter(open=True)))
         return changed or first or is_over
 
-    def _begin_again(self, revision: int) -> None:
+    async def _judge(self) -> None:
+        """Say of those that have become silent who waits for whom, one after the other, while somebody looks."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            found = self._silences.next(self._watched.now()) if self._readers else None
+            if found is not None:
+                await self._judge_one(found)
+            await asyncio.sleep(max(0 if found else LOOK_SECONDS, (clock() - began) * LOOK_REST))
+
+    async def _judge_one(self, conversation: Conversation) -> None:
+        try:
+            state = await at_a_glance(self._watched.journal, conversation, self._watched.now())
+        except TincansError:
+            return  # the next tick tells
+        except Exception:
+            log.exception("how conversation %d stands cannot be told", conversation.number)
+            return
+        if conversation.closed is None:
+            self.states.put(conversation.number, shapes.state(state), self._next)
+            self._tell()
+
+    def _begin_again(self) -> None:
         """The journal is another: none of the conversations is there any more."""
         for number, _ in list(self.rows):
-            self.gone.put(number, None, revision)
-        self.rows, self._mark, self._over = Newest(), None, {}
+            self.gone.put(number, None, self._next)
+        self.rows, self.states, self._mark, self._over = Newest(), Newest(), None, {}
 
-    def _see_board(self, revision: int) -> bool:
+    def _see_board(self) -> bool:
         board = board_of(self._watched)
         if board == self.board[1]:
             return False
-        self.board = revision, board
+        self.board = self._next, board
         return True
 
-    async def _see_conversations(self, revision: int) -> bool:
+    async def _see_conversations(self) -> bool:
         """Those that go on here are known from the register, sooner than the journal has them; the others from that."""
         first = self._mark is None
         changes = await self._watched.journal.changes(self._mark, LOOK_CHANGES)
@@ -218,7 +268,8 @@ class Lookout:
         if register is not None:
             told += (here := self._heard_here(register))
             self.chart.take(here)
-        self._keep(told, revision)
+        self._keep(told)
+        self._silences.take(told)
         return bool(told or changes.left_out)
 
     def _heard_here(self, register: Register) -> list[Conversation]:
@@ -227,12 +278,13 @@ class Lookout:
         here = [talk.conversation for talk in register.talks.values() if talk.conversation.last >= since]
         return here + [talk.conversation for talk in register.over.values() if talk.conversation.last >= since]
 
-    def _keep(self, conversations: Iterable[Conversation], revision: int) -> None:
+    def _keep(self, conversations: Iterable[Conversation]) -> None:
         for told in conversations:
-            self.rows.put(told.number, Standing(told), revision)
+            self.rows.put(told.number, Standing(told), self._next)
             self.gone.drop(told.number)
             if told.closed is not None:
                 self._over[told.number] = None
+                self.states.drop(told.number)
         while len(self._over) > LOOK_OVER:
             number = next(iter(self._over))
             del self._over[number]

@@ -14,27 +14,29 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import h11
 import uvicorn
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tincans.address import Address
 from tincans.errors import UsageError
 from tincans.limits import HTTP_HEAD_BYTES, LOOK_BYTES, PAGE_CLOSE_SECONDS, PAGE_CONNECTIONS, PAGE_REQUEST_SECONDS
 from tincans.transports.tcp import bound
-from tincans.watch import api
+from tincans.watch import api, live
 from tincans.watch.asking import Call
 from tincans.watch.assets import Assets
 from tincans.watch.endpoints import serve
-from tincans.watch.guard import Guard
-from tincans.watch.live import Live
+from tincans.watch.guard import STEERS, Guard
 from tincans.watch.lookout import Lookout
+from tincans.watch.reel import Reels
 from tincans.watch.tokens import Tokens
+from tincans.watch.trouble import NoSuchPath
 from tincans.watch.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -49,10 +51,10 @@ _TURNS = 5
 class Page:
     """A page that is served: where, and until when. Made by `serve_page`."""
 
-    def __init__(self, address: Address, tokens: Tokens, server: uvicorn.Server, live: Live) -> None:
+    def __init__(self, address: Address, tokens: Tokens, server: uvicorn.Server, closing: asyncio.Event) -> None:
         #: Where it really listens.
         self.address = address
-        self._tokens, self._server, self._live = tokens, server, live
+        self._tokens, self._server, self._closing = tokens, server, closing
 
     def url(self, *, read_only: bool = False) -> str:
         """What a browser opens, with the token that may steer, or look: a fragment, which no browser sends anywhere."""
@@ -65,7 +67,7 @@ class Page:
         for server in self._server.servers:
             server.close()
         state = self._server.server_state
-        self._live.close()
+        self._closing.set()
         await _wait(state.tasks)
         for connection in list(state.connections):
             connection.shutdown()
@@ -92,25 +94,37 @@ async def serve_page(address: Address, watched: Watched, tokens: Tokens) -> Asyn
             f"a browser opens the page by TCP alone: {address} is no address for it; write for example :7700"
         )
     sockets, address = await bound(address)
+    reels, closing = Reels(), asyncio.Event()
     async with Lookout(watched) as lookout:
-        live = Live(watched, lookout)
-        server = await _serve(sockets, _app(watched, live, tokens, address))
-        page = Page(address, tokens, server, live)
+
+        def call(steers: bool) -> Call:
+            return Call(watched, lookout, reels, steers)
+
+        server = await _serve(sockets, _app(call, closing, tokens, address))
+        page = Page(address, tokens, server, closing)
         try:
             yield page
         finally:
             await page.aclose()
+            reels.close()
 
 
-def _app(watched: Watched, live: Live, tokens: Tokens, address: Address) -> ASGIApp:
+def _app(call: Callable[[bool], Call], closing: asyncio.Event, tokens: Tokens, address: Address) -> ASGIApp:
+    """The routes, behind the guard; `call` is given whether a token may steer."""
+
+    async def serve_live(socket: WebSocket) -> None:
+        await live.serve(call(bool(socket.scope[STEERS])), socket, closing)
+
     assets = Assets()
-    routes: list[BaseRoute] = [
-        Route(_path(row.path), serve(row, lambda steers: Call(watched, live.lookout, steers)), methods=_METHODS)
-        for row in api.ROWS
-    ]
-    routes.append(WebSocketRoute("/api/live", live.serve))
+    routes: list[BaseRoute] = [Route(_path(row.path), serve(row, call), methods=_METHODS) for row in api.ROWS]
+    routes.append(WebSocketRoute("/api/live", serve_live))
+    routes.append(WebSocketRoute("/{path:path}", _no_such_socket))
     routes.append(Route("/{path:path}", assets.serve, methods=_METHODS))
     return Guard(Router(routes, redirect_slashes=False), tokens, address.port, address.host, assets.inline)
+
+
+async def _no_such_socket(socket: WebSocket) -> None:
+    raise NoSuchPath(f"there is no WebSocket at {socket.url.path}", "They are at /api/live and /api/events.")
 
 
 def _path(path: str) -> str:

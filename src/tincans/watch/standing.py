@@ -1,72 +1,28 @@
-"""How an open conversation stands: who waits for whom, found out at a bounded cost and away from the loop.
-
-What was said is decoded for it, in another thread, as long as it is not more than STATE_BYTES. Of a longer
-conversation, or one that is not recorded, only how much was said is known, and what the kernel still holds of it for
-either side: that tells who does not read.
-"""
+"""How a conversation stands that somebody reads: it is decoded anyway, by its reel, and that knows who waits for
+whom."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-
-from tincans import waiting
-from tincans.channel import Side
-from tincans.conversation import Conversation, Dropped, Entry, Opened
-from tincans.decoding import Decoding
+from tincans.conversation import Conversation
 from tincans.errors import NoSuchConversation
-from tincans.journal import Journal
-from tincans.limits import STATE_BYTES
-from tincans.transports.queues import queues
-from tincans.waiting import Waiting, ends
+from tincans.waiting import State
 from tincans.watch import shapes
 from tincans.watch.asking import Call, Decoded
+from tincans.watch.glance import by_counts
 from tincans.watch.looking import told
 
 
 async def state(call: Call, asked: Decoded) -> shapes.State:
     conversation = await told(call, asked.number)
+    return shapes.state(await standing(call, conversation, asked.protocol, secrets=asked.secrets))
+
+
+async def standing(call: Call, conversation: Conversation, protocol: str, *, secrets: bool = False) -> State:
+    """The state now. Raises `NoSuchProtocol`."""
     now = call.watched.now()
-    found = await how_it_stands(call.watched.journal, conversation, now, asked.protocol, secrets=asked.secrets)
-    return shapes.state(found)
-
-
-async def how_it_stands(
-    journal: Journal, conversation: Conversation, now: int, protocol: str = "", *, secrets: bool = False
-) -> waiting.State:
-    """The state at `now`. Raises `NoSuchProtocol`."""
-    entries: list[Entry] = []
-    if conversation.number > 0 and conversation.client_bytes + conversation.server_bytes <= STATE_BYTES:
+    if conversation.number > 0:
         try:
-            entries = [entry async for entry in journal.read(conversation.number)]
+            return await call.reel(conversation.number, protocol, secrets=secrets).state(now)
         except NoSuchConversation:
             pass  # it has only begun, and is not written yet
-    return await asyncio.to_thread(_state, conversation, entries or _counted(conversation), now, protocol, secrets)
-
-
-def _state(c: Conversation, entries: Iterable[Entry], now: int, protocol: str, secrets: bool) -> waiting.State:
-    """In the other thread."""
-    heard: Waiting | None = None
-    for entry in entries:
-        if isinstance(entry, Opened):
-            heard = Waiting(entry, Decoding(entry, protocol), secrets=secrets)
-        assert heard is not None  # Opened is first
-        heard.take(entry, heard.decoding.take(entry))
-    assert heard is not None
-    heard.note(heard.decoding.close())
-    heard.conversation = c
-    return heard.state(now, queues(ends(c)) if c.closed is None else {})
-
-
-def _counted(c: Conversation) -> list[Entry]:
-    """A conversation of which only is known how much was said, and when at last."""
-    opened = Opened(
-        conversation=c.number, at=c.opened, kind=c.kind, name=c.name, client=c.client, server=c.server, near=c.near,
-        far=c.far, boundaries=c.boundaries, facts=c.facts,
-    )  # fmt: skip
-    counts = ((Side.CLIENT, c.client_bytes), (Side.SERVER, c.server_bytes))
-    return [opened, *(_said(c, side, count) for side, count in counts if count)]
-
-
-def _said(c: Conversation, side: Side, count: int) -> Dropped:
-    return Dropped(conversation=c.number, at=c.last, side=side, count=count, reason="")
+    return await by_counts(conversation, now)
