@@ -283,6 +283,9 @@ CHART_STEPS = 300
 STATES_A_SECOND = 40
 STATE_BYTES = 64 * 1024
 
+#: New ends are looked up in the list of all of the machine's sockets this often: it takes some 40 ms.
+NAME_SECONDS = 1.0
+
 #: What the API gives at once: conversations of a list when nothing else is asked, and at most; bytes shown in hex.
 LIST_ROWS = 100
 LIST_MOST = 500
@@ -332,11 +335,29 @@ CHECKPOINT_BYTES = 256 * 1024
 PAGES_KEPT = 16
 REELS_KEPT = 8
 
+#: All of what one message carries, unpacked: as much as one message that is shown whole; and of a mail the parts that are
+#: told apart, nested in one another included.
+CONTENT_MOST = 16 * 1024 * 1024
+MAIL_PARTS = 200
+
 #: Decoding for the page works so long at a time and rests as long, as whoever wants the interpreter meanwhile gets it
-#: only then; decoding all of a long conversation rests four times as long.
+#: only then; decoding all of a long conversation rests twice as long.
 WORK_SECONDS = 0.001
 REST_SECONDS = 0.001
-LONG_REST_SECONDS = 0.004
+LONG_REST_SECONDS = 0.002
+
+#: A search in what was said reads for so long at a time, which a reader hardly notices, in passages of this size; so many
+#: searches are kept that were left within a conversation. So much of a conversation is decoded to know what of it is
+#: secret, a few seconds' work: what is found only behind it counts as if it were.
+SEARCH_SECONDS = 0.2
+SEARCH_PASSAGE_BYTES = 256 * 1024
+SEARCHES_KEPT = 32
+SEARCH_CHECK_BYTES = 4 * 1024 * 1024
+
+#: The first words of a conversation, by which is told what is spoken in it: eight times what a guess takes (GUESS_BYTES), so
+#: that an upgrade is among them; and conversations of which that is remembered, at some hundred bytes each.
+PROTOCOL_BYTES = 8 * 1024
+PROTOCOLS_KEPT = 20_000
 
 #: What is told of a program's command line: all of most, and the beginning of a Java server's (Linux has up to 128 KiB
 #: in one argument, execve(2)).

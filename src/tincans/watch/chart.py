@@ -43,6 +43,11 @@ class Chart:
             if each.joined is not None:
                 self._joined.add(each.number)
 
+    def begin_again(self) -> None:
+        """What comes next are other conversations, whatever their numbers."""
+        self._counts.clear()
+        self._joined.clear()
+
     def take(self, conversations: Iterable[Conversation]) -> None:
         """Those in which something happened."""
         for each in conversations:

@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Generic, TypeVar
-
-import msgspec
 
 from tincans.conversation import Conversation
-from tincans.errors import TincansError
+from tincans.errors import NoSuchConversation, TincansError
 from tincans.journal import Filter
-from tincans.limits import IDLE_LOOK_SECONDS, LOOK_CHANGES, LOOK_OVER, LOOK_REST, LOOK_SECONDS
+from tincans.limits import IDLE_LOOK_SECONDS, LOOK_CHANGES, LOOK_OVER, LOOK_REST, LOOK_ROWS, LOOK_SECONDS
 from tincans.register import Register
 from tincans.switchboard import Row as BoardRow
 from tincans.tasks import spawn, wake
@@ -32,76 +29,20 @@ from tincans.text import escape
 from tincans.watch import shapes
 from tincans.watch.answers import Board
 from tincans.watch.chart import Chart
-from tincans.watch.glance import at_a_glance
-from tincans.watch.silences import Silences
+from tincans.watch.naming import Ends, name
+from tincans.watch.newest import Newest, Standing
+from tincans.watch.silences import Silences, judge
 from tincans.watch.trouble import trouble
 from tincans.watch.watched import Watched
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-class Standing:
-    """A conversation as it stands, and its shape once somebody wants it."""
-
-    __slots__ = ("_raw", "told")
-
-    def __init__(self, told: Conversation) -> None:
-        self.told = told
-        self._raw: msgspec.Raw | None = None
-
-    @property
-    def raw(self) -> msgspec.Raw:
-        """Encoded once for all readers."""
-        if self._raw is None:
-            self._raw = msgspec.Raw(shapes.to_json(shapes.conversation(self.told)))
-        return self._raw
-
-
-class Newest(Generic[T]):
-    """The newest of each, by number, in the order in which they changed, with the revision at which they did."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[int, T]] = {}
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def put(self, number: int, value: T, revision: int) -> None:
-        """It is this now."""
-        self._kept.pop(number, None)
-        self._kept[number] = revision, value
-
-    def get(self, number: int) -> T | None:
-        found = self._kept.get(number)
-        return found[1] if found else None
-
-    def revision(self, number: int) -> int:
-        """At which it changed last; 0 for what is not kept."""
-        found = self._kept.get(number)
-        return found[0] if found else 0
-
-    def drop(self, number: int) -> None:
-        self._kept.pop(number, None)
-
-    def since(self, mark: int) -> Iterator[tuple[int, T]]:
-        """Those that changed after revision `mark`, the last first, at the cost of these alone."""
-        for number in reversed(self._kept):
-            revision, value = self._kept[number]
-            if revision <= mark:
-                return
-            yield number, value
-
-    def __iter__(self) -> Iterator[tuple[int, T]]:
-        return ((number, value) for number, (_, value) in self._kept.items())
 
 
 class Lookout:
     """Asks while its block runs."""
 
     def __init__(self, watched: Watched) -> None:
-        self._watched = watched
+        self.watched = watched
         #: Counts the ticks in which something changed.
         self.revision = 0
         self.rows: Newest[Standing] = Newest()
@@ -111,29 +52,32 @@ class Lookout:
         self.chart = Chart(watched.now())
         #: Who waits for whom, in open conversations that became silent.
         self.states: Newest[shapes.State] = Newest()
-        self._silences = Silences()
+        self._silences, self._ends = Silences(), Ends()
         #: The programs at the ends of open conversations, by side.
         self.programs: Newest[dict[str, shapes.Program]] = Newest()
-        #: How many conversations are recorded, and how many changes were left out, ever.
+        #: How many conversations are recorded, how many are open, and how many changes were left out, ever.
         self.total = 0
+        self.open = 0
         self.left_out = 0
         #: Seconds that the last tick took.
         self.took = 0.0
         self._mark: int | None = None
         self._asked_at = 0  # when the register was last asked
         self._over: dict[int, None] = {}  # those kept in rows that are over, the oldest first
+        self._has_aside = False  # something changed beside the ticks
         self._readers = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self._hurry = asyncio.Event()
 
     async def __aenter__(self) -> Lookout:
-        self._ticking, self._judging = spawn(self._run()), spawn(self._judge())
+        self._ticking, self._judging = spawn(self._run()), spawn(judge(self, self._silences))
+        self._naming = spawn(name(self, self._ends))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [self._ticking, self._judging]
+        tasks = [self._ticking, self._judging, self._naming]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -162,6 +106,24 @@ class Lookout:
                 self._waiters.discard(waiter)
 
     @property
+    def is_looked_at(self) -> bool:
+        """Whether anybody looks."""
+        return self._readers > 0
+
+    def judged(self, conversation: Conversation, state: shapes.State) -> None:
+        """Who waits for whom in one that became silent was found out."""
+        if conversation.closed is None:
+            self.states.put(conversation.number, state, self._next)
+            self._has_aside = True
+
+    def named(self, number: int, programs: Mapping[str, shapes.Program]) -> None:
+        """The programs at ends of an open conversation were found out."""
+        standing = self.rows.get(number)
+        if standing is not None and standing.told.closed is None:
+            self.programs.put(number, {**(self.programs.get(number) or {}), **programs}, self._next)
+            self._has_aside = True
+
+    @property
     def _next(self) -> int:
         """The revision of what changes now: that of the next time that readers are told."""
         return self.revision + 1
@@ -188,69 +150,52 @@ class Lookout:
 
     async def _tick_safely(self) -> None:
         try:
-            changed = await self._tick()
-            failed = None
+            changed, failed = await self._tick(), None
         except Exception as error:
-            if not isinstance(error, TincansError):
+            changed, failed = False, trouble(error)
+            if not isinstance(error, TincansError) and failed != self.trouble[1]:
                 log.exception("what happens cannot be looked at")
-            failed = trouble(error)
-            changed = False
         if failed != self.trouble[1]:
             self.trouble = self._next, failed
             changed = True
-        if changed:
-            self._tell()
-
-    def _tell(self) -> None:
-        """There is a new revision."""
-        self.revision += 1
-        for waiter in self._waiters:
-            wake(waiter)
+        if changed or self._has_aside:
+            self._has_aside = False
+            self.revision += 1
+            for waiter in self._waiters:
+                wake(waiter)
 
     async def _tick(self) -> bool:
         """Ask once; whether something changed."""
-        if await self._watched.look_after():
+        if await self.watched.look_after():
             self._begin_again()
         first = not self.revision
         changed = self._see_board()
         changed |= await self._see_conversations()
-        is_over = self.chart.is_over(now := self._watched.now())
+        is_over = self.chart.is_over(now := self.watched.now())
         if first or is_over:
-            self.total = await self._watched.journal.count()
+            await self._count()
+            await self._see_what_is_gone()
         if is_over:
-            self.chart.end(now, await self._watched.journal.count(Filter(open=True)))
+            self.chart.end(now, self.open)
         return changed or first or is_over
 
-    async def _judge(self) -> None:
-        """Say of those that have become silent who waits for whom, one after the other, while somebody looks."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            began = clock()
-            found = self._silences.next(self._watched.now()) if self._readers else None
-            if found is not None:
-                await self._judge_one(found)
-            await asyncio.sleep(max(0 if found else LOOK_SECONDS, (clock() - began) * LOOK_REST))
-
-    async def _judge_one(self, conversation: Conversation) -> None:
-        try:
-            state = await at_a_glance(self._watched.journal, conversation, self._watched.now())
-        except TincansError:
-            return  # the next tick tells
-        except Exception:
-            log.exception("how conversation %d stands cannot be told", conversation.number)
-            return
-        if conversation.closed is None:
-            self.states.put(conversation.number, shapes.state(state), self._next)
-            self._tell()
+    async def _count(self) -> None:
+        journal, register = self.watched.journal, self.watched.register
+        self.total = await journal.count()
+        self.open = await journal.count(Filter(open=True))
+        if register is not None:
+            self.open += sum(number < 0 for number in register.talks)
 
     def _begin_again(self) -> None:
         """The journal is another: none of the conversations is there any more."""
         for number, _ in list(self.rows):
             self.gone.put(number, None, self._next)
-        self.rows, self.states, self._mark, self._over = Newest(), Newest(), None, {}
+        self.rows, self.states, self.programs = Newest(), Newest(), Newest()
+        self.chart.begin_again()
+        self._mark, self._over = None, {}
 
     def _see_board(self) -> bool:
-        board = board_of(self._watched)
+        board = board_of(self.watched)
         if board == self.board[1]:
             return False
         self.board = self._next, board
@@ -259,10 +204,10 @@ class Lookout:
     async def _see_conversations(self) -> bool:
         """Those that go on here are known from the register, sooner than the journal has them; the others from that."""
         first = self._mark is None
-        changes = await self._watched.journal.changes(self._mark, LOOK_CHANGES)
+        changes = await self.watched.journal.changes(self._mark, LOOK_CHANGES)
         self._mark = changes.mark
         self.left_out += changes.left_out
-        register = self._watched.register
+        register = self.watched.register
         told = [each for each in changes.conversations if register is None or each.number not in register.talks]
         (self.chart.begin if first else self.chart.take)(told)
         if register is not None:
@@ -270,13 +215,36 @@ class Lookout:
             self.chart.take(here)
         self._keep(told)
         self._silences.take(told)
+        self._ends.take(told)
         return bool(told or changes.left_out)
 
     def _heard_here(self, register: Register) -> list[Conversation]:
         """In which something happened here since this was last asked."""
-        since, self._asked_at = self._asked_at, self._watched.now()
+        since, self._asked_at = self._asked_at, self.watched.now()
         here = [talk.conversation for talk in register.talks.values() if talk.conversation.last >= since]
         return here + [talk.conversation for talk in register.over.values() if talk.conversation.last >= since]
+
+    async def _see_what_is_gone(self) -> None:
+        """A journal forgets the oldest first, so only they are looked for."""
+        for number in list(self._over)[:LOOK_ROWS]:
+            if await self._is_there(number):
+                break
+            self._forget(number)
+            self.gone.put(number, None, self._next)
+        self.gone.trim(LOOK_OVER)
+
+    async def _is_there(self, number: int) -> bool:
+        register = self.watched.register
+        if register is not None and (number in register.talks or number in register.over):
+            return True
+        try:
+            return number > 0 and bool(await self.watched.journal.conversation(number))
+        except NoSuchConversation:
+            return False
+
+    def _forget(self, number: int) -> None:
+        self._over.pop(number, None)
+        self.rows.drop(number)
 
     def _keep(self, conversations: Iterable[Conversation]) -> None:
         for told in conversations:
@@ -285,10 +253,9 @@ class Lookout:
             if told.closed is not None:
                 self._over[told.number] = None
                 self.states.drop(told.number)
+                self.programs.drop(told.number)
         while len(self._over) > LOOK_OVER:
-            number = next(iter(self._over))
-            del self._over[number]
-            self.rows.drop(number)
+            self._forget(next(iter(self._over)))
 
 
 def board_of(watched: Watched) -> Board:

@@ -18,6 +18,7 @@ from tincans import waiting
 from tincans.channel import Side
 from tincans.conversation import Conversation as Told
 from tincans.text import escape
+from tincans.transports import programs
 
 encode = msgspec.json.Encoder().encode
 
@@ -152,6 +153,36 @@ def said(start: int, data: bytes, hidden: list[tuple[int, int]], missing: list[t
     return Bytes(start=start, data=data.hex(), hidden=hidden, missing=missing)
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a mail that is not made of parts."""
+
+    #: By which it is asked for: `1`, `2.1` … counted as in IMAP.
+    path: str
+    media: str
+    #: Of the file that it was; empty where it was none.
+    name: str
+    #: Bytes, unpacked.
+    size: int
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mail"):
+    """A mail for a reader: the fields worth reading, each a name and a value, and its parts."""
+
+    headers: list[tuple[str, str]]
+    parts: list[Part]
+    #: Why not all of it is here, or could be told apart; empty where nothing is amiss.
+    lack: str
+
+
+def mail(headers: list[tuple[str, str]], parts: list[tuple[str, str, str, int]], lack: str) -> Mail:
+    """The shape of a mail; its parts are paths, media types, names and sizes."""
+    return Mail(
+        headers=[(escape(name), escape(value)) for name, value in headers],
+        parts=[Part(path=path, media=escape(media), name=escape(name), size=size) for path, media, name, size in parts],
+        lack=escape(lack),
+    )
+
+
 class Socket(msgspec.Struct, frozen=True, kw_only=True):
     """One end of a connection, as the kernel knows it."""
 
@@ -229,6 +260,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     name: str
     command: str
+
+
+def program(told: programs.Program) -> Program:
+    """The shape of a program."""
+    return Program(pid=told.pid, name=escape(told.name), command=escape(told.command))
 
 
 class Second(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,10 +6,21 @@ those that spoke last, and the rest waits; and in between for so long that a ten
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tincans.conversation import Conversation
-from tincans.limits import READING_SECONDS, STATES_A_SECOND
+from tincans.errors import TincansError
+from tincans.limits import LOOK_REST, LOOK_SECONDS, READING_SECONDS, STATES_A_SECOND
+from tincans.watch import shapes
+from tincans.watch.glance import at_a_glance
+
+if TYPE_CHECKING:
+    from tincans.watch.lookout import Lookout
+
+log = logging.getLogger(__name__)
 
 _SILENT = int(READING_SECONDS * 1e9)
 
@@ -40,3 +51,27 @@ class Silences:
                 self._told += 1
                 return self._spoken.pop(number)
         return None
+
+
+async def judge(lookout: Lookout, silences: Silences) -> None:
+    """Say of those that have become silent who waits for whom, one after the other, while somebody looks. Without
+    end."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        began = clock()
+        found = silences.next(lookout.watched.now()) if lookout.is_looked_at else None
+        if found is not None:
+            await _judge(lookout, found)
+        await asyncio.sleep((clock() - began) * LOOK_REST if found else LOOK_SECONDS)
+
+
+async def _judge(lookout: Lookout, conversation: Conversation) -> None:
+    watched = lookout.watched
+    try:
+        state = await at_a_glance(watched.journal, conversation, watched.now())
+    except TincansError:
+        return  # the lookout tells
+    except Exception:
+        log.exception("how conversation %d stands cannot be told", conversation.number)
+        return
+    lookout.judged(conversation, shapes.state(state))
