@@ -137,7 +137,7 @@ function Attachments({ parts }) {
   const id = useId();
   const [open, setOpen] = useState(-1);
   return html`
-    <h3 id=${id}>${format.plural(parts.length, "attachment")}</h3>
+    <h2 id=${id}>${format.plural(parts.length, "attachment")}</h2>
     <ul class="attachments" aria-labelledby=${id}>
       ${parts.map((part, place) => {
         const name = part.name || part.params.field || `part ${place + 1}`;

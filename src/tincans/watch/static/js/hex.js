@@ -16,7 +16,7 @@ const PIECE = 16_384;
 const PIECES = 64;
 const ROW = 20;
 /** What fits sixteen bytes, in pixels; below it there are eight in a row. */
-const WIDE = 590;
+const WIDE = 574;
 /** What can be copied at once. */
 export const MOST_COPIED = 1 << 20;
 
@@ -67,7 +67,8 @@ export function Hex({ bytes, mark = [0, 0], label }) {
     const at = event.target.closest("[data-at]")?.dataset.at;
     if (at !== undefined) setCursor({ at: Number(at), from: event.shiftKey ? cursor.from : Number(at) });
   };
-  const chosen = cursor.at === cursor.from ? mark : [Math.min(cursor.at, cursor.from), Math.max(cursor.at, cursor.from) + 1];
+  const unchosen = mark[1] > mark[0] ? mark : [0, bytes.size];
+  const chosen = cursor.at === cursor.from ? unchosen : [Math.min(cursor.at, cursor.from), Math.max(cursor.at, cursor.from) + 1];
   const onRange = (first, last) => want(first * each, Math.min(bytes.size, last * each));
   return html`
     <div class="hex" ref=${whole}>

@@ -161,8 +161,10 @@ function home(stations, { kind, name, near, server }) {
   return station;
 }
 
-/** Gives slots to those that have none, as far as there are any. */
+/** Gives slots to those that have none, as far as there are any. When most are empty, all move together once. */
 function seat(station, most, stateOf) {
+  const seated = station.channels.filter(({ slot }) => slot >= 0).sort((a, b) => a.slot - b.slot);
+  if (seated.length * 2 < (seated.at(-1)?.slot ?? 0) + 1) seated.forEach((channel, place) => (channel.slot = place));
   const taken = new Set();
   for (const channel of station.channels) {
     if (channel.slot >= most || taken.has(channel.slot)) channel.slot = -1;

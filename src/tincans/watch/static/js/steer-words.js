@@ -30,5 +30,5 @@ function asHex(typed) {
   const hex = typed.replace(/0x|[\s,:]/gi, "");
   if (/[^0-9a-f]/i.test(hex)) throw new Error("hexadecimal is 0 to 9 and a to f, two digits a byte");
   if (hex.length % 2) throw new Error("a byte has two hexadecimal digits; one is missing");
-  return { hex: hex.toLowerCase() };
+  return hex.toLowerCase();
 }

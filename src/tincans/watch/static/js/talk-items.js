@@ -12,13 +12,16 @@ import { Button, Icon } from "./ui.js";
 const DETAILS = 4;
 const PREVIEW = 8;
 
-/** @param {{turn: import("./talk-turns.js").Turn, chosen: string, onFill: (after: number) => void}} props */
-export function Turn({ turn, chosen, onFill }) {
+/**
+ * `reachable` is the one item that the Tab key comes to.
+ * @param {{turn: import("./talk-turns.js").Turn, chosen: string, reachable: string, onFill: (after: number) => void}} props
+ */
+export function Turn({ turn, chosen, reachable, onFill }) {
   if (turn.gap) return html`<div class="gap"><span>${turn.gap}</span></div>`;
   if (turn.hole) return html`<${Hole} ...${turn.hole} onFill=${onFill} />`;
   return html`
     <div class=${classes("turn", turn.side ?? "beside")}>
-      ${turn.items.map((item) => html`<${Item} key=${item.id} item=${item} isChosen=${item.id === chosen} />`)}
+      ${turn.items.map((item) => html`<${Item} key=${item.id} item=${item} isChosen=${item.id === chosen} isReachable=${item.id === reachable} />`)}
     </div>`;
 }
 
@@ -31,18 +34,18 @@ function Hole({ count, after, onFill }) {
     </article>`;
 }
 
-/** One item. It is drawn again only when it is another, or is chosen. */
+/** One item. It is drawn again only when it is another, or chosen. */
 class Item extends Component {
-  shouldComponentUpdate({ item, isChosen }) {
-    return item !== this.props.item || isChosen !== this.props.isChosen;
+  shouldComponentUpdate({ item, isChosen, isReachable }) {
+    return item !== this.props.item || isChosen !== this.props.isChosen || isReachable !== this.props.isReachable;
   }
 
-  render({ item, isChosen }) {
+  render({ item, isChosen, isReachable }) {
     const { id, tone, side, summary, details, preview, content, kind } = item;
     const beside = isBeside(item);
     const size = item.end - item.start;
     return html`
-      <article class=${classes("item", tone, beside && "beside", isChosen && "chosen")} data-id=${id} tabindex=${isChosen ? 0 : -1}
+      <article class=${classes("item", tone, beside && "beside", isChosen && "chosen")} data-id=${id} tabindex=${isReachable ? 0 : -1}
         aria-label=${labelOf(item)} aria-current=${isChosen ? "true" : undefined}>
         <div class="line">
           ${tone === "wrong" && html`<${Icon} name="warn" />`}

@@ -63,7 +63,7 @@ function Meaning({ item }) {
       && ["Bytes", `${format.count(item.start)} to ${format.count(item.end - 1)} of what the ${item.side} said: ${format.plural(item.end - item.start, "byte")}`],
   ].filter(Boolean);
   return html`
-    <h3 class=${classes("summary", item.tone)}>${item.summary}</h3>
+    <h2 class=${classes("summary", item.tone)}>${item.summary}</h2>
     ${item.details.length > 0 && html`<ul class="details">${item.details.map((line, place) => html`<li key=${place}>${line}</li>`)}</ul>`}
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }

@@ -31,6 +31,8 @@ export class Reading {
   following = false;
   busy = false;
   /** @type {any} */ error = null;
+  /** The item that a jump was to; whoever shows it takes it away. */
+  target = "";
   #abort = new AbortController();
 
   /** @param {(page: number, abort: AbortSignal) => Promise<Page>} fetchPage @param {() => void} changed */
@@ -115,6 +117,7 @@ export class Reading {
       const page = await this.#fetched(number, signal);
       this.loaded = [page];
       const place = Math.max(0, Math.min(placeIn(page), page.items.length));
+      this.target = page.items[place]?.id ?? "";
       this.lo = Math.max(0, place - STEP / 2);
       this.hi = Math.min(page.items.length, this.lo + STEP * 2);
       if (this.hi - place < STEP / 2) await this.#down(signal);
@@ -173,6 +176,7 @@ export class Reading {
     this.pages = Math.max(this.pages, pages);
     this.total = Math.max(this.total, total);
     if (this.following) return this.#catchUp();
+    this.changed();
     return undefined;
   }
 

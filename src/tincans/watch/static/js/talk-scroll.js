@@ -4,7 +4,7 @@
 //   ↓ ↑  j k    the next item, the one before        Enter   the item in the side panel
 //   Home End    the first and the last that there is
 
-import { html, useEffect, useLayoutEffect, useRef } from "./dom.js";
+import { html, useLayoutEffect, useRef } from "./dom.js";
 import { Turn } from "./talk-items.js";
 import { turnsOf } from "./talk-turns.js";
 
@@ -20,17 +20,15 @@ const AT_END = 32;
 export function Scroll({ reading, version, isOpen, chosen, label, onChoose, onEnter, onPlace }) {
   const box = useRef(null);
   const kept = useRef(null); // { id, top }: an item and where it was seen
-  const wanted = useRef(""); // an item that is to be shown, or "first" or "last"
+  const wanted = useRef(""); // "first" or "last", which a key asked for and which may still be on its way
   const shown = reading.shown();
   const items = new Map(shown.filter(({ item }) => item).map(({ item }) => [item.id, item]));
+  const reachable = items.has(chosen) ? chosen : ([...items.keys()].at(isOpen ? -1 : 0) ?? "");
 
   useLayoutEffect(() => {
     settle(box.current, reading, kept, wanted);
     tellPlace();
   }, [version]);
-  useEffect(() => {
-    if (chosen && !box.current.contains(document.activeElement)) wanted.current = chosen;
-  }, [reading]);
 
   const tellPlace = () => {
     kept.current = firstSeen(box.current);
@@ -77,26 +75,26 @@ export function Scroll({ reading, version, isOpen, chosen, label, onChoose, onEn
     <div class="scroll" ref=${box} onScroll=${onScroll}>
       <div class="feed" role="feed" aria-label=${label} aria-busy=${reading.busy && !reading.following} onKeyDown=${onKeyDown}
         onFocusIn=${onFocus} onClick=${onClick}>
-        ${turnsOf(shown).map((turn) => html`<${Turn} key=${turn.key} turn=${turn} chosen=${chosen || firstId(shown)}
+        ${turnsOf(shown).map((turn) => html`<${Turn} key=${turn.key} turn=${turn} chosen=${chosen} reachable=${reachable}
           onFill=${(after) => reading.fill(after)} />`)}
       </div>
       ${!reading.isAtEnd && html`<p class="waiting" aria-hidden="true">…</p>`}
     </div>`;
 }
 
-const firstId = (shown) => shown.find(({ item }) => item)?.item.id ?? "";
-
 /** After the items have changed: the reader sees what was seen before, or what was asked for. */
 function settle(box, reading, kept, wanted) {
-  const want = wanted.current;
-  const target = want && (want === "first" || want === "last" ? edge(box, reading, want) : itemOf(box, want));
-  if (target) {
+  const found = wanted.current && edge(box, reading, wanted.current);
+  const target = reading.target && itemOf(box, reading.target);
+  if (found || target) reading.target = "";
+  if (found) {
+    box.scrollTop = wanted.current === "first" ? 0 : box.scrollHeight;
     wanted.current = "";
-    if (want !== "last") target.scrollIntoView({ block: want === "first" ? "start" : "center" });
-    else box.scrollTop = box.scrollHeight;
-    target.focus({ preventScroll: true });
+    found.focus({ preventScroll: true });
   } else if (reading.following) {
     box.scrollTop = box.scrollHeight;
+  } else if (target) {
+    target.scrollIntoView({ block: "start" });
   } else if (kept.current) {
     const now = itemOf(box, kept.current.id);
     if (now) box.scrollTop += now.getBoundingClientRect().top - box.getBoundingClientRect().top - kept.current.top;

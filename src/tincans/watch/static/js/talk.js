@@ -91,7 +91,7 @@ function Shown({ conversation, size, item, protocol }) {
     document.querySelector(`article[data-id="${CSS.escape(chosen?.id ?? "")}"]`)?.focus();
   };
   const onProtocol = (name) => replace("talk", [number], name ? { protocol: name } : undefined);
-  const spoken = grown?.state.protocol || reading?.loaded[0]?.protocol || conversation.protocol;
+  const spoken = grown?.state?.protocol || reading?.loaded[0]?.protocol || conversation.protocol;
   const told = { client: conversation.client_bytes, server: conversation.server_bytes };
   const isRecorded = number > 0;
   return html`
@@ -99,10 +99,12 @@ function Shown({ conversation, size, item, protocol }) {
       <${Head} conversation=${conversation} programs=${programs.value.get(number)} protocol=${protocol || spoken}>
         ${isRecorded && html`<${Tools} asked=${{ number, protocol, secrets }} spoken=${spoken} isOpen=${isOpen} onProtocol=${onProtocol} onSecrets=${setSecrets} />`}
       <//>
-      ${isOpen && grown && html`<${Waits} state=${grown.state} />`}
-      ${secrets && html`<div class="banner"><p>Passwords, logins and cookies are shown.</p><${Button} small onClick=${() => setSecrets(false)}>Hide them<//></div>`}
-      ${reading && !reading.isExact && html`<div class="banner"><p>This was decoded from its middle: what came before may change what it means.</p>
-        <${Button} small onClick=${() => setExact(true)}>Decode from the beginning<//></div>`}
+      ${isOpen && grown?.state && html`<${Waits} state=${grown.state} />`}
+      <div class="banners">
+        ${secrets && html`<${Banner} text="Passwords, logins and cookies are shown." does="Hide them" onDo=${() => setSecrets(false)} />`}
+        ${reading && !reading.isExact && html`<${Banner} does="Decode from the beginning" onDo=${() => setExact(true)}
+          text="This was decoded from its middle: what came before may change what it means." />`}
+      </div>
       ${isRecorded ? html`<${Said} ...${{ reading, version, isOpen, chosen, choose, onEnter, onPlace, place }} />` : html`<${Unrecorded} />`}
       ${panel.isOpen && chosen && html`<${Panel} key=${chosen.id} number=${number} item=${chosen} said=${told} query=${query} tab=${panel.tab}
         link=${href("talk", [number, chosen.id], protocol ? { protocol } : undefined)} onTab=${(tab) => setPanel({ ...panel, tab })} onClose=${onClose} />`}
@@ -119,6 +121,10 @@ function Said({ reading, version, isOpen, chosen, choose, onEnter, onPlace, plac
         onChoose=${choose} onEnter=${onEnter} onPlace=${onPlace} />
       <${Scrub} reading=${reading} place=${place} isOpen=${isOpen} now=${now()} />
     </div>`;
+}
+
+function Banner({ text, does, onDo }) {
+  return html`<div class="banner"><p>${text}</p><${Button} small onClick=${onDo}>${does}<//></div>`;
 }
 
 function Unrecorded() {
