@@ -5,8 +5,8 @@ import { html, useEffect, useRef, useState } from "./dom.js";
 import { inWords, isNarrowed, isRead, KINDS, NAMES, STATES, sizeOf, TIMES } from "./filters.js";
 import { count, plural } from "./format.js";
 import { useKey } from "./keys.js";
-import { replace } from "./router.js";
-import { board, hello } from "./store.js";
+import { href, replace } from "./router.js";
+import { board, held, hello, latest } from "./store.js";
 import { Button, Icon, Popover } from "./ui.js";
 
 /** After the last key, in milliseconds. */
@@ -128,9 +128,17 @@ const fromLocal = (text) => (text ? String(new Date(text).getTime() * 1000) : ""
 
 export function Outcome({ source, query, again }) {
   return html`<div class="outcome">
-    <p role="status">${found(source, query)}</p>
+    <p role=${isNarrowed(query) ? "status" : undefined}>${found(source, query)}</p>
+    <${Unrecorded} />
     ${isRead(query) && html`<${Reading} source=${source} again=${again} />`}
   </div>`;
+}
+
+/** Those that are open and will never be in this list: the map has them. */
+function Unrecorded() {
+  void latest.value;
+  const open = [...held.values()].filter(({ number, closed }) => number < 0 && closed === null).length;
+  return open > 0 && html`<span>${plural(open, "open one is", "open ones are")} not recorded: <a href=${href("map")}>see the map</a></span>`;
 }
 
 function found(source, query) {

@@ -34,6 +34,9 @@ const COLUMNS = [
   ["protocol", "Protocol"], ["said client", "Client said"], ["said server", "Server said"], ["how", "State"],
 ];
 
+/** Where one was when something was opened, to be there again on the way back: which list, and the source's place in it. */
+let left = { text: null, place: null };
+
 export function View({ query }) {
   const text = String(query);
   const [attempt, setAttempt] = useState(0);
@@ -47,13 +50,13 @@ export function View({ query }) {
       <h1 class="unseen">Conversations</h1>
       <${FilterBar} query=${query} />
       <${Outcome} source=${source} query=${query} again=${again} />
-      <${Grid} key=${`${text} ${attempt}`} source=${source} query=${query} again=${again} />
+      <${Grid} key=${`${text} ${attempt}`} source=${source} query=${query} text=${text} again=${again} />
     </div>`;
 }
 
-function Grid({ source, query, again }) {
+function Grid({ source, query, text, again }) {
   const box = useRef(null);
-  const [active, setActive] = useState(null); // a place
+  const [active, setActive] = useState(left.text === text ? left.place : null); // a place of the source's
   const top = useRef(0);
   const size = source.count.value;
   const height = isNarrow.value ? CARD : ROW;
@@ -68,13 +71,20 @@ function Grid({ source, query, again }) {
   };
   const select = (index) => {
     const to = Math.max(0, Math.min(size - 1, index));
-    setActive(source.place(to));
+    left = { text, place: source.place(to) };
+    setActive(left.place);
     reveal(box.current, to);
   };
+  useEffect(() => {
+    if (!size || active === null || !box.current) return;
+    reveal(box.current, Math.max(0, source.indexOf(active)));
+    box.current.focus({ preventScroll: true });
+  }, [size > 0]);
   const newest = useRef(null);
   newest.current = select;
   const pick = useMemo(() => (index) => newest.current(index), []);
   const toTop = () => {
+    left = { text, place: null };
     setActive(null);
     box.current.scrollTop = 0;
     source.settle(false);
@@ -89,7 +99,7 @@ function Grid({ source, query, again }) {
   return html`
     <${Virtual} class="grid" scroller=${box} count=${size} height=${height} headHeight=${headHeight} row=${row} onRange=${onRange}
       role="grid" aria-label="Conversations, the newest first" aria-rowcount=${size + 1} aria-colcount=${COLUMNS.length} tabindex="0"
-      aria-activedescendant=${at >= 0 ? `row-${source.row(at)?.number}` : undefined}
+      aria-activedescendant=${source.row(at) && `row-${source.row(at).number}`}
       onKeyDown=${(event) => onKey(event, { at, size, page: Math.floor(box.current.clientHeight / height) - 2, select, source })}
       head=${html`<${Head} />`} />
     ${source.fresh.value > 0 && !isRead(query) && html`<${New} of=${source} toTop=${toTop} />`}`;

@@ -39,7 +39,7 @@ export class Pages {
     this.total = 0;
     this.newest = 0; // the highest number that has a place
     this.held = false;
-    /** @type {Map<number, {rows: object[], isStale: boolean}>} */
+    /** `of`: how many there were altogether when it came; 0 where it has to come again. @type {Map<number, {rows: object[], of: number}>} */
     this.pages = new Map();
     /** @type {Map<number, AbortController>} */
     this.asked = new Map();
@@ -87,7 +87,7 @@ export class Pages {
   async begin() {
     try {
       const { total } = await get("/conversations", { ...this.query, limit: 1 }, this.over.signal);
-      for (const page of this.pages.values()) page.isStale = true;
+      for (const page of this.pages.values()) page.of = 0;
       this.trouble.value = null;
       this.progress.value = null;
       this.resize(total);
@@ -124,10 +124,12 @@ export class Pages {
       if (!wanted.includes(page)) abort.abort();
     }
     for (const page of wanted) {
-      const has = this.pages.get(page);
-      if ((!has || has.isStale) && !this.asked.has(page)) this.fetch(page);
+      if (!this.isWhole(this.pages.get(page)) && !this.asked.has(page)) this.fetch(page);
     }
   }
+
+  /** A page that is not full has changed when there are more. */
+  isWhole = (page) => page !== undefined && page.of > 0 && (page.rows.length === PAGE || page.of >= this.total);
 
   /** Pages of what is looked at, and of half a page on both sides. */
   wanted() {
@@ -153,7 +155,7 @@ export class Pages {
   keep(page, { rows, total }) {
     const old = new Map((this.pages.get(page)?.rows ?? []).map((row) => [row.number, row]));
     this.pages.delete(page); // so that it is the newest in the map's order
-    this.pages.set(page, { rows: rows.map((row) => newer(old.get(row.number), row)), isStale: false });
+    this.pages.set(page, { rows: rows.map((row) => newer(old.get(row.number), row)), of: total });
     for (const oldest of this.pages.keys()) {
       if (this.pages.size <= MOST_PAGES) break;
       this.pages.delete(oldest);
@@ -162,6 +164,7 @@ export class Pages {
     if (rows.length) this.newest = Math.max(this.newest, rows.at(-1).number);
     if (total > this.total || this.isFleeting) this.resize(total);
     else this.revision.value += 1;
+    this.want(...this.range);
   }
 
   // ── what happens now ─────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +176,7 @@ export class Pages {
     const began = [];
     for (const row of rows) {
       if (row.number > this.newest) isSure ? began.push(row) : (isMissing ||= row.number > 0);
-      else if (row.number > 0 && this.update(row) && this.isFleeting) isMissing = true;
+      else if (row.number > 0 && this.update(row)) isMissing = true;
     }
     for (const row of began.sort((a, b) => a.number - b.number)) isMissing = !this.append(row) || isMissing;
     if (began.length) this.resize(this.total);
@@ -181,27 +184,29 @@ export class Pages {
     if (isMissing) this.lookAgain();
   }
 
-  /** Whether it matters to what matches. */
+  /** Whether it has ceased to match, or begun to: then others have other places now. */
   update(row) {
+    const isOne = matches(this.query, row);
     for (const { rows } of this.pages.values()) {
       if (!rows.length || row.number < rows[0].number || row.number > rows.at(-1).number) continue;
       const at = rows.findIndex(({ number }) => number === row.number);
       if (at >= 0) rows[at] = row;
-      return true;
+      return this.isFleeting && isOne !== at >= 0;
     }
-    return this.isFleeting;
+    return this.isFleeting && isOne;
   }
 
   /** Gives a conversation that has just begun its place; false where that is not known. */
   append(row) {
     if (!matches(this.query, row)) return true;
     const [page, at] = [Math.floor(this.total / PAGE), this.total % PAGE];
-    if (at === 0) this.pages.set(page, { rows: [], isStale: false });
-    const rows = this.pages.get(page)?.rows;
-    if (rows && rows.length !== at) return false;
-    rows?.push(row);
+    if (at === 0) this.pages.set(page, { rows: [], of: this.total });
+    const last = this.pages.get(page);
+    if (last && last.rows.length !== at) return false;
+    last?.rows.push(row);
     this.newest = row.number;
     this.total += 1;
+    if (last?.of) last.of = this.total;
     if (this.held) this.fresh.value += 1;
     return true;
   }

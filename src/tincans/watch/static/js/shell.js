@@ -2,13 +2,13 @@
 // form that asks for the token, and the dialog of keys. A view is a module that is fetched when it is first looked at,
 // and exports `View({ parts, query })`.
 
-import { classes, html, signal, useEffect, useErrorBoundary, useState } from "./dom.js";
+import { classes, html, signal, useEffect, useErrorBoundary, useRef, useState } from "./dom.js";
 import { giveToken, refused, token } from "./api.js";
 import * as format from "./format.js";
 import { shortcuts, useKey } from "./keys.js";
 import { retry, useLook } from "./live.js";
 import { go, href, route } from "./router.js";
-import { lastSecond, latest, link, tick, trouble } from "./store.js";
+import { hello, isOutdated, lastSecond, latest, link, tick, trouble } from "./store.js";
 import { Button, Dialog, Fault, Icon, Menu, setTheme, theme, Tins, Toasts, useTitle } from "./ui.js";
 
 const VIEWS = {
@@ -31,6 +31,12 @@ function Frame() {
   const { view, parts, query } = route.value;
   useLook({ seconds: true });
   useKey("?", "Show these keys", () => setKeys(true));
+  const first = useRef(true);
+  useEffect(() => {
+    // Who opened something by a key goes on in what is shown; a view may have put the focus itself.
+    if (!first.current && document.activeElement === document.body) document.getElementById("main").focus();
+    first.current = false;
+  }, [view, parts[0]]);
   useEffect(() => {
     if (view === "talk") opened.value = { number: parts[0], address: location.hash };
   });
@@ -113,7 +119,7 @@ function Totals() {
       <div><dt>Open</dt><dd>${isNow ? format.count(last.open) : "–"}</dd></div>
       <div class="client"><dt>Clients</dt><dd>${isNow ? each(format.rate(last.client_bytes), "What clients said in the last second") : "–"}</dd></div>
       <div class="server"><dt>Servers</dt><dd>${isNow ? each(format.rate(last.server_bytes), "What servers said in the last second") : "–"}</dd></div>
-      <div class="all"><dt>Recorded</dt><dd>${latest.value.total ? format.count(latest.value.total) : "–"}</dd></div>
+      ${latest.value.total > 0 && html`<div class="all"><dt>Recorded</dt><dd>${format.count(latest.value.total)}</dd></div>`}
     </dl>`;
 }
 
@@ -143,6 +149,10 @@ function Banner() {
       advice="What you see is as it was then. The page goes on trying, and fetches what it missed." again=${again} />`;
   }
   if (trouble.value) return html`<${Trouble} ...${trouble.value} />`;
+  if (isOutdated.value) {
+    return html`<div class="banner mild" role="status"><p>tincans ${hello.value.version} serves this page now, which came from another version.</p>
+      <${Button} small onClick=${() => location.reload()}>Reload<//></div>`;
+  }
   return null;
 }
 

@@ -26,6 +26,7 @@ const MOST_BESIDE = 4000;
 /** What may be held beyond a bound before it is trimmed: trimming sorts, so it is done seldom. */
 const SLACK = 500;
 
+let firstVersion = "";
 export const hello = signal(null);
 export const link = signal({ state: "connecting", since: Date.now(), again: 0 });
 export const epoch = signal(0);
@@ -40,6 +41,8 @@ export const latest = signal({ rows: [], skipped: 0, total: 0, gone: [] });
 
 /** Whether what is shown is what is now. */
 export const isLive = computed(() => link.value.state === "live" && trouble.value === null);
+/** Whether the server is another version than the one that this page came from. */
+export const isOutdated = computed(() => firstVersion !== "" && hello.value?.version !== firstVersion);
 /** The last second that ended, or null. */
 export const lastSecond = computed(() => seconds.value.at(-1) ?? null);
 
@@ -118,6 +121,7 @@ function joined(old, more) {
 
 /** The server was reached: what was open before may be over by now, and it will say what is. @param {object} said */
 export function begin(said) {
+  firstVersion ||= said.version;
   batch(() => {
     setClock(said.now);
     hello.value = said;
