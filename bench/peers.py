@@ -21,7 +21,7 @@ STREAMS_ASYNCIO = "asyncio streams"
 
 Starter = Callable[[], Program]
 
-_COMMAND = Path(sys.executable).parent / "tincans"
+COMMAND = Path(sys.executable).parent / "tincans"
 
 HAPROXY_CONFIG = """\
 global
@@ -48,7 +48,7 @@ def tincans_relay(place: Workplace, target: int, *, journal: Path | None = None,
     cert, key = place.certificate() if tls else (None, None)
     listen = f"tls://127.0.0.1:0?cert={cert}&key={key}" if tls else "tcp://127.0.0.1:0"
     record = ["--journal", journal] if journal else ["--no-record"]
-    command = [_COMMAND, "relay", listen, f"tcp://127.0.0.1:{target}", *record, "--quiet", "--port-file", port_file]
+    command = [COMMAND, "relay", listen, f"tcp://127.0.0.1:{target}", *record, "--quiet", "--port-file", port_file]
     return place.start(command, port_file)
 
 

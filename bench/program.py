@@ -55,8 +55,12 @@ class Program:
         return self._fail()
 
     def _fail(self) -> int:
-        said = " ".join(self._log.read_text(errors="replace").split())
+        said = " ".join(self.said().split())
         raise NotMeasured(f"{Path(self.command[0]).name} did not start: {said[-200:] or 'it said nothing'}")
+
+    def said(self) -> str:
+        """What it has printed, where its port is known without reading that."""
+        return self._log.read_text(errors="replace")
 
     def cpu(self) -> float:
         """CPU seconds so far: user and system, of all its processes, and of those that ended and were waited for."""
