@@ -1,0 +1,247 @@
+"""The page's modules by themselves, in a browser: what the terminal says, addresses, axes, lists of any length."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from tincans.text import human_bytes, human_seconds
+from tincans.watch.assets import FOLDER
+
+pytestmark = pytest.mark.foreign
+
+WHERE = "http://127.0.0.1:7"  # nobody is asked there
+TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+}
+SECOND = 1_000_000
+
+
+def serve(route: Route) -> None:
+    """The page's files, and an API that knows no token."""
+    path = urlsplit(route.request.url).path
+    if path.startswith("/api"):
+        trouble = {"type": "trouble", "error": "this token is not known", "advice": ""}
+        route.fulfill(status=401, body=json.dumps(trouble), content_type="application/json")
+        return
+    file = FOLDER / ("index.html" if path == "/" else path[1:])
+    route.fulfill(body=file.read_bytes(), content_type=TYPES[file.suffix])
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 800, "height": 600})
+    page.route("**/*", serve)
+    page.goto(WHERE)
+    yield page
+    page.close()
+
+
+def each(page: Page, module: str, call: str, values: list[Any]) -> list[Any]:
+    """What a function of a module gives for each of `values`."""
+    found = page.evaluate(
+        f"async (values) => {{ const it = await import('/js/{module}.js'); return values.map((value) => {call}); }}",
+        values,
+    )
+    assert isinstance(found, list)
+    return found
+
+
+def test_sizes_read_as_in_the_terminal(page: Page) -> None:
+    sizes = [0, 1, 1023, 1024, 1535, 1536, 1048524, 1048525, 1048576, 5 * 2**30, 2**40, 7 * 2**50 + 2**47]
+    assert each(page, "format", "it.bytes(value)", sizes) == [human_bytes(size) for size in sizes]
+
+
+def test_durations_read_as_in_the_terminal(page: Page) -> None:
+    seconds = [
+        0,
+        0.0004,
+        0.0099,
+        0.01,
+        0.25,
+        0.9994,
+        0.9996,
+        1,
+        1.239,
+        59.99,
+        59.999,
+        61,
+        3599,
+        3600,
+        7500,
+        86399,
+        86400,
+        350000,
+    ]
+    assert each(page, "format", "it.duration(value * 1e6)", seconds) == [human_seconds(each) for each in seconds]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("tcp://127.0.0.1:9000", ":9000"),
+        ("tcp://[::1]:9000", ":9000"),
+        ("tcp://10.0.0.1:80", "10.0.0.1:80"),
+        ("tls://127.0.0.1:443", "tls://:443"),
+        ("ws://localhost:8080/talk", "ws://:8080/talk"),
+        ("unix:///run/x.sock", "unix:///run/x.sock"),
+        ("tcp://127.0.0.10:80", "127.0.0.10:80"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shortened_by_what_is_everywhere_the_same(page: Page, address: str, shown: str) -> None:
+    assert each(page, "format", "it.place(value)", [address]) == [shown]
+
+
+def test_a_size_is_read_as_people_write_it(page: Page) -> None:
+    texts = ["512", "1k", "1.5 KiB", " 2 mb ", "1GiB", "", "k", "1 x", "-1", "1e3"]
+    sizes = [512, 1024, 1536, 2 * 2**20, 2**30, None, None, None, None, None]
+    assert each(page, "filters", "it.sizeOf(value)", texts) == sizes
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    told = {
+        "number": 1, "kind": "relay", "name": "front", "client": "tcp://127.0.0.1:50000", "near": "tcp://127.0.0.1:7700",
+        "far": "", "server": "tcp://Example.com:80", "opened": 100, "how": None, "client_bytes": 10, "server_bytes": 30,
+    }  # fmt: skip
+    return told | changes
+
+
+@pytest.mark.parametrize(
+    ("query", "one", "other"),
+    [
+        ("party=example", row(), row(server="tcp://127.0.0.1:80")),
+        ("party=:7700", row(), row(near="tcp://127.0.0.1:7701")),
+        ("name=front", row(), row(name="fronts")),
+        ("kind=relay", row(), row(kind="listen")),
+        ("state=open", row(), row(how="finished")),
+        ("state=reset&state=open", row(how="reset"), row(how="idle")),
+        ("least=40", row(), row(client_bytes=9)),
+        ("most=40", row(), row(client_bytes=11)),
+        ("since=100", row(), row(opened=99)),
+        ("until=100", row(), row(opened=101)),
+    ],
+)
+def test_what_happens_now_is_narrowed_as_the_list_is(page: Page, query: str, one: Any, other: Any) -> None:
+    call = f"it.matches(it.asked(new URLSearchParams('{query}')), value)"
+    assert each(page, "filters", call, [one, other]) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("address", "view", "parts"),
+    [
+        ("", "map", []),
+        ("#/map", "map", []),
+        ("#/nowhere", "map", []),
+        ("#/conversations?text=a%20b", "conversations", []),
+        ("#/conversations/12", "talk", ["12"]),
+        ("#/conversations/-3/bytes", "talk", ["-3", "bytes"]),
+        ("#/charts", "charts", []),
+        ("#/conversations/%", "conversations", ["%"]),
+    ],
+)
+def test_an_address_names_a_view(page: Page, address: str, view: str, parts: list[str]) -> None:
+    (found,) = each(page, "router", "(({ view, parts }) => ({ view, parts }))(it.parse(value))", [address])
+    assert found == {"view": view, "parts": parts}
+
+
+def test_the_address_of_a_view_is_read_back(page: Page) -> None:
+    call = "(({ view, parts, query }) => [view, parts, query.get('text')])(it.parse(it.href(...value)))"
+    told = [["talk", [12, "a/b?c#d"], {"text": "x&y=%"}], ["conversations", [], {"text": "#/map"}]]
+    assert each(page, "router", call, told) == [["talk", ["12", "a/b?c#d"], "x&y=%"], ["conversations", [], "#/map"]]
+
+
+def test_axes_have_round_numbers(page: Page) -> None:
+    wholes = [1, 7, 60, 99, 101, 1234]
+    assert each(page, "scale", "it.stepOf(value, 'count', 5)", wholes) == [0.2, 2, 20, 20, 25, 250]
+    wholes = [1, 100, 5000, 5 * 2**20, 900 * 2**20]
+    assert each(page, "scale", "it.stepOf(value, 'bytes', 5)", wholes) == [1, 32, 1024, 2**20, 256 * 2**20]
+
+
+def test_a_time_axis_has_as_many_times_as_there_is_room_for(page: Page) -> None:
+    call = "it.timeTicks(value[0], value[0] + value[1], value[2])"
+    start = 1_790_000_000 * SECOND
+    for length, room, step in ((600 * SECOND, 5, 120 * SECOND), (600 * SECOND, 10, 60 * SECOND), (5000, 6, 1000)):
+        (found,) = each(page, "scale", call, [[start, length, room]])
+        assert found["step"] == step
+        assert len(found["times"]) in (length // step, length // step + 1)
+        assert all(start <= at <= start + length and at % step == 0 for at in found["times"])
+
+
+#: A list of many rows in the place of the page.
+MOUNT = """
+async ([count, height]) => {
+  const { html, render } = await import("/js/dom.js");
+  const { Virtual } = await import("/js/virtual.js");
+  const box = document.createElement("div");
+  document.body.replaceChildren(box);
+  const still = { position: "absolute", margin: 0, top: 0 };
+  const Row = ({ index, style }) => html`<p style=${{ ...style, ...still }}>${index}</p>`;
+  render(html`<${Virtual} id="scroller" style=${{ height: "400px", overflow: "auto", position: "relative" }}
+    count=${count} height=${height} row=${(index, style) => html`<${Row} index=${index} style=${style} />`} />`, box);
+}
+"""
+#: The rows that can be seen whole, after scrolling to a place or by so far.
+SEEN = """
+async ([to, by]) => {
+  const box = document.getElementById("scroller");
+  if (to !== null) box.scrollTop = to * (box.scrollHeight - box.clientHeight);
+  if (by !== null) box.scrollTop += by;
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+  const { top, bottom } = box.getBoundingClientRect();
+  const rows = [...box.querySelectorAll("p")].filter((row) => {
+    const place = row.getBoundingClientRect();
+    return place.top >= top - 0.5 && place.bottom <= bottom + 0.5;
+  });
+  return [rows.map((row) => Number(row.textContent)).sort((a, b) => a - b), box.querySelectorAll("p").length];
+}
+"""
+
+
+@pytest.fixture
+def listed(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 800, "height": 600})
+    page.route("**/*", serve)
+    page.goto(WHERE)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("count", [10, 1000, 100_000, 5_000_000])
+def test_a_list_of_any_length_has_few_elements_and_both_ends(listed: Page, count: int) -> None:
+    listed.evaluate(MOUNT, [count, 20])
+    shown = min(count, 20)
+    for to, first in ((0, 0), (1, count - shown), (0, 0)):
+        rows, elements = listed.evaluate(SEEN, [to, None])
+        assert rows == list(range(first, first + shown))
+        assert elements < 40
+
+
+@pytest.mark.parametrize("count", [100_000, 5_000_000])
+def test_a_list_of_any_length_scrolls_row_by_row_from_wherever_one_is(listed: Page, count: int) -> None:
+    listed.evaluate(MOUNT, [count, 20])
+    before, _ = listed.evaluate(SEEN, [0.5, None])
+    assert abs(before[0] - count / 2) < count / 1000
+    after, _ = listed.evaluate(SEEN, [None, 60])
+    assert after[0] == before[0] + 3
+    back, _ = listed.evaluate(SEEN, [None, -60])
+    assert back == before
+
+
+def test_the_token_is_taken_out_of_the_address_and_asked_for_where_it_is_not_known(browser: Browser) -> None:
+    page = browser.new_page()
+    page.route("**/*", serve)
+    page.goto(f"{WHERE}/#token=one-that-nobody-knows")
+    page.get_by_role("alert").get_by_text("does not know this token").wait_for()
+    assert "one-that-nobody-knows" not in page.evaluate("location.href + JSON.stringify(history.state)")
+    assert page.evaluate("sessionStorage.getItem('tincans.token')") == "one-that-nobody-knows"
+    page.close()
