@@ -12,7 +12,7 @@
  * @typedef {import("./map-names.js").Place} Place
  * @typedef {{bytes: number, rate: number, moved: number}} Voice   rate in bytes a second; when it moved last
  * @typedef {{conversation: any, voices: {client: Voice, server: Voice}, seen: number, gone: number | null,
- *            slot: number}} Channel
+ *            missed: number | null, slot: number}} Channel
  * @typedef {{key: string, kind: string, name: string, address: string, answers: string, row: any | null,
  *            channels: Channel[], open: number, hidden: number, hiddenStuck: number, slots: number,
  *            unfolded: boolean}} Station
@@ -24,6 +24,8 @@ export const SHOWN = 8;
 export const MOVING_MS = 1200;
 /** How long a channel that is over is still drawn. */
 export const FADING_MS = 4000;
+/** How long one is still drawn of which the page knows no longer. */
+const MISSED_MS = 1500;
 /** Of those that came and went between two looks, as many at a time; a flood of short calls is no picture. */
 const GLIMPSES = 60;
 /** From how many bytes a second on a line is heavier. */
@@ -67,8 +69,10 @@ export class Picture {
   age(at) {
     let moves = false;
     for (const [number, channel] of this.#channels) {
-      if (channel.gone !== null && at - channel.gone >= FADING_MS) this.#channels.delete(number);
-      else if (channel.gone !== null) moves = true;
+      const isOver = channel.gone !== null && at - channel.gone >= FADING_MS;
+      const isMissed = channel.missed !== null && at - channel.missed >= MISSED_MS;
+      if (isOver || isMissed) this.#channels.delete(number);
+      else moves ||= channel.gone !== null || channel.missed !== null;
       for (const voice of Object.values(channel.voices)) {
         if (voice.rate && at - voice.moved >= MOVING_MS) voice.rate = 0;
         moves ||= voice.rate > 0;
@@ -77,9 +81,13 @@ export class Picture {
     return moves;
   }
 
-  /** Those that the picture has and the page no longer are forgotten. @param {(number: number) => boolean} isKnown */
-  forget(isKnown) {
-    for (const number of this.#channels.keys()) if (!isKnown(number)) this.#channels.delete(number);
+  /**
+   * Those of which the page knows no longer are forgotten, but not at once: when the server is reached again, it tells of
+   * all of them anew.
+   * @param {(number: number) => boolean} isKnown @param {number} at
+   */
+  miss(isKnown, at) {
+    for (const [number, channel] of this.#channels) channel.missed = isKnown(number) ? null : (channel.missed ?? at);
   }
 
   /** @param {string} key */
@@ -111,7 +119,7 @@ function begun(conversation, at) {
   const fresh = Date.now() * 1000 - conversation.last < MOVING_MS * 1000;
   const voice = (bytes) => ({ bytes, rate: fresh ? bytes : 0, moved: at });
   const voices = { client: voice(conversation.client_bytes), server: voice(conversation.server_bytes) };
-  return { conversation, voices, seen: at, gone: null, slot: -1 };
+  return { conversation, voices, seen: at, gone: null, missed: null, slot: -1 };
 }
 
 function follow(channel, conversation, at) {

@@ -15,7 +15,7 @@ import { layout } from "./map-layout.js";
 import { Legend } from "./map-legend.js";
 import { lookOf, Picture, SHOWN } from "./map-model.js";
 import { go } from "./router.js";
-import { board, epoch, held, hello, latest, programs, states } from "./store.js";
+import { board, held, hello, latest, programs, states } from "./store.js";
 import { CopyButton, Empty, moveWithin, toast, useTitle } from "./ui.js";
 
 /** How often lines are stilled and what has faded is forgotten, in milliseconds. */
@@ -56,7 +56,7 @@ const sentenceOf = (channel, state) => (lookOf(channel, state) === "stuck" ? sta
 
 // ── what is drawn ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** The picture, told what the store is told, and aged. The server was reached again: it begins anew. */
+/** The picture, told what the store is told, and aged. */
 function useDrawn() {
   const [, draw] = useState(0);
   const picture = useMemo(() => {
@@ -64,13 +64,13 @@ function useDrawn() {
     begun.see([...held.values()].filter(({ closed }) => closed === null), performance.now());
     begun.redraw = () => draw((times) => times + 1);
     return begun;
-  }, [epoch.value]);
+  }, []);
   const news = latest.value;
   useMemo(() => {
     const at = performance.now();
     picture.see(news.rows, at);
     for (const row of news.rows) if (row.closed !== null) picture.glimpse(row, at);
-    picture.forget((number) => held.has(number));
+    picture.miss((number) => held.has(number), at);
   }, [news]);
   useEffect(() => {
     if (!picture.age(performance.now())) return undefined;
