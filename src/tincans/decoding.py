@@ -17,6 +17,7 @@ from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import Closed, Dropped, Ended, Entry, Opened, Said, Secured
 from tincans.errors import AddressError
+from tincans.limits import VIEW_BYTES
 from tincans.protocols import Decoder, Event, Missing, Upgraded, find_protocol
 from tincans.protocols.view import View, Viewer
 from tincans.text import escape
@@ -149,6 +150,13 @@ class Views:
         """`protocol` as it was given to `Decoding`."""
         self._given = find_protocol(protocol) if protocol else None
         self._viewers: dict[str, Viewer] = {}
+        self._most = VIEW_BYTES
+
+    def widen(self, most: int) -> None:
+        """Keep and unpack so many bytes of a body or a mail, where that begins from now on."""
+        self._most = most
+        for viewer in self._viewers.values():
+            viewer.most = most
 
     def view(self, heard: Heard) -> View:
         """What to show of the next event, masked or not as it is."""
@@ -157,6 +165,7 @@ class Views:
             # A class that was given as MODULE:CLASS has a name that only it knows.
             given = self._given if self._given is not None and self._given.name == name else None
             self._viewers[name] = (given or find_protocol(name)).kind.viewer()
+            self._viewers[name].most = self._most
         view = self._viewers[name].view(heard.event)
         if isinstance(heard.event, Upgraded):
             self._viewers.clear()

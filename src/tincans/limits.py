@@ -335,10 +335,20 @@ CHECKPOINT_BYTES = 256 * 1024
 PAGES_KEPT = 16
 REELS_KEPT = 8
 
+#: The chart of one conversation is made of at most so many places in it: of two hundred thousand entries each tenth.
+TIMELINE_PLACES = 20_000
+
 #: All of what one message carries, unpacked: as much as one message that is shown whole; and of a mail the parts that are
 #: told apart, nested in one another included.
 CONTENT_MOST = 16 * 1024 * 1024
 MAIL_PARTS = 200
+
+#: Parsing a mail takes the more the longer its fields are (Python's parser goes over an address list with quotes some
+#: hundred thousand times in 64 KiB), and the more multiparts each line may be the end of: longer fields are shown as they
+#: came, and a mail is not taken apart that has a longer one about its parts, or more lines times multiparts.
+MAIL_FIELD_CHARACTERS = 2048
+MAIL_PART_FIELD_BYTES = 1024
+MAIL_LOOKS = 1_000_000
 
 #: Decoding for the page works so long at a time and rests as long, as whoever wants the interpreter meanwhile gets it
 #: only then; decoding all of a long conversation rests twice as long.
@@ -346,16 +356,17 @@ WORK_SECONDS = 0.001
 REST_SECONDS = 0.001
 LONG_REST_SECONDS = 0.002
 
-#: A search in what was said reads for so long at a time, which a reader hardly notices, in passages of this size; so many
-#: searches are kept that were left within a conversation. So much of a conversation is decoded to know what of it is
-#: secret, a few seconds' work: what is found only behind it counts as if it were.
+#: A search in what was said reads for so long at a time, which a reader hardly notices, in passages of this size; so
+#: many searches are kept that were left within a conversation. So much of a conversation is decoded to know what of it
+#: is secret, a few seconds' work: what is found only behind it counts as if it were.
 SEARCH_SECONDS = 0.2
 SEARCH_PASSAGE_BYTES = 256 * 1024
 SEARCHES_KEPT = 32
 SEARCH_CHECK_BYTES = 4 * 1024 * 1024
 
-#: The first words of a conversation, by which is told what is spoken in it: eight times what a guess takes (GUESS_BYTES), so
-#: that an upgrade is among them; and conversations of which that is remembered, at some hundred bytes each.
+#: The first words of a conversation, by which is told what is spoken in it: eight times what a guess takes
+#: (GUESS_BYTES), so that an upgrade is among them; and conversations of which that is remembered, at some hundred bytes
+#: each.
 PROTOCOL_BYTES = 8 * 1024
 PROTOCOLS_KEPT = 20_000
 

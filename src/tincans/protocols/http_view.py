@@ -12,11 +12,11 @@ from tincans.protocols.view import View, Viewer
 class _Shown:
     """The body that one side is in the middle of."""
 
-    def __init__(self, head: Head | None = None) -> None:
+    def __init__(self, head: Head | None, most: int) -> None:
         self.media, charset = media_type(head.field("content-type")) if head else ("", "")
         packed = f"{head.field('content-encoding')},{head.field('transfer-encoding')}" if head else ""
         codings = [coding.strip() for coding in packed.split(",")]
-        self.content = Content([coding for coding in codings if coding.lower() != "chunked"], charset)
+        self.content = Content([coding for coding in codings if coding.lower() != "chunked"], charset, most=most)
         self._said = ""
 
     def trouble(self) -> tuple[str, ...]:
@@ -31,11 +31,13 @@ class HttpViewer(Viewer):
     """Knows of each side which body it is in the middle of."""
 
     def __init__(self) -> None:
-        self._shown = {side: _Shown() for side in Side}
+        self._shown: dict[Side, _Shown] = {}
 
     def view(self, event: Event) -> View:
         if isinstance(event, Head) and not isinstance(event, InterimResponse):
-            self._shown[event.side] = _Shown(event)
+            self._shown[event.side] = _Shown(event, self.most)
+        elif event.side not in self._shown:
+            self._shown[event.side] = _Shown(None, self.most)
         shown = self._shown[event.side]
         match event:
             case Body():

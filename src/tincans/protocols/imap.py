@@ -20,7 +20,7 @@ import msgspec
 
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
-from tincans.limits import IMAP_LINE_BYTES, PIPELINED_COMMANDS, VIEW_BYTES
+from tincans.limits import IMAP_LINE_BYTES, PIPELINED_COMMANDS
 from tincans.protocols import sasl
 from tincans.protocols.events import MASK, Chunk, Event, encoded, text
 from tincans.protocols.inbox import Inbox, Wrong
@@ -455,7 +455,7 @@ class ImapViewer(Viewer):
         side = event.side
         if isinstance(event, Literal) and side in self._mails:
             self._sizes[side] += len(event.data)
-            self._mails[side] += event.data[: VIEW_BYTES - len(self._mails[side])]
+            self._mails[side] += event.data[: self.most - len(self._mails[side])]
             return View(event.summary)
         view = super().view(event)
         if side in self._mails:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from tincans.limits import HELD_BYTES, MAIL_LINE_BYTES, VIEW_BYTES
+from tincans.limits import HELD_BYTES, MAIL_FIELD_CHARACTERS, MAIL_LINE_BYTES
 from tincans.protocols.events import Chunk, Event, Malformed
 from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.textual import Faulty
@@ -159,7 +159,7 @@ class MailViewer(Viewer):
     def view(self, event: Event) -> View:
         if isinstance(event, Text):
             self._size += len(event.data)
-            self._text += event.data[: VIEW_BYTES - len(self._text)]
+            self._text += event.data[: self.most - len(self._text)]
             return View(event.summary)
         if not isinstance(event, EndOfMail) and not (isinstance(event, Malformed) and self._size):
             return super().view(event)
@@ -177,19 +177,23 @@ def show_mail(data: bytes, size: int | None = None) -> View:
         mail = message_from_bytes(data, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         content, media = _content(mail)
-        return View(f"mail, {size} bytes", (*_heads(mail), *_parts(mail), *cut), content, media)
+        shown = [f"{name}: {value}" for name, value in heads(mail)]
+        return View(f"mail, {size} bytes", (*shown, *_parts(mail), *cut), content, media)
     except Exception:  # the parser has bugs, and a mail that nobody can read is still to be shown
         return View(f"mail, {size} bytes", (*cut, "its parts cannot be told apart"), data, "message/rfc822")
 
 
-def _heads(mail: EmailMessage) -> Iterator[str]:
+def heads(mail: EmailMessage) -> Iterator[tuple[str, str]]:
+    """The fields that a reader of the mail wants to see; never raises."""
     raw = {name.lower(): value for name, value in reversed(list(mail.raw_items()))}
     for name in _SHOWN:
         if name.lower() in raw:
-            yield f"{name}: {_header(mail, name, raw[name.lower()])}"
+            yield name, _header(mail, name, raw[name.lower()])
 
 
 def _header(mail: EmailMessage, name: str, raw: str) -> str:
+    if len(raw) > MAIL_FIELD_CHARACTERS:
+        return " ".join(raw.split())
     try:
         return str(mail[name])
     except Exception:  # as above: a broken header is shown as it came

@@ -2,13 +2,14 @@
 
 A session's events hold what was said; a `Viewer` makes it readable, which may need what came before (a body's encoding
 stands in its header, a mail is whole only at its end). It belongs to one conversation, is shown the events of one
-protocol in their order, and holds no more than VIEW_BYTES.
+protocol in their order, and holds no more than VIEW_BYTES, unless it is told otherwise.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from tincans.limits import VIEW_BYTES
 from tincans.protocols.events import Chunk, Event
 
 
@@ -27,6 +28,9 @@ class View(NamedTuple):
 
 class Viewer:
     """Shows events as they are. A protocol that knows more has a subclass."""
+
+    #: Bytes that are kept of a body or a mail, and that are unpacked of one, where that begins from now on.
+    most: int = VIEW_BYTES
 
     def view(self, event: Event) -> View:
         """What to show of the next event. Never raises."""

@@ -25,6 +25,9 @@ from tincans.text import escape, is_text
 from tincans.watch import shapes
 from tincans.words import sentence
 
+#: The media type of a mail.
+MAIL = "message/rfc822"
+
 #: Bytes that are no text, as `surrogateescape` decodes them.
 _UNDECODED = "".join(map(chr, range(0xDC80, 0xDD00)))
 
@@ -34,6 +37,7 @@ class Begun(NamedTuple):
 
     first: str
     kind: type[Event] | None
+    media: str = ""
 
 
 class _Draft:
@@ -129,6 +133,8 @@ class Items:
         event = heard.event
         if isinstance(event, Missing):
             return  # what stands for it in the recording tells it
+        if isinstance(event, Chunk) and view.content is None:  # its viewer collects a mail, and shows it at its end
+            view = view._replace(content=event.data, media=MAIL)
         if not (view.silent and self._left_to_another(event)) and not self._joined(heard, view):
             self._add(_drafted(heard, view))
         self._carry(event, view, begun)
@@ -158,20 +164,25 @@ class Items:
     def _carry(self, event: Event, view: View, begun: dict[Side, Begun]) -> None:
         """Note what it carries, and where the message began that it is of."""
         side, newest = event.side, self.newest
-        message = begun.get(side)
         if isinstance(event, Head) and not isinstance(event, InterimResponse):
             begun[side] = Begun(newest, None)
             return
-        goes_on = message is not None and message.kind in (None, type(event))
-        first = message.first if message is not None and (goes_on or not isinstance(event, Chunk)) else newest
+        message = begun.get(side)
+        if message is None or (isinstance(event, Chunk) and message.kind not in (None, type(event))):
+            message = Begun(newest, None)
+        media = message.media or view.media
         if isinstance(event, Chunk) or not getattr(event, "fin", True):
-            begun[side] = Begun(first, type(event))
+            begun[side] = Begun(message.first, type(event), media)
         else:
             begun.pop(side, None)
         if view.content and self._drafts:
             draft = self._drafts[-1]
             size = len(view.content) + (draft.content.size if draft.content else 0)
-            draft.content = shapes.Content(first=first, size=size, media=_line(view.media, ITEM_CHARACTERS))
+            draft.content = shapes.Content(first=message.first, size=size, media=_line(media, ITEM_CHARACTERS))
+            self.carried(message.first, b"" if media == MAIL and not isinstance(event, Chunk) else view.content, media)
+
+    def carried(self, first: str, data: bytes, media: str) -> None:
+        """The message that begins with the item `first` carries this, too. For a subclass that wants to know."""
 
     def _add(self, draft: _Draft) -> None:
         self._drafts.append(draft)

@@ -83,6 +83,14 @@ class Playhead:
         shown = heard if self._secrets else heard.masked()
         items.heard(shown, self._views.view(shown), self._begun)
 
+    def goes_on(self, first: str) -> bool:
+        """Whether a side is in the middle of the message that begins with that item."""
+        return any(begun.first == first for begun in self._begun.values())
+
+    def widen(self, most: int) -> None:
+        """Show so many bytes of what a message carries, of those that begin from now on."""
+        self._views.widen(most)
+
     def end(self, items: Items) -> None:
         """Nothing more has happened until now: tell `items` what was begun."""
         conversation = self.waiting.conversation

@@ -180,12 +180,14 @@ class Reel:
             data[first - start : last - start] = bytes(last - first)
         return shapes.said(start, bytes(data), hidden, missing)
 
-    async def head_at(self, page: int) -> Playhead:
-        """A playhead at the beginning of a page, which is the caller's: an exact one where the page would be exact."""
-        await self.look()
-        self._check(page)
+    async def head_at(self, page: int, *, exact: bool) -> Playhead:
+        """A playhead at the beginning of a page, which is the caller's; as for `page`."""
         async with self._lock:
-            return await self._reach(page, exact=False)
+            return await self._reach(page, exact=exact)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """What a function gives that takes long, and is run where decoding is done."""
+        return await self._run(function)
 
     async def entries(self, page: int) -> AsyncIterator[list[Entry]]:
         """The entries of a page, some megabytes at a time."""
@@ -352,7 +354,8 @@ class Reel:
         """Where in it secrets are, known by the events that it is a part of, which may end pages later."""
         hidden, told = Spans(), start
         first = self._page_of(side, start)
-        for page in range(first, min(first + EXACT_PAGES, self.pages)):
+        last = self._page_of(side, max(start, end - 1))
+        for page in range(first, min(last + EXACT_PAGES, self.pages)):
             stretch = await self._stretch(page, exact=False)
             hidden += [(max(a, start), min(b, end)) for a, b in stretch.hidden[side] if a < end and b > start]
             told = end if stretch.is_plain else max(told, min(end, stretch.told[side]))
