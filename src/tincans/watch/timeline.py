@@ -1,8 +1,8 @@
 """How much was said when in one conversation, in CHART_STEPS steps at most, each as long as the others.
 
-It is made of places, which the journal finds without reading what was said: between two of them lie bytes of both sides,
-said until the second's time. Where there are more entries than TIMELINE_PLACES, several lie between two; their bytes are
-exact, and how many pieces of them are whose is taken to be as in the whole.
+It is made of places, which the journal finds without reading what was said: between two of them lie bytes of both
+sides, said until the second's time. Where there are more entries than TIMELINE_PLACES, several lie between two; their
+bytes are exact, and how many pieces of them are whose is taken to be as in the whole.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def step_of(length: int) -> int:
 class _Step:
     """What happened in one of them."""
 
-    __slots__ = ("client_bytes", "client_pieces", "opened", "opening", "server_bytes", "server_pieces")
+    __slots__ = ("client_bytes", "client_pieces", "opened", "opening", "pieces", "server_bytes")
 
     def __init__(self) -> None:
-        self.client_bytes = self.server_bytes = self.opened = 0
-        self.client_pieces = self.server_pieces = 0.0
+        self.client_bytes = self.server_bytes = self.pieces = self.opened = 0
+        self.client_pieces = 0.0
         self.opening: float | None = None
 
     def add(self, before: Place, after: Place, share: float) -> None:
@@ -75,8 +75,8 @@ class _Step:
         self.server_bytes += server
         pieces = after.entry - before.entry if client or server else 0
         mine = share if client and server else 1.0 if client else 0.0
+        self.pieces += pieces
         self.client_pieces += pieces * mine
-        self.server_pieces += pieces * (1 - mine)
 
 
 def _share(conversation: Conversation) -> float:
@@ -86,9 +86,12 @@ def _share(conversation: Conversation) -> float:
 
 def _seconds(steps: list[_Step], opened: int, step: int, closed: int) -> Iterator[Second]:
     """The steps as shapes; from the one with the number `closed` on it is not open at the end."""
+    rest = 0.0  # of a piece that was not counted yet
     for number, each in enumerate(steps):
+        mine = min(each.pieces, max(0, round(each.client_pieces + rest)))
+        rest += each.client_pieces - mine
         yield Second(
             at=opened + number * step, client_bytes=each.client_bytes, server_bytes=each.server_bytes,
-            client_pieces=round(each.client_pieces), server_pieces=round(each.server_pieces),
+            client_pieces=mine, server_pieces=each.pieces - mine,
             open=int(number < closed), opened=each.opened, opening=each.opening,
         )  # fmt: skip
