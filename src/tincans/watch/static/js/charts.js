@@ -5,15 +5,16 @@
 //
 // Time goes on while nothing is told: what is not known is a gap at the right, and no line that seems to be still.
 
-import { html, signal, useEffect, useMemo, useState } from "./dom.js";
+import { html, signal, useEffect, useMemo, useRef, useState } from "./dom.js";
 import { get, wasAborted } from "./api.js";
+import { ALL, SAID, Table } from "./charts-table.js";
 import { bytes, count, duration, time } from "./format.js";
 import { Plot } from "./plot.js";
 import { grew, MOST_SECONDS, now, seconds, tick } from "./store.js";
 import { Button, Empty, Fault, useTitle } from "./ui.js";
 
 const SECOND = 1e6;
-/** A table has a row for so many seconds: ten minutes are sixty rows. */
+/** A row of the table: ten minutes are sixty rows. */
 const ROW = 10 * SECOND;
 
 const BYTES = {
@@ -68,10 +69,9 @@ export function View() {
   const same = { points, step: SECOND, from: to - MOST_SECONDS * SECOND, to, cursor };
   return html`
     <div class="charts">
-      <header><h1>The last ten minutes</h1>
-        <${Button} small icon=${asTable ? "charts" : "table"} onClick=${() => setAsTable(!asTable)}>${asTable ? "As charts" : "As a table"}<//></header>
+      <header><h1>The last ten minutes</h1><${AsTable} is=${asTable} set=${setAsTable} /></header>
       ${asTable
-        ? html`<${Table} points=${points} />`
+        ? html`<${Table} points=${points} step=${ROW} columns=${ALL} label="The last ten minutes" />`
         : html`<div class="plots">
             <${Plot} title="Bytes a second" ...${BYTES} ...${same} summary=${saidSummary(points, "bytes", bytes)} />
             <${Plot} title="Messages a second" ...${PIECES} ...${same} summary=${saidSummary(points, "pieces", count)} />
@@ -79,6 +79,11 @@ export function View() {
             <${Plot} title="Opening time" ...${OPENING} ...${same} summary=${openingSummary(points)} />
           </div>`}
     </div>`;
+}
+
+/** The same in figures, for those who read them rather. */
+function AsTable({ is, set }) {
+  return html`<${Button} small icon=${is ? "charts" : "table"} onClick=${() => set(!is)}>${is ? "As charts" : "As a table"}<//>`;
 }
 
 // ── in words ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,70 +115,55 @@ function openingSummary(points) {
   return `Relays called their targets: ${middle} is the median of the seconds' medians, ${most} the longest.`;
 }
 
-// ── as a table ─────────────────────────────────────────────────────────────────────────────────────────────
-
-const HEADS = ["From", "Client bytes", "Server bytes", "Client messages", "Server messages", "Open", "Opened", "Opening"];
-
-function Table({ points }) {
-  const rows = useMemo(() => gathered(points), [points]);
-  return html`
-    <div class="scroller" tabindex="0" role="region" aria-label="The last ten minutes as a table"><table>
-      <caption class="unseen">What was said and opened in each ten seconds, the newest first</caption>
-      <thead><tr>${HEADS.map((head) => html`<th key=${head} scope="col">${head}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${row.at}><th scope="row">${time(row.at)}</th>
-        <td class="client-ink">${bytes(row.client_bytes)}</td><td class="server-ink">${bytes(row.server_bytes)}</td>
-        <td class="client-ink">${count(row.client_pieces)}</td><td class="server-ink">${count(row.server_pieces)}</td>
-        <td>${count(row.open)}</td><td>${count(row.opened)}</td><td>${row.opening === null ? "–" : duration(row.opening * 1000)}</td></tr>`)}
-      </tbody></table></div>`;
-}
-
-/** Ten seconds in one: sums, the last number of open ones, the longest opening. */
-function gathered(points) {
-  const rows = new Map();
-  for (const point of points) {
-    const at = Math.floor(point.at / ROW) * ROW;
-    const row = rows.get(at) ?? { at, client_bytes: 0, server_bytes: 0, client_pieces: 0, server_pieces: 0, opened: 0, opening: null };
-    for (const name of ["client_bytes", "server_bytes", "client_pieces", "server_pieces", "opened"]) row[name] += point[name];
-    row.open = point.open;
-    if (point.opening !== null) row.opening = Math.max(row.opening ?? 0, point.opening);
-    rows.set(at, row);
-  }
-  return [...rows.values()].reverse();
-}
-
 // ── of one conversation ────────────────────────────────────────────────────────────────────────────────────
 
 /** How often an open conversation's are asked for, in milliseconds. */
 const EVERY = 1000;
 
 export function ConversationCharts({ number, open }) {
-  const [told, setTold] = useState(null);
-  const [error, setError] = useState(null);
-  const [again, setAgain] = useState(0);
+  const [told, error, retry] = useSeconds(number, open);
+  const [asTable, setAsTable] = useState(false);
   const cursor = useMemo(() => signal(null), [number]);
-  const news = open ? grew.value.get(number) : null;
-  useEffect(() => {
-    const abort = new AbortController();
-    const ask = () => get(`/conversations/${number}/seconds`, {}, abort.signal).then(setTold, (wrong) => wasAborted(wrong) || setError(wrong));
-    // What grows all the time is asked for now and then; what is here already may be a moment old.
-    const timer = setTimeout(ask, told ? EVERY : 0);
-    return () => {
-      clearTimeout(timer);
-      if (!open) abort.abort();
-    };
-  }, [number, again, open, told && news]);
-  const retry = () => {
-    setError(null);
-    setAgain(again + 1);
-  };
   if (error) return html`<${Fault} error=${error} retry=${retry} />`;
   if (!told) return html`<p class="waiting" role="status">Counting…</p>`;
   const { seconds: points, step } = told;
   if (!points.length) return html`<${Empty} title="Nothing has been said yet" />`;
   const each = step === SECOND ? "a second" : `in each ${duration(step)}`;
   const same = { points, step, from: points[0].at, to: points.at(-1).at + step, cursor };
-  return html`<div class="plots">
-    <${Plot} title=${`Bytes ${each}`} ...${BYTES} ...${same} summary=${saidSummary(points, "bytes", bytes)} />
-    <${Plot} title=${`Messages ${each}`} ...${PIECES} ...${same} summary=${saidSummary(points, "pieces", count)} />
-  </div>`;
+  return html`
+    <div class="charts">
+      <header><h2>How much was said when</h2><${AsTable} is=${asTable} set=${setAsTable} /></header>
+      ${asTable
+        ? html`<${Table} points=${points} step=${step} from=${same.from} columns=${SAID} label=${`Conversation ${number}`} />`
+        : html`<div class="plots">
+            <${Plot} title=${`Bytes ${each}`} ...${BYTES} ...${same} summary=${saidSummary(points, "bytes", bytes)} />
+            <${Plot} title=${`Messages ${each}`} ...${PIECES} ...${same} summary=${saidSummary(points, "pieces", count)} />
+          </div>`}
+    </div>`;
+}
+
+/** What the API says of it, asked for again while it grows, now and then: [told, error, retry]. */
+function useSeconds(number, open) {
+  const [told, setTold] = useState(null);
+  const [error, setError] = useState(null);
+  const [attempt, setAttempt] = useState(0);
+  const asked = useRef(0);
+  const news = open ? grew.value.get(number) : null;
+  useEffect(() => {
+    const abort = new AbortController();
+    const ask = () => {
+      asked.current = Date.now();
+      get(`/conversations/${number}/seconds`, {}, abort.signal).then(setTold, (wrong) => wasAborted(wrong) || setError(wrong));
+    };
+    const timer = setTimeout(ask, Math.max(0, asked.current + EVERY - Date.now()));
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [number, attempt, open, news]);
+  const retry = () => {
+    setError(null);
+    setAttempt(attempt + 1);
+  };
+  return [told, error, retry];
 }

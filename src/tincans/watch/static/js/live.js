@@ -112,13 +112,21 @@ function connect() {
 async function lost() {
   socket = null;
   const { state, since } = store.link.peek();
-  store.link.value = { state: "lost", since: state === "lost" ? since : Date.now(), again: Date.now() + wait };
+  const told = { state: "lost", since: state === "lost" ? since : Date.now(), again: Date.now() + wait, error: null };
+  store.link.value = told;
   timer = setTimeout(connect, wait);
   wait = Math.min(wait * 2, LONGEST_WAIT);
+  const error = await why();
+  if (store.link.peek() === told) store.link.value = { ...told, error };
+}
+
+/** Null where nobody answers at all; a 401 sets `api.refused` besides, which ends all this. */
+async function why() {
   try {
-    await api.get(""); // a 401 sets api.refused, which ends all this
-  } catch {
-    // Whatever else it says, the next try will tell.
+    await api.get("");
+    return { message: "The server answers, but not for what happens now", advice: "Something between you and it may pass no WebSocket on." };
+  } catch (error) {
+    return error.status ? error : null;
   }
 }
 
@@ -169,7 +177,7 @@ function welcome(message) {
   wait = FIRST_WAIT;
   gathered = nothing();
   store.begin(message);
-  store.link.value = { state: "live", since: Date.now(), again: 0 };
+  store.link.value = { state: "live", since: Date.now(), again: 0, error: null };
   look();
 }
 

@@ -143,10 +143,10 @@ function ThemeMenu() {
 
 /** What is not shown now, since when, and what would help. */
 function Banner() {
-  const { state, since, again } = link.value;
+  const { state, since, again, error } = link.value;
   if (state === "lost") {
-    return html`<${Trouble} error="The server does not answer" since=${since}
-      advice="What you see is as it was then. The page goes on trying, and fetches what it missed." again=${again} />`;
+    const advice = `${error?.advice ?? ""} What you see is as it was then. The page goes on trying, and fetches what it missed.`;
+    return html`<${Trouble} error=${error?.message ?? "The server does not answer"} since=${since} advice=${advice} again=${again} />`;
   }
   if (trouble.value) return html`<${Trouble} ...${trouble.value} />`;
   if (isOutdated.value) {

@@ -1,7 +1,7 @@
 // What the page knows, as signals: live.js writes here, views read. Everything is bounded, whatever is said.
 //
 //   hello          { version, steer, journal, now, protocols, board } or null before the server said it
-//   link           how the WebSocket stands: { state: "connecting" | "live" | "lost", since, again }
+//   link           how the WebSocket stands: { state: "connecting" | "live" | "lost", since, again, error }
 //   epoch          grows whenever the server is reached (again): fetch then what may have been missed
 //   trouble        { error, advice, since } while the server cannot show something, else null
 //   board          rows of the switchboard
@@ -28,7 +28,7 @@ const SLACK = 500;
 
 let firstVersion = "";
 export const hello = signal(null);
-export const link = signal({ state: "connecting", since: Date.now(), again: 0 });
+export const link = signal({ state: "connecting", since: Date.now(), again: 0, error: null });
 export const epoch = signal(0);
 export const trouble = signal(null);
 export const board = signal([]);
