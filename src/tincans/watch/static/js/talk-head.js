@@ -9,7 +9,7 @@ import { Address, Bytes, Icon, Lasted, SideTag, Standing, Time } from "./ui.js";
 /** @param {{conversation: any, programs: {client?: any, server?: any} | undefined, protocol: string, children: any}} props */
 export function Head({ conversation, programs, protocol, children }) {
   const { number } = conversation;
-  const title = [number > 0 ? `#${number}` : "Not recorded", format.title(conversation)].filter(Boolean).join(" ");
+  const title = number > 0 ? `#${number} ${format.title(conversation)}` : `${format.title(conversation)}, not recorded`;
   return html`
     <header class="head">
       <div class="first">

@@ -74,6 +74,11 @@ export class Reading {
     return !last || (this.hi >= this.#count() && last.first + last.entries >= this.total);
   }
 
+  /** When the last that is shown was said. */
+  get lastAt() {
+    return this.loaded.at(-1)?.items.at(-1)?.at ?? 0;
+  }
+
   get isAtBeginning() {
     return this.lo === 0 && (this.loaded[0]?.page ?? 0) === 0;
   }

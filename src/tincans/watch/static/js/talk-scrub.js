@@ -16,7 +16,9 @@ export function Scrub({ reading, place, isOpen, now }) {
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
   const most = Math.max(0, reading.total - 1);
-  const here = dragged ?? (reading.isAtEnd && reading.following ? most : Math.min(most, place.entry));
+  const isLast = reading.isAtEnd && reading.following;
+  const here = dragged ?? (isLast ? most : Math.min(most, place.entry));
+  const at = isLast ? reading.lastAt : place.at;
   const onInput = ({ target }) => {
     const to = Number(target.value);
     drag(to);
@@ -27,7 +29,7 @@ export function Scrub({ reading, place, isOpen, now }) {
       drag(null);
     }, RESTS);
   };
-  const when = dragged === null && place.at ? format.moment(place.at, now) : "";
+  const when = dragged === null && at ? format.moment(at, now) : "";
   const says = `entry ${format.count(here + 1)} of ${format.count(reading.total)}`;
   return html`
     <div class="scrub">
