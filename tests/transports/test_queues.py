@@ -77,6 +77,42 @@ def test_the_states_of_a_half_closed_connection_are_told() -> None:
         assert queues(_ends(client))["server"].state == "CLOSE_WAIT"
 
 
+def test_an_end_is_no_byte_that_waits() -> None:
+    with _pair("127.0.0.1") as (client, server):
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        _until(lambda: queues(_ends(client))["server"].state == "CLOSE_WAIT")
+        assert queues(_ends(client))["server"].unread == 5
+        assert server.recv(100) == b"hello"
+        assert queues(_ends(client))["server"].unread == 0, "that it ended was not read yet"
+        assert server.recv(100) == b""
+        assert queues(_ends(client))["server"].unread == 0
+
+
+def test_an_end_that_was_not_acknowledged_is_no_byte_either() -> None:
+    with _pair("127.0.0.1") as (client, _):
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client.send(bytes(65536))
+        before = _settled(client)
+        client.shutdown(socket.SHUT_WR)
+        _until(lambda: queues(_ends(client))["client"].state == "FIN_WAIT1")
+        assert queues(_ends(client))["client"].unsent == before
+
+
+def _settled(client: socket.socket) -> int:
+    """What is unsent once nothing moves any more: as much as the server has no room for."""
+    found = [-1]
+
+    def still() -> bool:
+        found.append(queues(_ends(client))["client"].unsent)
+        return len(found) > 20 and len(set(found[-20:])) == 1
+
+    _until(still)
+    return found[-1]
+
+
 def test_a_connection_that_is_gone_is_not_found_in_its_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         ours = _address(server.getsockname())

@@ -41,6 +41,10 @@ _STATES = (
     "LISTEN", "CLOSING", "NEW_SYN_RECV",
 )  # fmt: skip
 _ESTABLISHED = 1
+#: The kernel's queues are differences of sequence numbers, in which a FIN counts as a byte (RFC 9293 §3.4): until its
+#: end was read where one came, and until it was acknowledged where one was sent.
+_FIN_CAME = frozenset(("CLOSE_WAIT", "LAST_ACK", "CLOSING"))
+_FIN_SENT = frozenset(("FIN_WAIT1", "LAST_ACK", "CLOSING"))
 
 #: More than the longest answer: the kernel fills at most this much of a dump at a time (NLMSG_GOODSIZE is below it).
 _ANSWER_BYTES = 32 * 1024
@@ -110,8 +114,11 @@ def _tcp(asked: socket.socket, local: Address, remote: Address) -> Socket | None
     request += struct.pack("!HH", local.port, remote.port) + b"".join(places) + struct.pack("=III", 0, _ANY, _ANY)
     for answer in _ask(asked, 0, request):
         _, state, _, _, _, unread, unsent, _, _ = _TCP_SOCKET.unpack_from(answer)
-        if _STATES[state - 1] != "LISTEN":  # which is found where the connection itself is gone
-            return Socket(state=_STATES[state - 1], unread=unread, unsent=unsent)
+        name = _STATES[state - 1]
+        if name != "LISTEN":  # which is found where the connection itself is gone
+            return Socket(
+                state=name, unread=max(0, unread - (name in _FIN_CAME)), unsent=max(0, unsent - (name in _FIN_SENT))
+            )
     return None
 
 
