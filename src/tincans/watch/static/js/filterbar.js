@@ -130,6 +130,8 @@ export function Outcome({ source, query, again }) {
   return html`<div class="outcome">
     <p role=${isNarrowed(query) ? "status" : undefined}>${found(source, query)}</p>
     <${Unrecorded} />
+    ${!isRead(query) && source.trouble.value && html`<span class="wrong" role="alert">${source.trouble.value.message}</span>
+      <${Button} small onClick=${() => source.begin()}>Try again<//>`}
     ${isRead(query) && html`<${Reading} source=${source} again=${again} />`}
   </div>`;
 }

@@ -14,7 +14,7 @@ import { useLook } from "./live.js";
 import { Pages } from "./pages.js";
 import { href } from "./router.js";
 import { Search } from "./search.js";
-import { now, tick } from "./store.js";
+import { asOf, isLive, now, tick } from "./store.js";
 import { Address, Empty, Fault, Icon, Standing, useTitle } from "./ui.js";
 import { reveal, Virtual } from "./virtual.js";
 
@@ -161,7 +161,7 @@ const AWAITED = {
 
 /** What stands in the cells: the text, and what says it whole. */
 function cellsOf(of) {
-  const lasted = (of.closed ?? now()) - of.opened;
+  const lasted = (of.closed ?? asOf()) - of.opened;
   return {
     began: [moment(of.opened, now()), exact(of.opened)],
     lasted: [duration(lasted), `${count(lasted)} µs`],
@@ -176,7 +176,7 @@ function cellsOf(of) {
 
 /** Whether something was said just now. */
 function isBusy(of) {
-  return of.closed === null && now() - of.last < BUSY;
+  return of.closed === null && isLive.value && now() - of.last < BUSY;
 }
 
 function Nothing({ query }) {

@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { shortcuts, useKey } from "./keys.js";
 import { retry, useLook } from "./live.js";
 import { go, href, route } from "./router.js";
-import { hello, isOutdated, lastSecond, latest, link, tick, trouble } from "./store.js";
+import { hello, isOutdated, lastSecond, latest, link, now, tick, trouble } from "./store.js";
 import { Button, Dialog, Fault, Icon, Menu, setTheme, theme, Tins, Toasts, useTitle } from "./ui.js";
 
 const VIEWS = {
@@ -110,9 +110,13 @@ function Bar({ view, onKeys }) {
     </header>`;
 }
 
+/** A second is told when it has ended; one that is older than this, in microseconds, is not now. */
+const FRESH = 5e6;
+
 function Totals() {
   const last = lastSecond.value;
-  const isNow = link.value.state === "live" && last;
+  void tick.value;
+  const isNow = link.value.state === "live" && last && now() - last.at < FRESH;
   const each = (text, title) => html`<span title=${title}>${text}</span>`;
   return html`
     <dl class="totals">

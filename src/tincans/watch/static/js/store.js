@@ -11,7 +11,8 @@
 //   states         Map of number → state, of conversations that are silent
 //   seconds        the last ten minutes, a `second` each
 //   grew           Map of number → what was last said of a conversation that is followed (`useLook({ conversation })`)
-//   now()          the server's time, in microseconds; `tick` is a signal that changes once a second, for what ages
+//   now(), asOf()  the server's time, in microseconds, and that up to which what is shown is known; `tick` is a signal that
+//                  changes once a second, for what ages
 //
 // Only the fold functions below change them (`told`, `forgotten`, `standing`, …).
 
@@ -53,6 +54,12 @@ let ahead = 0;
 /** The server's clock may be another machine's. @param {number} at microseconds, just now, there */
 export const setClock = (at) => (ahead = at - Date.now() * 1000);
 export const now = () => Date.now() * 1000 + ahead;
+
+/** The time up to which what is shown is known: now, or when the server was last heard. */
+export function asOf() {
+  const since = link.value.state === "lost" ? link.value.since : trouble.value?.since;
+  return since ? since * 1000 + ahead : now();
+}
 
 export const tick = signal(Date.now());
 setInterval(() => document.hidden || (tick.value = Date.now()), 1000);

@@ -20,7 +20,7 @@ import { classes, html, signal, useEffect, useId, useRef } from "./dom.js";
 import { Button } from "./button.js";
 import * as format from "./format.js";
 import { Icon, Tins } from "./signs.js";
-import { now, tick } from "./store.js";
+import { asOf, isLive, now, tick } from "./store.js";
 
 export { Button } from "./button.js";
 export { Menu, moveWithin, Popover } from "./menus.js";
@@ -37,7 +37,7 @@ export function Time({ at, precise = false }) {
 
 /** How long a conversation has lasted, and goes on to. */
 export function Lasted({ of }) {
-  const end = of.closed ?? (tick.value, now());
+  const end = of.closed ?? (tick.value, asOf());
   return html`<span title=${`${format.count(end - of.opened)} µs`}>${format.duration(end - of.opened)}</span>`;
 }
 
@@ -59,11 +59,12 @@ const MARKS = { open: "●", "half-closed": "◐", finished: "○", stopped: "�
 
 /** `busy`: something was said just now. */
 export function Standing({ of, busy = false }) {
-  const how = format.standing(of); // "" for nobody's
+  const known = format.standing(of); // "" for nobody's
+  const how = of.how === null && !isLive.value ? `was ${known}` : known;
   const by = of.by ? ` by the ${of.by}` : "";
-  const look = classes("standing", of.how === null && "open", format.isWrong(of) && "wrong", busy && "busy");
+  const look = classes("standing", of.how === null && isLive.value && "open", format.isWrong(of) && "wrong", busy && "busy");
   const title = `${how}${by}${of.detail && `: ${of.detail}`}`;
-  return html`<span class=${look} title=${title}><span class="mark" aria-hidden="true">${how && (MARKS[how] ?? "○")}</span>${how}</span>`;
+  return html`<span class=${look} title=${title}><span class="mark" aria-hidden="true">${known && (MARKS[known] ?? "○")}</span>${how}</span>`;
 }
 
 // ── what is pressed ────────────────────────────────────────────────────────────────────────────────────────
