@@ -350,3 +350,36 @@ async def test_a_message_too_long_for_the_other_side_ends_it() -> None:
 
 def test_the_grace_is_the_limit_s_unless_told_otherwise() -> None:
     assert inspect.signature(pump).parameters["drain"].default == DRAIN_SECONDS
+
+
+# ── somebody else closes or ends one of them ──────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("politely", [False, True])
+async def test_when_somebody_else_closes_one_both_are_closed(side: Side, politely: bool) -> None:
+    client, server, near, far, _, pumping = line()
+    await client.send(b"hello")
+    assert await server.receive() == b"hello"
+    closed = near if side is CLIENT else far
+    if politely:
+        await closed.aclose()
+    else:
+        closed.abort()
+    assert (await pumping).how is How.FINISHED
+    for channel in (client, server):
+        with pytest.raises((EndOfStream, ChannelBroken)):
+            await channel.receive()
+
+
+async def test_a_side_that_somebody_else_ended_is_not_heard_and_the_other_goes_on() -> None:
+    client, server, near, *_, heard, pumping = line()
+    await near.send_eof()
+    assert await everything(client) == b""
+    await server.send(b"nobody hears this")
+    for word in (b"the client", b"goes on"):
+        await client.send(word)
+        assert await server.receive() == word
+    await client.send_eof()
+    assert (await pumping).how is How.FINISHED
+    assert heard.words == {CLIENT: b"the clientgoes on", SERVER: b""}

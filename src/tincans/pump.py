@@ -75,7 +75,9 @@ class _Pump:
         except EndOfStream:
             await self._ended(side, other)
         except ChannelClosed:
-            pass  # the other direction closed both
+            await (
+                self._close()
+            )  # the other direction has closed both; or somebody else this one, so the other goes, too
         except ChannelBroken as error:
             self._lost(side, error)
         except ChannelError as error:
@@ -94,6 +96,8 @@ class _Pump:
                 await send(data)
             except ChannelBroken as error:
                 return self._unheard(other, error)
+            except ChannelClosed:
+                return None  # the other was told already that this side has ended
             self._moved = True
             for tap in taps:
                 tap.said(side, data)

@@ -11,19 +11,26 @@ from typing import Any
 import pytest
 
 from hearing import Heard, Hearing
+from steered import Steered, Steering
 from tincans import transports
 from tincans.address import Address
 from tincans.channel import Buffered, Channel, Side
-from tincans.conversation import How
-from tincans.errors import ChannelBroken, ChannelError, ConnectError, EndOfStream, NoSuchProtocol
+from tincans.conversation import How, Kind, Opening
+from tincans.errors import CannotSteer, ChannelBroken, ChannelError, ConnectError, EndOfStream, NoSuchProtocol
 from tincans.limits import Limits
 from tincans.protocols.ftp import Command, DataAddress, Reply
+from tincans.register import Register
 from tincans.relays import relay
+from tincans.relays.ftp import _number_of, _turned
+from tincans.relays.link import join
+from tincans.relays.plumbing import Plumbing
 from tincans.server import Server
 from tincans.tasks import spawn
+from tincans.testing import memory_pair
 from tincans.transports.stream import SocketChannel
 
 LOCAL = "127.0.0.1"
+OPENING = Opening(kind=Kind.RELAY, client="memory:", server="memory:")
 
 
 class Party:
@@ -42,7 +49,7 @@ class Party:
 class Talk(Party):
     """A client, the relay that it called, and the server that the relay called for it."""
 
-    def __init__(self, client: Channel, server: Party, relay: Server, hearing: Hearing) -> None:
+    def __init__(self, client: Channel, server: Party, relay: Server, hearing: Steering) -> None:
         super().__init__(client)
         self.server, self.relay, self.hearing = server, relay, hearing
 
@@ -71,7 +78,7 @@ class Talk(Party):
 async def talking(
     listen: str = f"{LOCAL}:0", target: str = f"{LOCAL}:0", *, limits: Limits | None = None, protocol: str = "ftp"
 ) -> AsyncIterator[Talk]:
-    hearing = Hearing()
+    hearing = Steering()
     async with contextlib.AsyncExitStack() as stack:
         listener = await stack.enter_async_context(await transports.listen(Address.parse(target)))
         server = await relay(listen, listener.address, recorders=[hearing], protocol=protocol, name="r", limits=limits)
@@ -417,3 +424,66 @@ async def test_without_a_recorder_nobody_is_told() -> None:
             waiting = spawn(calls())
             async with await call(place.port), await waiting:
                 pass
+
+
+# ── by hand ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_is_said_by_hand_is_read_along() -> None:
+    async with talking() as talk, listening() as (port, accept):
+        hand = (await talk.hearing.first()).hand
+        for line in (b"EPSV\r\n", b"RETR a file\r\n"):
+            await hand.say(Side.CLIENT, line)
+        assert [await talk.server.hear() for _ in range(2)] == ["EPSV", "RETR a file"]
+        await hand.say(Side.SERVER, f"229 Extended (|||{port}|)\r\n".encode())
+        place = announced(await talk.hear())
+        assert place.port != port
+        async with await call(place.port) as client, await accept() as server:
+            await server.send(b"contents")
+            assert await client.receive() == b"contents"
+        assert (await talk.data()).opening.facts["ftp.command"] == "RETR a file"
+
+
+async def test_a_data_connection_can_be_steered() -> None:
+    async with talking() as talk, transferring(talk) as (client, server):
+        data = talk.hearing.all[1]
+        assert isinstance(data, Steered)
+        data.hand.pause(Side.SERVER)
+        await server.send(b" more")
+        await data.hand.say(Side.SERVER, b" by hand")
+        assert await client.receive() == b" by hand"
+        data.hand.resume(Side.SERVER)
+        assert await client.receive() == b" more"
+
+
+async def test_the_hand_of_one_that_is_the_other_way_round_is_turned() -> None:
+    caller, near = memory_pair()
+    far, callee = memory_pair()
+    tap, deaf = Steering().begin(OPENING), Hearing().begin(OPENING)
+    taps = [_turned(tap), _turned(deaf)]
+    carrying = spawn(join(near, far, taps, Plumbing()))
+    await tap.begun.wait()
+    await tap.hand.say(Side.SERVER, b"by hand")
+    assert await callee.receive() == b"by hand"
+    assert tap.pieces == deaf.pieces == [(Side.SERVER, b"by hand")]
+    tap.hand.pause(Side.SERVER)
+    assert tap.hand.paused == {Side.SERVER}
+    await tap.hand.end(Side.CLIENT)
+    assert await all_of(caller) == b""
+    assert tap.ends == [Side.CLIENT]
+    assert tap.notes == deaf.notes == [
+        "what follows was said by hand, as the server: 7 B",
+        "by hand: what the server says is held back from here on",
+        "by hand: the server is told that the client has ended",
+    ]  # fmt: skip
+    tap.hand.reset()
+    await carrying
+    with pytest.raises(CannotSteer, match="the conversation is over"):
+        tap.hand.resume(Side.SERVER)
+    for channel in (caller, callee):
+        await channel.aclose()
+
+
+async def test_it_is_called_by_the_first_number_that_there_is() -> None:
+    assert _number_of([]) == _number_of([Register().begin(OPENING)]) == 0
+    assert _number_of([Register().begin(OPENING), Hearing().begin(OPENING)]) == 1
