@@ -7,6 +7,9 @@ import { Button } from "./ui.js";
 /** Characters that are shown before one asks for more: a text node of megabytes makes a browser slow. */
 const SHOWN = 100_000;
 
+/** Of so many characters at the beginning it is told whether this is text: at most one in eight does not print. */
+const LOOKED = 4096;
+
 /** Controls but tab and line feed, soft hyphen, and the format characters that hide or turn text (as tincans.text). */
 // eslint-disable-next-line no-control-regex
 const STRANGE = /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
@@ -27,8 +30,9 @@ function escaped(char) {
 export function textOf(data) {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(data);
-    const strange = text.slice(0, 4096).match(STRANGE)?.length ?? 0;
-    return strange * 8 > Math.min(text.length, 4096) ? null : text;
+    const begun = text.slice(0, LOOKED);
+    const strange = begun.replaceAll("\r", "").match(STRANGE)?.length ?? 0;
+    return strange * 8 > begun.length ? null : text;
   } catch {
     return null;
   }
