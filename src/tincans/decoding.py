@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -83,6 +84,11 @@ class Decoding:
                 return [*self._end(Side.CLIENT), *self._end(Side.SERVER), entry]
             case _:
                 return [entry]
+
+    def moved(self, start: Mapping[Side, int]) -> None:
+        """As the decoder's: before anything was said."""
+        self._offsets = dict(start)
+        self._decoder.moved(start)
 
     def close(self) -> list[Entry | Heard]:
         """No more entries come, though the conversation may go on: what was kept to tell the protocol."""

@@ -338,14 +338,14 @@ REELS_KEPT = 8
 #: The chart of one conversation is made of at most so many places in it: of two hundred thousand entries each tenth.
 TIMELINE_PLACES = 20_000
 
-#: All of what one message carries, unpacked: as much as one message that is shown whole; and of a mail the parts that are
-#: told apart, nested in one another included.
+#: All of what one message carries, unpacked: as much as one message that is shown whole; and of a mail the parts that
+#: are told apart, nested in one another included.
 CONTENT_MOST = 16 * 1024 * 1024
 MAIL_PARTS = 200
 
 #: Parsing a mail takes the more the longer its fields are (Python's parser goes over an address list with quotes some
-#: hundred thousand times in 64 KiB), and the more multiparts each line may be the end of: longer fields are shown as they
-#: came, and a mail is not taken apart that has a longer one about its parts, or more lines times multiparts.
+#: hundred thousand times in 64 KiB), and the more multiparts each line may be the end of: longer fields are shown as
+#: they came, and a mail is not taken apart that has a longer one about its parts, or more lines times multiparts.
 MAIL_FIELD_CHARACTERS = 2048
 MAIL_PART_FIELD_BYTES = 1024
 MAIL_LOOKS = 1_000_000

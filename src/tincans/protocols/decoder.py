@@ -11,6 +11,8 @@ was given; and where a session says that the rest is something else, it puts the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tincans.channel import Buffer, Side
 from tincans.limits import GUESS_BYTES
 from tincans.protocols.events import Event
@@ -74,6 +76,12 @@ class Decoder:
             outer.moved({side: self._session.offset(side) for side in Side})
         self._session, self._name = outer, outer.name
         return told
+
+    def moved(self, start: Mapping[Side, int]) -> None:
+        """Nothing was said to it yet: these are the offsets at which the two sides begin, each with a whole message."""
+        self._starts = dict(start)
+        if self._session is not None:
+            self._session.moved(start)
 
     def close(self) -> list[tuple[str, Event]]:
         """Nothing more will come: what was kept to tell the protocol is told now. Sides that did not end stay open."""

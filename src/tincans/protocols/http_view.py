@@ -28,7 +28,7 @@ class _Shown:
 
 
 class HttpViewer(Viewer):
-    """Knows of each side which body it is in the middle of."""
+    """Knows of each side which body it is in the middle of; of a whole one nothing."""
 
     def __init__(self) -> None:
         self._shown: dict[Side, _Shown] = {}
@@ -51,6 +51,7 @@ class HttpViewer(Viewer):
         return super().view(event)
 
     def _end(self, event: MessageEnd, shown: _Shown) -> View:
+        del self._shown[event.side]  # with what unpacked its body, which cannot always be copied
         content = shown.content.end()
         details = (*event.details, *shown.trouble())
         return View(event.summary, details, content or None, shown.media, silent=not (details or content))

@@ -52,15 +52,21 @@ class Playhead:
         self.told = dict.fromkeys(Side, 0)
 
     @classmethod
-    def at(cls, place: Place, opened: Opened, protocol: str, *, secrets: bool, page: int) -> Playhead:
-        """One that has not read what comes before a place, and knows only how much that was."""
+    def at(cls, place: Place, opened: Opened, protocol: str, *, secrets: bool, page: int, torn: bool) -> Playhead:
+        """One that has not read what comes before a place, and knows only how much that was.
+
+        `torn`: the place may be in the middle of a message. Protocols that can find the next one by what it looks like
+        are lenient then; others read nothing any more, and had better take it for the beginning of one.
+        """
         head = cls(opened, protocol, secrets=secrets, page=page)
         head.is_exact = False
-        for side, count in ((Side.CLIENT, place.client), (Side.SERVER, place.server)):
+        head.told = {Side.CLIENT: place.client, Side.SERVER: place.server}
+        if not torn:
+            head.decoding.moved(head.told)
+        for side, count in head.told.items():
             if count:
                 lost = Dropped(conversation=opened.conversation, at=place.at, side=side, count=count, reason="")
-                head.waiting.take(lost, head.decoding.take(lost))
-                head.told[side] = count
+                head.waiting.take(lost, head.decoding.take(lost) if torn else ())
         head.waiting.conversation.dropped = 0
         return head
 

@@ -28,6 +28,7 @@ from msgspec.structs import replace
 
 from tincans.channel import Side
 from tincans.conversation import Dropped, Entry, Opened, Said
+from tincans.decoding import Heard
 from tincans.errors import NoSuchProtocol
 from tincans.journal import Journal, Place
 from tincans.limits import (
@@ -40,11 +41,12 @@ from tincans.limits import (
     REELS_KEPT,
     REST_SECONDS,
 )
-from tincans.protocols import find_protocol
+from tincans.protocols import Data, Malformed, find_protocol
+from tincans.protocols.view import View
 from tincans.transports.queues import queues
 from tincans.waiting import State, ends
 from tincans.watch import shapes
-from tincans.watch.items import Items
+from tincans.watch.items import Begun, Items
 from tincans.watch.playhead import Marks, Pace, Playhead, Spans
 from tincans.watch.trouble import Refused
 
@@ -75,7 +77,7 @@ class _Tip:
     def __init__(self, head: Playhead) -> None:
         self.head, self.page = head, head.page
         self.items = Items(head.page)
-        self.hidden: dict[Side, Spans] = {side: [] for side in Side}
+        self.hidden = _nowhere()
         self.entries = 0
 
     def read(self, entries: list[Entry], pace: Pace) -> None:
@@ -94,6 +96,23 @@ class _Tip:
             self.page, self.entries, items, self.hidden, dict(head.told), head.decoding.protocol, head.is_exact,
             head.is_plain,
         )  # fmt: skip
+
+
+class _Doubts(Items):
+    """Counts the bytes of which nothing could be made."""
+
+    def __init__(self, page: int) -> None:
+        super().__init__(page)
+        self.bytes = 0
+
+    def heard(self, heard: Heard, view: View, begun: dict[Side, Begun]) -> None:
+        if isinstance(heard.event, Malformed | Data):
+            self.bytes += heard.event.end - heard.event.start
+        super().heard(heard, view, begun)
+
+
+def _nowhere() -> dict[Side, Spans]:
+    return {side: [] for side in Side}
 
 
 class Reel:
@@ -294,7 +313,7 @@ class Reel:
             if found is not None and number - found <= EXACT_PAGES:
                 head = await self._run(partial(self._provisional.take, found))
             else:
-                head = await self._jumped(number - 1)
+                head = await self._jumped(number)
         while head.page < number:
             tip = _Tip(head)
             await self._read_on(tip, rest)
@@ -302,22 +321,32 @@ class Reel:
         return head
 
     async def _jumped(self, number: int) -> Playhead:
-        """A playhead that has read nothing before that page; it speaks what was spoken when it was last known."""
+        """A playhead at a page of which it has read only the page before.
+
+        It speaks what was spoken when that was last known, and takes the place where it began for the middle of a
+        message or for the beginning of one: whatever makes more sense of that page.
+        """
         if self._exact.nearest(number) is None:
             await self._read(_Tip(self._first()))
+        heads = [await self._run(partial(self._begun_at, number - 1, torn)) for torn in (True, False)]
+        doubts = [_Doubts(number - 1), _Doubts(number - 1)]
+        async for entries in self.entries(number - 1):
+            for head, doubt in zip(heads, doubts, strict=True):
+                await self._run(partial(head.read, entries, doubt, _nowhere(), Pace()))
+        _, head = min(zip(doubts, heads, strict=True), key=lambda each: each[0].bytes + each[1].size)
+        head.page += 1
+        return head
+
+    def _begun_at(self, number: int, torn: bool) -> Playhead:
         known = self._exact.nearest(number)
         name = self._exact.protocol(known) if known is not None else ""
         protocol = self._protocol if name in ("", self._given) else name
-        place, opened = self._places[number], self._opened
-        assert opened is not None
-
-        def jump() -> Playhead:
-            try:
-                return Playhead.at(place, opened, protocol, secrets=self.secrets, page=number)
-            except NoSuchProtocol:  # a class that others named
-                return Playhead.at(place, opened, self._protocol, secrets=self.secrets, page=number)
-
-        return await self._run(jump)
+        assert self._opened is not None
+        begin = partial(Playhead.at, self._places[number], self._opened, secrets=self.secrets, page=number, torn=torn)
+        try:
+            return begin(protocol)
+        except NoSuchProtocol:  # a class that others named
+            return begin(self._protocol)
 
     def _first(self) -> Playhead:
         assert self._opened is not None
