@@ -122,9 +122,9 @@ class Reading:
         """About `size` bytes of entries from a place on, or from the beginning. Only once, and instead."""
         entries: list[Entry] = []
         skip = self._go_to(place, entries)
-        room, window = size, min(max(size, _FEW_BYTES), JOURNAL_READ_BYTES)
+        room = size
         while (room > 0 or len(entries) <= skip) and self._next_extent():
-            room -= self._read(self._extents[0], entries, room, window=window)
+            room -= self._read(self._extents[0], entries, room, window=_FEW_BYTES)
         self._begin(entries)
         entries = entries[skip:]
         return Passage(entries, self._behind(entries))

@@ -1,8 +1,8 @@
 """Which program is at an end of a connection, as far as this machine's kernel tells.
 
-`psutil` lists the sockets that are open, each with its process. That takes some 40 ms for a thousand of them, and as much
-for one that is asked for as for all, so many are asked for at once. A process's own are always told, those of other
-users only to root, and on some systems only root is told at all.
+`psutil` lists the sockets that are open, each with its process. That takes some 40 ms for a thousand of them, and as
+much for one that is asked for as for all, so many are asked for at once. A process's own are always told, those of
+other users only to root, and on some systems only root is told at all.
 
     tcp     the socket that has exactly the two addresses
     udp     the same, or one that is bound there and connected to nobody
