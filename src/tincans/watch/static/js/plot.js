@@ -98,10 +98,13 @@ function step(event, { points, cursor }) {
 function paint(box, [width, height], { from, to, step, points, series, mirror, kind, axis, colours, read }) {
   const canvas = box.firstChild;
   const dense = devicePixelRatio || 1;
-  canvas.width = Math.round(width * dense);
-  canvas.height = Math.round(height * dense);
   const pen = canvas.getContext("2d");
-  pen.scale(dense, dense);
+  if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
+    canvas.width = Math.round(width * dense);
+    canvas.height = Math.round(height * dense);
+  }
+  pen.setTransform(dense, 0, 0, dense, 0, 0);
+  pen.clearRect(0, 0, width, height);
   pen.font = `11px ${getComputedStyle(box).fontFamily}`;
   const seen = points.filter(({ at }) => at >= from - step && at <= to);
   const floor = height - BOTTOM;
@@ -159,46 +162,37 @@ function stroke(pen, [x1, y1], [x2, y2]) {
   pen.stroke();
 }
 
+/** Whole pixels: an edge between two is drawn many times slower, and looks washed out. */
 const DRAW = {
   /** Each point holds for its whole step: what is drawn has the size of what was said. */
   area(pen, { points, of, colour: ink, step, x, y, zero }) {
     pen.fillStyle = ink;
-    pen.globalAlpha = 0.8;
-    pen.beginPath();
+    const floor = Math.round(zero);
     for (const point of points) {
       const value = of(point);
-      if (value === null || value === 0) continue;
-      const height = y(value) - zero;
+      if (!value) continue;
+      const [left, height] = [Math.round(x(point.at)), Math.round(y(value)) - floor];
       // Something is never drawn as nothing.
-      pen.rect(x(point.at), zero, Math.max(x(point.at + step) - x(point.at), 1), Math.abs(height) < 1 ? Math.sign(height) : height);
+      pen.fillRect(left, floor, Math.max(1, Math.round(x(point.at + step)) - left), height || Math.sign(y(value) - zero));
     }
-    pen.fill();
-    pen.globalAlpha = 1;
   },
 
   line(pen, { points, of, colour: ink, step, x, y }) {
-    pen.strokeStyle = ink;
-    pen.lineWidth = 1.5;
-    pen.lineJoin = "round";
-    pen.beginPath();
+    pen.fillStyle = ink;
     let before = null;
     for (const point of points) {
-      const follows = before && point.at - before.at < step * 1.5;
-      if (follows) pen.lineTo(x(point.at), y(of(before)));
-      pen[follows ? "lineTo" : "moveTo"](x(point.at), y(of(point)));
-      pen.lineTo(x(point.at + step), y(of(point)));
+      const [left, right, top] = [Math.round(x(point.at)), Math.round(x(point.at + step)), Math.round(y(of(point)))];
+      pen.fillRect(left, top - 1, Math.max(1, right - left), 2);
+      const was = before && point.at - before.at < step * 1.5 ? Math.round(y(of(before))) : top;
+      if (was !== top) pen.fillRect(left, Math.min(was, top) - 1, 1, Math.abs(was - top) + 2);
       before = point;
     }
-    pen.stroke();
   },
 
   dots(pen, { points, of, colour: ink, step, x, y }) {
     pen.fillStyle = ink;
     for (const point of points) {
-      if (of(point) === null) continue;
-      pen.beginPath();
-      pen.arc(x(point.at + step / 2), y(of(point)), 1.8, 0, 7);
-      pen.fill();
+      if (of(point) !== null) pen.fillRect(Math.round(x(point.at + step / 2)) - 1, Math.round(y(of(point))) - 1, 3, 3);
     }
   },
 };
