@@ -74,6 +74,17 @@ class Stop:
         """Wait until it was asked to stop, where nobody has to be given time for that."""
         await self._asked.wait()
 
+    async def until(self, work: asyncio.Task[None]) -> None:
+        """Wait until it was asked to stop, and then cancel `work`; or until that is done. Raises what broke it."""
+        asked = spawn(self._asked.wait())
+        await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])
+        elif not work.cancelled():
+            work.result()
+
     async def attend(self, server: Runs, *, quiet: bool) -> None:
         """Wait until the server is done by itself or is asked to stop; then close it. Raises what broke it."""
         closed, asked = spawn(server.wait_closed()), spawn(self._asked.wait())

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tincans.watch import files, looking, reading, shapes, standing, steering
-from tincans.watch.answers import TOLD, Board, Done, Finding, Hello, Listing, Look, One
+from tincans.watch.answers import TOLD, Board, Done, Finding, Hello, Listing, Look, One, Seconds
 from tincans.watch.asking import Call, Decoded, Numbered
 from tincans.watch.endpoints import Endpoint, Nothing
 from tincans.watch.openapi import document
 
 _ONE = "/api/conversations/{number}"
+_BYTES = ("application/octet-stream",)
 _ROW = "/api/board/{name}"
 
 
@@ -29,6 +30,10 @@ ROWS: tuple[Endpoint, ...] = (
     Endpoint("GET", _ONE, looking.conversation, Numbered, (One,), "one conversation"),
     Endpoint("GET", f"{_ONE}/pages/{{page}}", reading.page, reading.Paged, (shapes.Page,), "a part of it, decoded"),
     Endpoint("GET", f"{_ONE}/bytes", reading.said, reading.Spanned, (shapes.Bytes,), "what a side said, in hex"),
+    Endpoint("GET", f"{_ONE}/content/{{item}}", reading.content, reading.Item, _BYTES, "what a message carries"),
+    Endpoint("GET", f"{_ONE}/mail/{{item}}", reading.mail, reading.Item, (shapes.Mail,), "a mail, taken apart"),
+    Endpoint("GET", f"{_ONE}/mail/{{item}}/{{part}}", reading.part, reading.Part, _BYTES, "a part of a mail"),
+    Endpoint("GET", f"{_ONE}/seconds", reading.seconds, Numbered, (Seconds,), "how much was said when"),
     Endpoint("GET", f"{_ONE}/state", standing.state, Decoded, (shapes.State,), "who waits for whom"),
     Endpoint("GET", f"{_ONE}/diagram.svg", files.diagram, Decoded, ("image/svg+xml",), "the sequence diagram"),
     Endpoint("GET", f"{_ONE}/export/{{form}}", files.export, files.Exported, files.MEDIA, "a file of it"),

@@ -78,6 +78,14 @@ def read(kind: type[msgspec.Struct], path: Mapping[str, str], query: QueryParams
     return kind(**found)
 
 
+def checked(kind: type[msgspec.Struct], path: Mapping[str, str], query: QueryParams, steers: bool) -> Any:
+    """The same, as far as the token allows it. Raises `Refused`."""
+    asked = read(kind, path, query)
+    if getattr(asked, "secrets", False) and not steers:
+        raise Refused(403, "this token may not see secrets", "The token that may steer may see them.")
+    return asked
+
+
 _ADVICE = "GET /api/openapi.json says what each path takes."
 
 
@@ -143,9 +151,7 @@ async def _call(row: Endpoint, request: Request, context: Callable[[bool], Any])
     if request.method != row.method and (row.method, request.method) != ("GET", "HEAD"):
         raise Refused(405, f"{row.path} is for {row.method}", _ADVICE, {"Allow": row.method})
     steers = bool(request.scope[STEERS])
-    asked = read(row.takes, request.path_params, request.query_params)
-    if getattr(asked, "secrets", False) and not steers:
-        raise Refused(403, "this token may not see secrets", "The token that may steer may see them.")
+    asked = checked(row.takes, request.path_params, request.query_params, steers)
     if row.posted is None:
         return await row.handler(context(steers), asked)
     return await row.handler(context(steers), asked, await _posted(request, row.posted))

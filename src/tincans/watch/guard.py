@@ -25,6 +25,7 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tincans.errors import TincansError
 from tincans.watch.tokens import Tokens
 from tincans.watch.trouble import Refused, answer
 
@@ -102,8 +103,8 @@ class Guard:
             policy = _POLICY.format(scripts="".join(f" {each}" for each in self._inline()), host=asked.host)
             scope[STEERS] = self._tokens.may_steer(asked.token)
             await self._app(scope, receive, send_guarded)
-        except Refused as refused:  # by a rule, or by the app, before it has answered
-            await answer(refused)(scope, receive, send_guarded)
+        except (Refused, TincansError) as error:  # by a rule, or by the app, before it has answered
+            await answer(error)(scope, receive, send_guarded)
 
     def _check(self, asked: Asked) -> None:
         """Raises `Refused`, by the first rule that is broken."""

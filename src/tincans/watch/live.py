@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tincans.limits import LOOK_ROWS
+from tincans.protocols import find_protocol
 from tincans.tasks import spawn
 from tincans.watch import looking, shapes
 from tincans.watch.answers import Changes, Chart, Gone, Look, Programs, States, Well
 from tincans.watch.asking import Call
+from tincans.watch.endpoints import checked
+from tincans.watch.feed import Wanted, events
 from tincans.watch.following import follow
 from tincans.watch.guard import SUBPROTOCOL
 from tincans.watch.shapes import to_json
@@ -64,6 +68,25 @@ async def serve(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
     with call.lookout.looked_at():
         await reader.tell(looking.hello_of(call))
         await until_closed(socket, closing, reader.hear(), reader.tell_all(), reader.tell_one())
+
+
+async def serve_events(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
+    """`/api/events`: each event as it is decoded, until whoever reads goes or `closing` is set. Raises `Refused`."""
+    wanted = checked(Wanted, {}, socket.query_params, call.steers)
+    if wanted.protocol:
+        find_protocol(wanted.protocol)
+    await accept(socket)
+
+    async def tell() -> None:
+        async with aclosing(events(call.watched, wanted)) as lines:
+            async for line in lines:
+                await socket.send_text(line.decode())
+
+    async def hear() -> None:
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+
+    await until_closed(socket, closing, hear(), tell())
 
 
 class _Reader:

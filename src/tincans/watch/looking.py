@@ -6,6 +6,7 @@ raises what goes wrong; `trouble.py` has the statuses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -23,6 +24,7 @@ from tincans.watch.answers import Board, Finding, Hello, Listing, One
 from tincans.watch.asking import Call, Number, Numbered, Size, Standing, Text, Time
 from tincans.watch.endpoints import Nothing
 from tincans.watch.lookout import board_of
+from tincans.watch.search import known_protocol, search
 
 
 class Which(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Annotated[Text, Meta(description="what is spoken in it")] = ""
     offset: Annotated[Size, Meta(description="rows left out at the beginning")] = 0
     limit: Annotated[int, Meta(ge=1, le=LIST_MOST, description="rows at most")] = LIST_ROWS
+    secrets: Annotated[bool, Meta(description="find a text in passwords and the like, too")] = False
     before: Annotated[Number | None, Meta(description="where text or protocol read on: NEXT of the answer before")] = (
         None
     )
@@ -73,11 +76,23 @@ async def board(call: Call, asked: Nothing) -> Board:
 
 
 async def conversations(call: Call, asked: Which) -> Listing | Finding:
-    journal = call.watched.journal
-    which = asked.filter
-    total = await journal.count(which)
-    found = await journal.some(which, asked.offset, asked.limit)
-    return Listing(total=total, offset=asked.offset, rows=[shapes.conversation(each) for each in found])
+    journal, which = call.watched.journal, asked.filter
+    if not asked.text and not asked.protocol:
+        total = await journal.count(which)
+        listed = await journal.some(which, asked.offset, asked.limit)
+        return Listing(total=total, offset=asked.offset, rows=_rows(call, listed))
+    found = await search(
+        journal, which, text=asked.text, protocol=asked.protocol, before=asked.before, secrets=asked.secrets,
+        limit=asked.limit,
+    )  # fmt: skip
+    return Finding(rows=_rows(call, found.rows), next=found.next, looked=found.looked, total=found.total)
+
+
+def _rows(call: Call, found: Sequence[Conversation]) -> list[shapes.Conversation]:
+    """With what is known to be spoken; the rest is found out, and told by `/api/live`."""
+    spoken = {each.number: known_protocol(call.watched.journal, each.number) for each in found}
+    call.lookout.shown.take(each for each in found if not spoken[each.number])
+    return [shapes.conversation(each, spoken[each.number]) for each in found]
 
 
 async def told(call: Call, number: int) -> Conversation:
@@ -112,4 +127,4 @@ async def length(call: Call, number: int, protocol: str = "") -> tuple[int, int]
 async def conversation(call: Call, asked: Numbered) -> One:
     found = await told(call, asked.number)
     pages, total = await length(call, asked.number)
-    return One(conversation=shapes.conversation(found), pages=pages, total=total)
+    return One(conversation=_rows(call, [found])[0], pages=pages, total=total)

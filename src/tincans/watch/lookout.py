@@ -31,7 +31,9 @@ from tincans.watch.answers import Board
 from tincans.watch.chart import Chart
 from tincans.watch.naming import Ends, name
 from tincans.watch.newest import Newest, Standing
+from tincans.watch.search import known_protocol
 from tincans.watch.silences import Silences, judge
+from tincans.watch.speaking import Shown, listen
 from tincans.watch.trouble import trouble
 from tincans.watch.watched import Watched
 
@@ -53,6 +55,8 @@ class Lookout:
         #: Who waits for whom, in open conversations that became silent.
         self.states: Newest[shapes.State] = Newest()
         self._silences, self._ends = Silences(), Ends()
+        #: Conversations that readers were shown beside.
+        self.shown = Shown()
         #: The programs at the ends of open conversations, by side.
         self.programs: Newest[dict[str, shapes.Program]] = Newest()
         #: How many conversations are recorded, how many are open, and how many changes were left out, ever.
@@ -71,13 +75,13 @@ class Lookout:
 
     async def __aenter__(self) -> Lookout:
         self._ticking, self._judging = spawn(self._run()), spawn(judge(self, self._silences))
-        self._naming = spawn(name(self, self._ends))
+        self._naming, self._listening = spawn(name(self, self._ends)), spawn(listen(self, self.shown))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [self._ticking, self._judging, self._naming]
+        tasks = [self._ticking, self._judging, self._naming, self._listening]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -121,6 +125,13 @@ class Lookout:
         standing = self.rows.get(number)
         if standing is not None and standing.told.closed is None:
             self.programs.put(number, {**(self.programs.get(number) or {}), **programs}, self._next)
+            self._has_aside = True
+
+    def spoken(self, told: Conversation, protocol: str) -> None:
+        """What is spoken in a conversation was found out."""
+        standing = self.rows.get(told.number)
+        if protocol and (standing is None or standing.protocol != protocol):
+            self._keep([standing.told if standing else told])
             self._has_aside = True
 
     @property
@@ -216,6 +227,7 @@ class Lookout:
         self._keep(told)
         self._silences.take(told)
         self._ends.take(told)
+        self.shown.take(told)
         return bool(told or changes.left_out)
 
     def _heard_here(self, register: Register) -> list[Conversation]:
@@ -248,7 +260,7 @@ class Lookout:
 
     def _keep(self, conversations: Iterable[Conversation]) -> None:
         for told in conversations:
-            self.rows.put(told.number, Standing(told), self._next)
+            self.rows.put(told.number, Standing(told, known_protocol(self.watched.journal, told.number)), self._next)
             self.gone.drop(told.number)
             if told.closed is not None:
                 self._over[told.number] = None

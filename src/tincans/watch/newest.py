@@ -16,17 +16,18 @@ T = TypeVar("T")
 class Standing:
     """A conversation as it stands, and its shape once somebody wants it."""
 
-    __slots__ = ("_raw", "told")
+    __slots__ = ("_raw", "protocol", "told")
 
-    def __init__(self, told: Conversation) -> None:
-        self.told = told
+    def __init__(self, told: Conversation, protocol: str = "") -> None:
+        """`protocol` is what is spoken, where that is known."""
+        self.told, self.protocol = told, protocol
         self._raw: msgspec.Raw | None = None
 
     @property
     def raw(self) -> msgspec.Raw:
         """Encoded once for all readers."""
         if self._raw is None:
-            self._raw = msgspec.Raw(shapes.to_json(shapes.conversation(self.told)))
+            self._raw = msgspec.Raw(shapes.to_json(shapes.conversation(self.told, self.protocol)))
         return self._raw
 
 

@@ -115,9 +115,13 @@ def _app(call: Callable[[bool], Call], closing: asyncio.Event, tokens: Tokens, a
     async def serve_live(socket: WebSocket) -> None:
         await live.serve(call(bool(socket.scope[STEERS])), socket, closing)
 
+    async def serve_events(socket: WebSocket) -> None:
+        await live.serve_events(call(bool(socket.scope[STEERS])), socket, closing)
+
     assets = Assets()
     routes: list[BaseRoute] = [Route(_path(row.path), serve(row, call), methods=_METHODS) for row in api.ROWS]
     routes.append(WebSocketRoute("/api/live", serve_live))
+    routes.append(WebSocketRoute("/api/events", serve_events))
     routes.append(WebSocketRoute("/{path:path}", _no_such_socket))
     routes.append(Route("/{path:path}", assets.serve, methods=_METHODS))
     return Guard(Router(routes, redirect_slashes=False), tokens, address.port, address.host, assets.inline)

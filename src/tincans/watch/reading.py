@@ -8,8 +8,18 @@ from msgspec import Meta
 
 from tincans.channel import Side
 from tincans.watch import shapes
-from tincans.watch.asking import Call, Decoded, Size
+from tincans.watch.answers import Seconds
+from tincans.watch.asking import Call, Decoded, Numbered, Size, Text
+from tincans.watch.content import Carried
+from tincans.watch.content import content as unpacked
+from tincans.watch.content import mail as taken_apart
+from tincans.watch.content import part as part_of
+from tincans.watch.endpoints import File
 from tincans.watch.reel import Reel
+from tincans.watch.timeline import timeline
+
+#: As much of a media type as anybody means.
+_HEADER_CHARACTERS = 200
 
 
 class Paged(Decoded, frozen=True, kw_only=True):
@@ -27,12 +37,53 @@ class Spanned(Decoded, frozen=True, kw_only=True):
     end: Annotated[Size, Meta(description="the one after the last")]
 
 
+class Item(Decoded, frozen=True, kw_only=True):
+    """An item of one conversation."""
+
+    item: Annotated[Text, Meta(description="at which the message begins, as PAGE.PLACE")]
+
+
+class Part(Item, frozen=True, kw_only=True):
+    """A part of a mail."""
+
+    part: Annotated[Text, Meta(description="its path in the mail")]
+
+
 async def page(call: Call, asked: Paged) -> shapes.Page:
     return await _reel(call, asked).page(asked.page, exact=asked.exact)
 
 
 async def said(call: Call, asked: Spanned) -> shapes.Bytes:
     return await _reel(call, asked).bytes(asked.side, asked.start, asked.end)
+
+
+async def content(call: Call, asked: Item) -> File:
+    return _carried(await unpacked(_reel(call, asked), asked.item))
+
+
+async def mail(call: Call, asked: Item) -> shapes.Mail:
+    return await taken_apart(_reel(call, asked), asked.item)
+
+
+async def part(call: Call, asked: Part) -> File:
+    return _carried(await part_of(_reel(call, asked), asked.item, asked.part))
+
+
+async def seconds(call: Call, asked: Numbered) -> Seconds:
+    return await timeline(call.watched.journal, asked.number, call.reels.run)
+
+
+def _carried(carried: Carried) -> File:
+    """Whatever was said is no page of ours: a browser is to save it, and to run nothing of it if it shows it after
+    all."""
+    headers = {"Tincans-Media": _header(carried.media), "Tincans-Lack": _header(carried.lack)}
+    policy = {"Content-Security-Policy": "sandbox; default-src 'none'"}
+    return File("application/octet-stream", carried.data, "content", {**headers, **policy})
+
+
+def _header(text: str) -> str:
+    """A text that somebody chose, as a header may have it."""
+    return "".join(each if " " <= each <= "~" else "?" for each in text[:_HEADER_CHARACTERS])
 
 
 def _reel(call: Call, asked: Decoded) -> Reel:

@@ -184,6 +184,11 @@ async def protocol_of(journal: Journal, told: Iterable[Conversation]) -> dict[in
     return {each.number: names.get(each.number) for each in told}
 
 
+def known_protocol(journal: Journal, number: int) -> str:
+    """What is spoken in that conversation, where somebody has asked for it before; else empty."""
+    return _remembered(journal).names.get(number)
+
+
 async def _beginning(journal: Journal, number: int) -> list[Entry]:
     try:
         return (await journal.passage(number, None, _RECORDED * PROTOCOL_BYTES)).entries
