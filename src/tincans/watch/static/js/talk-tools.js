@@ -15,9 +15,10 @@ const LANGUAGES = { curl: "curl", python: "Python", java: "Java", php: "PHP", c:
 /** @typedef {{number: number, protocol: string, secrets: boolean}} Asked */
 
 /**
- * @param {{asked: Asked, spoken: string, isOpen: boolean, onProtocol: (name: string) => void, onSecrets: (on: boolean) => void}} props
+ * @param {{asked: Asked, spoken: string, isOpen: boolean, onProtocol: (name: string) => void, onSecrets: (on: boolean) => void,
+ *          onFind: () => void}} props
  */
-export function Tools({ asked, spoken, isOpen, onProtocol, onSecrets }) {
+export function Tools({ asked, spoken, isOpen, onProtocol, onSecrets, onFind }) {
   const [shown, show] = useState(null);
   const query = { protocol: asked.protocol, secrets: asked.secrets ? 1 : undefined };
   const maySteer = Boolean(hello.value?.steer);
@@ -26,6 +27,7 @@ export function Tools({ asked, spoken, isOpen, onProtocol, onSecrets }) {
   return html`
     <${Protocol} chosen=${asked.protocol} spoken=${spoken} onChange=${onProtocol} />
     ${maySteer && html`<${Button} small pressed=${asked.secrets} onClick=${() => onSecrets(!asked.secrets)}>Secrets<//>`}
+    <${Button} small onClick=${onFind}>Find<//>
     <${Button} small onClick=${() => show({ diagram: true })}>Diagram<//>
     <${Button} small onClick=${() => show({ charts: true })}>Charts<//>
     <${Menu} small label="Copy as a program" items=${languages}>Copy as<//>

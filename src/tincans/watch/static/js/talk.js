@@ -5,10 +5,12 @@
 
 import { html, useEffect, useMemo, useRef, useSignalEffect, useState } from "./dom.js";
 import { get } from "./api.js";
+import { useKey } from "./keys.js";
 import { useLook } from "./live.js";
 import { href, replace } from "./router.js";
 import { Steer, whyNot } from "./steer.js";
 import { epoch, grew, held, latest, newer, now, programs } from "./store.js";
+import { Find } from "./talk-find.js";
 import { Head, Waits } from "./talk-head.js";
 import { Panel } from "./talk-panel.js";
 import { Reading } from "./talk-reading.js";
@@ -73,6 +75,8 @@ function Shown({ conversation, size, item, protocol }) {
   const [chosen, choose] = useState(null);
   const [panel, setPanel] = useState({ isOpen: false, tab: "meaning" });
   const [place, setPlace] = useState({ id: "", entry: 0, at: 0 });
+  const [isFinding, setFinding] = useState(false);
+  useKey("/", "Find in this conversation", () => setFinding(number > 0));
   const [reading, version] = useReading({ number, size, isOpen, item, protocol, secrets, isExact, place, onFirst: choose });
   const query = useMemo(() => ({ protocol, secrets: secrets ? 1 : undefined }), [protocol, secrets]);
   useEffect(() => void (grown && reading?.grow(grown.pages, grown.total)), [grown?.total, grown?.pages, reading]);
@@ -90,6 +94,11 @@ function Shown({ conversation, size, item, protocol }) {
     setPanel({ ...panel, isOpen: false });
     document.querySelector(`article[data-id="${CSS.escape(chosen?.id ?? "")}"]`)?.focus();
   };
+  const onFound = async (item) => {
+    reading.follow(false);
+    choose(item);
+    await reading.jumpTo(item.id);
+  };
   const onProtocol = (name) => replace("talk", [number], name ? { protocol: name } : undefined);
   const spoken = grown?.state?.protocol || reading?.loaded[0]?.protocol || conversation.protocol;
   const told = { client: conversation.client_bytes, server: conversation.server_bytes };
@@ -97,13 +106,15 @@ function Shown({ conversation, size, item, protocol }) {
   return html`
     <div class=${panel.isOpen && chosen ? "talk beside" : "talk"}>
       <${Head} conversation=${conversation} programs=${programs.value.get(number)} protocol=${protocol || spoken}>
-        ${isRecorded && html`<${Tools} asked=${{ number, protocol, secrets }} spoken=${spoken} isOpen=${isOpen} onProtocol=${onProtocol} onSecrets=${setSecrets} />`}
+        ${isRecorded && html`<${Tools} asked=${{ number, protocol, secrets }} spoken=${spoken} isOpen=${isOpen} onProtocol=${onProtocol}
+          onSecrets=${setSecrets} onFind=${() => setFinding(true)} />`}
       <//>
       ${isOpen && grown?.state && html`<${Waits} state=${grown.state} />`}
       <div class="banners">
         ${secrets && html`<${Banner} text="Passwords, logins and cookies are shown." does="Hide them" onDo=${() => setSecrets(false)} />`}
         ${reading && !reading.isExact && html`<${Banner} does="Decode from the beginning" onDo=${() => setExact(true)}
           text="This was decoded from its middle: what came before may change what it means." />`}
+        ${isFinding && reading && html`<${Find} reading=${reading} from=${chosen?.id ?? place.id} onFound=${onFound} onClose=${() => setFinding(false)} />`}
       </div>
       ${isRecorded ? html`<${Said} ...${{ reading, version, isOpen, chosen, choose, onEnter, onPlace, place }} />` : html`<${Unrecorded} />`}
       ${panel.isOpen && chosen && html`<${Panel} key=${chosen.id} number=${number} item=${chosen} said=${told} query=${query} tab=${panel.tab}
