@@ -6,7 +6,7 @@
 import { signal, whenever } from "./dom.js";
 import { get, wasAborted } from "./api.js";
 import { asked, matches } from "./filters.js";
-import { held, latest } from "./store.js";
+import { latest, now } from "./store.js";
 
 /** Rows that are found ahead of what is looked at. */
 const AHEAD = 200;
@@ -26,7 +26,7 @@ export class Search {
     this.rows = [];
     this.next = undefined; // where to read on: undefined from the newest, null when all was read
     this.enough = AHEAD;
-    this.begun = Math.max(0, ...held.keys());
+    this.begun = now();
     this.since = new Set();
     this.stopHearing = whenever(latest, (news) => this.hear(news));
     this.goOn();
@@ -78,7 +78,7 @@ export class Search {
     const { rows, next, looked, total } = await get("/conversations", { ...this.query, before: this.next }, abort);
     this.rows.push(...rows);
     this.next = next;
-    this.progress.value = { state: "looking", looked, total };
+    this.progress.value = { state: "looking", looked: this.progress.peek().looked + looked, total };
     this.count.value = this.rows.length;
     this.revision.value += 1;
   }
@@ -91,7 +91,7 @@ export class Search {
     const found = new Map(rows.map((row) => [row.number, row]));
     this.rows.forEach((row, at) => found.has(row.number) && (this.rows[at] = { ...found.get(row.number), protocol: row.protocol }));
     for (const row of rows) {
-      if (row.number > this.begun && this.since.size < MOST && matches(this.query, row)) this.since.add(row.number);
+      if (row.opened > this.begun && this.since.size < MOST && matches(this.query, row)) this.since.add(row.number);
     }
     this.fresh.value = this.since.size;
     this.revision.value += 1;
