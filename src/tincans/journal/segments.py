@@ -32,7 +32,7 @@ HEADER = struct.Struct("<BIQq")
 SAID = {Side.CLIENT: ord("C"), Side.SERVER: ord("S")}
 _ENDED = {Side.CLIENT: ord("c"), Side.SERVER: ord("s")}
 _OTHER = ord("J")
-_SPEAKER = {code: side for codes in (SAID, _ENDED) for side, code in codes.items()}
+_SPEAKER, _ENDER = ({code: side for side, code in codes.items()} for codes in (SAID, _ENDED))
 
 #: Buffers that one pwritev(2) takes: IOV_MAX on Linux.
 _BUFFERS = 1024
@@ -60,18 +60,27 @@ class Record(NamedTuple):
 
 
 def records(file: int, start: int, end: int, window_bytes: int = JOURNAL_READ_BYTES) -> Iterator[Record]:
-    """The records of an open segment from `start` to `end`, as far as they are whole; so much is read at once."""
-    window = _Window(file, window_bytes)
-    while start + HEADER.size <= end:
-        header = window.take(start, HEADER.size)
-        if len(header) < HEADER.size:
-            return
-        code, length, number, at = HEADER.unpack(header)
-        start += HEADER.size
+    """The records of an open segment from `start` to `end`, as far as they are whole.
+
+    So much is read at once, or one payload where that is larger.
+    """
+    unpack, size = HEADER.unpack_from, HEADER.size
+    data, base = b"", start
+    while start + size <= end:
+        at = start - base
+        if at + size > len(data):
+            data, base, at = os.pread(file, max(size, window_bytes), start), start, 0
+            if len(data) < size:
+                return
+        code, length, number, when = unpack(data, at)
+        start, at = start + size, at + size
         if start + length > end:
             return
-        payload = window.take(start, length)
-        entry = _entry(code, number, at, payload) if len(payload) == length else None
+        if at + length > len(data):
+            data, base, at = os.pread(file, max(length, window_bytes), start), start, 0
+            if len(data) < length:
+                return
+        entry = _entry(code, number, when, data[at : at + length])
         if entry is None:
             return
         start += length
@@ -80,40 +89,23 @@ def records(file: int, start: int, end: int, window_bytes: int = JOURNAL_READ_BY
 
 def _entry(code: int, number: int, at: int, payload: bytes) -> Entry | None:
     """What a record says; None where it makes no sense."""
-    if code == _OTHER:
-        try:
-            entry: Entry = _decode(payload)
-        except msgspec.MsgspecError:
-            return None
-        return entry if entry.conversation == number else None
-    side = _SPEAKER.get(code)
-    if side is None:
+    if code in _SPEAKER:
+        return Said(conversation=number, at=at, side=_SPEAKER[code], data=payload)
+    if code in _ENDER:
+        return Ended(conversation=number, at=at, side=_ENDER[code]) if not payload else None
+    if code != _OTHER:
         return None
-    if code == SAID[side]:
-        return Said(conversation=number, at=at, side=side, data=payload)
-    return Ended(conversation=number, at=at, side=side) if not payload else None
+    try:
+        entry: Entry = _decode(payload)
+    except msgspec.MsgspecError:
+        return None
+    return entry if entry.conversation == number else None
 
 
 def entry_at(file: int, start: int, end: int) -> Entry | None:
     """The entry of the record that begins at `start`; None where it is not whole by `end`."""
     record = next(records(file, start, end, HEADER.size), None)
     return record.entry if record else None
-
-
-class _Window:
-    """Reads a file in pieces of `size` bytes, or of one record where that is larger."""
-
-    def __init__(self, file: int, size: int) -> None:
-        self._file, self._size = file, size
-        self._start, self._data = 0, b""
-
-    def take(self, offset: int, count: int) -> bytes:
-        """`count` bytes at `offset`, fewer at the file's end."""
-        at = offset - self._start
-        if at + count > len(self._data):
-            self._start, at = offset, 0
-            self._data = os.pread(self._file, max(count, self._size), offset)
-        return self._data[at : at + count]
 
 
 class Segment:

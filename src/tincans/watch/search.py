@@ -40,7 +40,7 @@ from tincans.protocols import Upgraded
 from tincans.watch.finding import Check, Finder, Needle
 
 #: Conversations listed at once, and bytes decoded at once: that is a hundred times slower than to search them.
-_BATCH = 32
+_BATCH = 16
 _CHECK_BYTES = 16 * 1024
 
 #: Less than this is searched sooner than a thread is found for it.
