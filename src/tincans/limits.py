@@ -352,9 +352,9 @@ MAIL_LOOKS = 1_000_000
 
 #: Decoding for the page works so long at a time and rests as long, as whoever wants the interpreter meanwhile gets it
 #: only then; decoding all of a long conversation rests twice as long.
-WORK_SECONDS = 0.001
-REST_SECONDS = 0.001
-LONG_REST_SECONDS = 0.002
+WORK_SECONDS = 0.002
+REST_SECONDS = 0.002
+LONG_REST_SECONDS = 0.004
 
 #: A search in what was said reads for so long at a time, which a reader hardly notices, in passages of this size; so
 #: many searches are kept that were left within a conversation. So much of a conversation is decoded to know what of it

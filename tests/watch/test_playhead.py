@@ -1,0 +1,112 @@
+"""Where reading stands: what is copied goes on by itself, and no more is kept than may be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tincans.channel import Side
+from tincans.conversation import Kind, Opened, Said
+from tincans.limits import CHECKPOINT_BYTES, CHECKPOINTS, WORK_SECONDS
+from tincans.watch.items import Items
+from tincans.watch.playhead import Marks, Pace, Playhead
+
+PLACE: dict[str, Any] = {"conversation": 1, "at": 1_790_000_000_000_000_000}
+OPENED = Opened(**PLACE, kind=Kind.LISTEN, client="tcp://127.0.0.1:5", server="tcp://127.0.0.1:7")
+
+
+def read(head: Playhead, data: bytes) -> list[str]:
+    items = Items(0)
+    said = Said(**PLACE, side=Side.CLIENT, data=data)
+    head.read([said], items, {side: [] for side in Side}, Pace())
+    return [item.summary for item in items.made()]
+
+
+def test_a_copy_goes_on_by_itself() -> None:
+    head = Playhead(OPENED, "lines")
+    assert read(head, b"one\ntw") == ["one\\n"]
+    copied = head.copied()
+    assert copied is not None
+    assert read(head, b"o\n") == ["two\\n"]
+    assert read(copied, b"elve\n") == ["twelve\\n"]
+    assert (head.waiting.decoding, copied.waiting.decoding) == (head.decoding, copied.decoding)
+    assert head.waiting.conversation.client_bytes == 8
+    assert copied.waiting.conversation.client_bytes == 11
+
+
+def marked(*pages: int) -> Marks:
+    marks = Marks()
+    for page in pages:
+        marks.put(Playhead(OPENED, "lines", page=page))
+    return marks
+
+
+def test_the_nearest_is_not_behind_it() -> None:
+    marks = marked(2, 5, 9)
+    assert [marks.nearest(page) for page in (0, 1, 2, 4, 5, 8, 9, 99)] == [None, None, 2, 2, 5, 5, 9, 9]
+    taken = marks.take(5)
+    assert (taken.page, marks.nearest(8)) == (5, 5)
+    assert marks.take(5) is not taken
+
+
+def test_one_that_cannot_be_copied_is_given_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = marked(2, 5)
+    monkeypatch.setattr(Playhead, "copied", lambda _: None)
+    assert marks.take(5).page == 5
+    assert marks.nearest(9) == 2
+
+
+def test_so_many_are_kept_evenly_and_not_one_more() -> None:
+    assert len(marked(*range(CHECKPOINTS))) == CHECKPOINTS
+    marks = marked(*range(CHECKPOINTS + 1))
+    assert len(marks) == CHECKPOINTS
+    marks = marked(*range(1000))
+    kept = [page for page in range(1000) if marks.nearest(page) == page]
+    assert len(kept) <= CHECKPOINTS
+    assert 999 in kept
+    assert max(after - before for before, after in pairwise(kept)) <= 1000 // CHECKPOINTS * 4
+    marks.clear()
+    assert (len(marks), marks.nearest(9)) == (0, None)
+
+
+def test_one_that_holds_so_much_and_not_a_byte_more() -> None:
+    for more, kept in ((0, 1), (1, 0)):
+        head = Playhead(OPENED, "lines:u32")
+        record = (2 * CHECKPOINT_BYTES).to_bytes(4, "big")
+        read(head, record + bytes(CHECKPOINT_BYTES - len(record) + more))
+        marks = Marks()
+        marks.put(head)
+        assert len(marks) == kept
+
+
+def test_it_rests_when_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("tincans.watch.playhead.time.sleep", rests.append)
+    worked = iter([0.0, WORK_SECONDS / 2, WORK_SECONDS, WORK_SECONDS, 1.5 * WORK_SECONDS])
+    monkeypatch.setattr("tincans.watch.playhead.time.thread_time", lambda: next(worked))
+    pace = Pace(rest=7)
+    pace.step()
+    assert rests == []
+    pace.step()
+    assert rests == [7]
+    pace.step()
+    assert rests == [7]
+
+
+def test_others_have_their_turn() -> None:
+    """A thread that reads a long conversation does not keep the interpreter from another one."""
+    turns = 0
+    entries = [Said(**PLACE, side=Side.CLIENT, data=b"line\n") for _ in range(5000)]
+    reader = threading.Thread(
+        target=lambda: Playhead(OPENED, "lines").read(entries, Items(0), {side: [] for side in Side}, Pace())
+    )
+    reader.start()
+    while reader.is_alive():
+        time.sleep(0)
+        turns += 1
+    reader.join()
+    assert turns > 10
