@@ -19,6 +19,8 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 /** A hidden tab hears this often, in milliseconds. */
 const HIDDEN_EVERY = 500;
+/** What was wanted is told on for so long: a view that follows may want it too. */
+const LINGER = 1000;
 /** Rows that are gathered between two frames; a server says at most 200 at once. */
 const MOST_GATHERED = 2000;
 
@@ -39,26 +41,35 @@ export function useLook(want) {
   }, [all, seconds, conversation, protocol]);
 }
 
-/** @param {Want[]} several */
-function merged(several) {
-  const look = { type: "look", all: several.some(({ all }) => all), seconds: several.some(({ seconds }) => seconds) };
-  const followed = several.findLast(({ conversation }) => conversation !== undefined);
-  if (followed) Object.assign(look, { conversation: followed.conversation, protocol: followed.protocol ?? "" });
-  return JSON.stringify(look);
-}
-
 let looked = "";
-let lookedAtAll = false;
+/** Whether all was looked at, and until when it is still, although nobody wants it any more: views change, and want it again. */
+let all = false;
+let allUntil = 0;
 
 function look() {
+  if (socket?.readyState !== WebSocket.OPEN) return;
   const wanted = merged(wants.peek());
-  if (wanted === looked || socket?.readyState !== WebSocket.OPEN) return;
+  if (all && !wanted.all && !allUntil) {
+    allUntil = Date.now() + LINGER;
+    setTimeout(look, LINGER);
+  } else if (wanted.all) {
+    allUntil = 0;
+  }
+  wanted.all ||= Date.now() < allUntil;
   // Of what nobody looked at, nothing was told: what the store has may be over. The server begins with all open ones.
-  const all = JSON.parse(wanted).all;
-  if (all && !lookedAtAll) store.forgetLive();
-  lookedAtAll = all;
-  looked = wanted;
-  socket.send(wanted);
+  if (wanted.all && !all) store.forgetLive();
+  all = wanted.all;
+  if (!all) allUntil = 0;
+  const message = JSON.stringify(wanted);
+  if (message !== looked) socket.send(message);
+  looked = message;
+}
+
+/** @param {Want[]} several */
+function merged(several) {
+  const together = { type: "look", all: several.some((want) => want.all), seconds: several.some((want) => want.seconds) };
+  const followed = several.findLast(({ conversation }) => conversation !== undefined);
+  return followed ? { ...together, conversation: followed.conversation, protocol: followed.protocol ?? "" } : together;
 }
 
 // Views change within one task: the old one's wants go before the new one's come.
@@ -104,7 +115,8 @@ function connect() {
   const mine = new WebSocket(`${scheme}://${location.host}/api/live`, ["tincans", `token.${api.token.peek()}`]);
   socket = mine;
   looked = "";
-  lookedAtAll = false;
+  all = false;
+  allUntil = 0;
   mine.onmessage = ({ data }) => socket === mine && hear(JSON.parse(data));
   mine.onclose = () => socket === mine && lost();
 }

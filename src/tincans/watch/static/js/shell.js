@@ -60,19 +60,25 @@ function skip(event) {
 /** Views that have been fetched. @type {Map<string, Function>} */
 const fetched = new Map();
 
+async function fetchView(view) {
+  if (!fetched.has(view)) fetched.set(view, (await VIEWS[view]()).View);
+  return fetched.get(view);
+}
+
+/** The others are fetched while nothing else is to be done, so that they are there at once. */
+function fetchOthers() {
+  const soon = window.requestIdleCallback ?? setTimeout;
+  for (const view of Object.keys(VIEWS)) soon(() => fetchView(view).catch(() => null)); // who looks at it will be told
+}
+
 function Shown({ view, parts, query }) {
   const [View, setView] = useState(() => fetched.get(view));
   const [failed, setFailed] = useState(null);
   const [broken, mend] = useErrorBoundary((error) => console.error(error));
   useEffect(() => {
     if (View) return;
-    VIEWS[view]().then(
-      (module) => {
-        fetched.set(view, module.View);
-        setView(() => module.View);
-      },
-      () => setFailed({ message: "this part of the page could not be fetched", advice: "Reload the page." }),
-    );
+    const wrong = { message: "this part of the page could not be fetched", advice: "Reload the page." };
+    fetchView(view).then((Found) => setView(() => Found), () => setFailed(wrong)).then(fetchOthers);
   }, [view]);
   if (failed) return html`<${Fault} error=${failed} retry=${() => location.reload()} />`;
   if (broken) {
