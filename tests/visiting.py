@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection as AsyncConnection
@@ -18,7 +19,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from running import PATIENCE, POLL, Program
 from tincans.address import Address
-from tincans.journal import Journal
+from tincans.config import parse_config
+from tincans.journal import Journal, open_journal
 from tincans.register import Register
 from tincans.switchboard import Switchboard
 from tincans.watch.page import Page, serve_page
@@ -223,3 +225,80 @@ async def serving_page(
     watched = Watched(journal, "a test's journal", board=board, register=register)
     async with serve_page(Address.parse(":0"), watched, TOKENS) as page:
         yield Guest(page)
+
+
+ECHO_AND_RELAY = """\
+[[listen]]
+name = "echo"
+address = ":0"
+app = "echo"
+
+[[listen]]
+name = "quiet"
+address = ":0"
+app = "echo"
+record = false
+
+[[relay]]
+name = "front"
+listen = ":0"
+target = "127.0.0.1:{target}"
+"""
+
+
+class Office(NamedTuple):
+    """A switchboard that runs, with its page: an echo, one that is not recorded, and a relay to the test's own server."""
+
+    guest: Guest
+    board: Switchboard
+    register: Register
+    journal: Journal
+    #: Each caller of the relay's target.
+    called: asyncio.Queue[Stream]
+
+    async def call(self, name: str) -> Stream:
+        """Call a listener or relay."""
+        port = next(row.address.port for row in self.board.rows if row.name == name)
+        return await asyncio.open_connection("127.0.0.1", port)
+
+    async def talk(self) -> tuple[Stream, Stream, int]:
+        """Both ends of a new conversation through the relay, and its number, once it can be steered."""
+        client = await self.call("front")
+        server = await self.called.get()
+        number = max(self.register.talks)
+        while self.register.talks[number].controls is None:
+            await asyncio.sleep(POLL)
+        return client, server, number
+
+
+#: One end of a connection.
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@contextlib.asynccontextmanager
+async def office(folder: Path) -> AsyncIterator[Office]:
+    """Run it while the block runs."""
+    called: asyncio.Queue[Stream] = asyncio.Queue()
+    target = await asyncio.start_server(lambda *stream: called.put_nowait(stream), "127.0.0.1", 0)
+    journal, register = open_journal(folder), Register()
+    board = Switchboard(journal=journal, register=register)
+    port = target.sockets[0].getsockname()[1]
+    try:
+        await board.apply(parse_config(ECHO_AND_RELAY.format(target=port), Path("a test")))
+        async with serving_page(journal, board=board, register=register) as guest:
+            yield Office(guest, board, register, journal, called)
+    finally:
+        board.abort()
+        await board.aclose()
+        target.close()
+        while not called.empty():
+            called.get_nowait()[1].close()
+        await journal.aclose()
+
+
+async def hang_up(*streams: Stream) -> None:
+    """Close these ends."""
+    for _, writer in streams:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

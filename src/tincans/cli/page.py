@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 import threading
-import webbrowser
 from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -74,4 +73,6 @@ def announce(url: str, *, err: bool = False) -> None:
 def open_browser(url: str) -> None:
     """Show it where there is a display; where that cannot be done nothing is said, as the address is printed anyway."""
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        import webbrowser
+
         threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()

@@ -29,7 +29,7 @@ from tincans.watch.endpoints import File
 
 _FORMS: dict[str, tuple[str, Callable[[Exported], Form]]] = {
     "pcapng": ("application/x-pcapng", lambda asked: Pcapng(f"tincans {__version__}")),
-    "har": ("application/json", lambda asked: Har(__version__, asked.protocol, secrets=asked.secrets)),
+    "har": ("application/har+json", lambda asked: Har(__version__, asked.protocol, secrets=asked.secrets)),
     "jsonl": ("application/x-ndjson", lambda asked: Jsonl(asked.protocol, secrets=asked.secrets)),
     "tin": ("text/plain; charset=utf-8", lambda asked: Tin()),
 }

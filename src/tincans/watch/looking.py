@@ -106,7 +106,14 @@ async def told(call: Call, number: int) -> Conversation:
         return found.conversation
     if number <= 0:
         raise NoSuchConversation(number)
-    return await call.watched.journal.conversation(number)
+    journal = call.watched.journal
+    try:
+        return await journal.conversation(number)
+    except NoSuchConversation:
+        if register is None:
+            raise
+        await journal.flush()  # it may have ended here a moment ago
+        return await journal.conversation(number)
 
 
 async def length(call: Call, number: int, protocol: str = "") -> tuple[int, int]:

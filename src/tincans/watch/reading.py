@@ -46,7 +46,7 @@ class Item(Decoded, frozen=True, kw_only=True):
 class Part(Item, frozen=True, kw_only=True):
     """A part of a mail."""
 
-    part: Annotated[Text, Meta(description="its path in the mail")]
+    path: Annotated[Text, Meta(description="its path in the mail")]
 
 
 async def page(call: Call, asked: Paged) -> shapes.Page:
@@ -66,7 +66,7 @@ async def mail(call: Call, asked: Item) -> shapes.Mail:
 
 
 async def part(call: Call, asked: Part) -> File:
-    return _carried(await part_of(_reel(call, asked), asked.item, asked.part))
+    return _carried(await part_of(_reel(call, asked), asked.item, asked.path))
 
 
 async def seconds(call: Call, asked: Numbered) -> Seconds:
