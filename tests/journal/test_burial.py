@@ -247,5 +247,5 @@ async def test_that_it_is_lost_is_a_change_though_the_disk_takes_no_more(tmp_pat
     told, left_out, mark = await journal.changes(mark, 9)
     assert [(c.number, c.how, left_out) for c in told] == [(1, How.LOST, 0)]
     assert (await journal.changes(mark, 9)).conversations == []
-    assert [entry async for entry in journal.read(1)] == []
+    assert [type(entry) async for entry in journal.read(1)] == [Opened]
     await journal.aclose()

@@ -59,7 +59,7 @@ def test_one_that_is_only_to_be_read_is_not_made(tmp_path: Path) -> None:
 
 CONVERSATION = Conversation(
     number=1, kind=Kind.RELAY, name="front", client="tcp://10.0.0.1:1", server="unix:/Run/X", near="tcp://[::1]:1",
-    opened=100, closed=200, how=How.RESET,
+    opened=100, closed=200, how=How.RESET, client_bytes=10, server_bytes=20,
 )  # fmt: skip
 
 
@@ -82,6 +82,14 @@ CONVERSATION = Conversation(
         (Filter(until=100), False),
         (Filter(name="front"), True),
         (Filter(name="Front"), False),
+        (Filter(how=(None,)), False),
+        (Filter(how=(None, How.RESET)), True),
+        (Filter(least=30), True),
+        (Filter(least=31), False),
+        (Filter(most=30), True),
+        (Filter(most=29), False),
+        (Filter(before=2), True),
+        (Filter(before=1), False),
     ],
 )
 def test_filter(which: Filter, matches: bool) -> None:

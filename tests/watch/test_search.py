@@ -19,7 +19,7 @@ from tincans.limits import (
     SEARCHES_KEPT,
 )
 from tincans.watch import search as search_module
-from tincans.watch.search import Found, protocol_of, search, spoken_in
+from tincans.watch.search import Found, known_protocol, protocol_of, search, spoken_in
 
 C, S = Side.CLIENT, Side.SERVER
 WHENEVER = 60.0
@@ -259,6 +259,7 @@ def tell_all(journal: Journal) -> dict[int, str]:
 async def test_it_is_told_by_the_first_words(journal: Journal) -> None:
     expected = tell_all(journal)
     assert await spoken(journal) == expected
+    assert {number: known_protocol(journal, number) for number in (*expected, 99)} == {**expected, 99: ""}
     assert await protocol_of(journal, []) == {}
 
 

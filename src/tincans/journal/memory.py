@@ -149,7 +149,7 @@ class MemoryJournal:
 
     async def passage(self, number: int, place: Place | None, size: int) -> Passage:
         kept, entries = self._find(number), self._so_far(number)
-        return kept.passage(entries, place or Place(0, 0, 0, kept.conversation.opened, (kept.gone, kept.gone)), size)
+        return kept.passage(entries, place if place is not None and place.entry else kept.start, size)
 
     async def read(self, number: int, *, start: int = 0) -> AsyncGenerator[Entry]:
         for entry in self._so_far(number)[start:]:
@@ -207,6 +207,11 @@ class _Kept:
         forgotten = sum(self.forgotten.values())
         return replace(self.conversation, dropped=self.conversation.dropped + forgotten)
 
+    @property
+    def start(self) -> Place:
+        """The place before all entries."""
+        return Place(0, 0, 0, self.conversation.opened, (self.gone, self.gone))
+
     def places(self, entries: list[Entry], every: int, start: Place | None) -> list[Place]:
         """The places among `entries`, which are all.
 
@@ -215,7 +220,7 @@ class _Kept:
         first = start.entry if start is not None and start.token[0] == self.gone else 0
         put_in_front = len(entries) - len(self.positions)
         found: list[Place] = []
-        here = Place(0, 0, 0, self.conversation.opened, (self.gone, self.gone))
+        here = self.start
         for passed, entry in enumerate(entries, 1):
             if here.entry >= first and here.entry % every == 0:
                 found.append(here)

@@ -82,6 +82,7 @@ class _Count:
             for extent in extents:
                 self._count(extent)
             after = extents[-1].identity
+        self._begin()
         if not self._places or self._places[-1].entry != self._entry:
             self._note()
         return self._places
@@ -99,7 +100,9 @@ class _Count:
             self._told = {_CLIENT: 0, _SERVER: 0}
         if self._open(extent.segment):
             if self._beginning:
-                self._begin(entry_at(self._file, extent.offset, extent.offset + extent.length))
+                first = entry_at(self._file, extent.offset, extent.offset + extent.length)
+                if first is not None:
+                    self._begin(first)
             self._records(extent)
         for entry in missing(extent, self._told, self._at, DAMAGED)[self._skip :]:
             self._begin(entry)
@@ -120,16 +123,16 @@ class _Count:
                 pass
         return self._file >= 0
 
-    def _begin(self, first: Entry | None) -> None:
-        """Count what comes before the first entry, where that is not how the conversation was opened."""
-        if first is None:
-            return
+    def _begin(self, first: Entry | None = None) -> None:
+        """Count what comes before the first entry, where that is not how the conversation was opened, or is missing."""
         before, self._beginning = self._beginning, []
         if not isinstance(first, Opened):
             for entry in before:
                 if self._entry == self._due:
                     self._note(Token(*self._origin, skip=self._entry))
                 self._pass(entry)
+        if not self._extent:
+            self._skip = self._entry
 
     def _pass(self, entry: Entry) -> None:
         self._entry += 1

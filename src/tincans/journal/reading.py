@@ -147,7 +147,7 @@ class Reading:
         self._at = place.at
         self._after = token.extent - 1
         if self._next_extent() and self._extents[0].identity == token.extent:
-            self._position = token[2:]
+            self._origin, self._position = token[:2], token[2:]  # the numbers are as they were then
             self._done = token.done
             self._told = {Side.CLIENT: token.client, Side.SERVER: token.server}
             return token.skip
@@ -170,11 +170,14 @@ class Reading:
         )  # fmt: skip
 
     def _begin(self, entries: list[Entry]) -> None:
-        """Put what was forgotten before the first entries in front of them."""
-        if entries and self._beginning:
-            if not isinstance(entries[0], Opened):
-                entries[:0] = self._beginning
-            self._beginning = []
+        """Put what was forgotten before the first entries in front of them, or in their place where there are none."""
+        if not self._beginning:
+            return
+        if not entries and not self._position[0]:
+            self._position = (0, 0, 0, 0, len(self._beginning))
+        if not entries or not isinstance(entries[0], Opened):
+            entries[:0] = self._beginning
+        self._beginning = []
 
     def _next_extent(self) -> bool:
         if not self._extents:

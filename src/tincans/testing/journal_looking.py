@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tincans.channel import Side
-from tincans.conversation import Dropped, Entry, How, Kind, Said
+from tincans.conversation import Dropped, Entry, How, Kind, Opened, Said
 from tincans.journal import ALL, FORGOTTEN, Filter, Journal, Place
 from tincans.testing.telling import MIB, Clause, equal, opening, read, said_by, talk
 
@@ -203,12 +203,39 @@ async def _forgotten(journal: Journal) -> None:
         equal({entry.reason for entry in lost}, {FORGOTTEN})
         equal(entries, [*lost, *left])
         equal(_place(entries)[1:3], (seen.client_bytes - place.client, seen.server_bytes - place.server))
-        passage, end = await journal.passage(tap.number, place, MIB)
-        equal(passage, entries[: len(passage)])
-        equal(await journal.entries(tap.number, end, 1000), entries[len(passage) :])
-        equal(end[:4], (await journal.places(tap.number, 1))[end.entry][:4])
+        equal(await _rest(journal, tap.number, place), entries)
+    equal(await journal.entries(tap.number, places[0], 1000), await read(journal, tap.number))
+    equal(await _rest(journal, tap.number, places[0]), await read(journal, tap.number))
+
+
+async def _rest(journal: Journal, number: int, place: Place) -> list[Entry]:
+    """What comes from a place on, in passages; the last ends where all ends."""
+    found: list[Entry] = []
+    while True:
+        passage, place = await journal.passage(number, place, MIB)
+        if not passage:
+            equal((await journal.places(number, 7, place))[-1][:4], place[:4])
+            return found
+        found += passage
+
+
+async def _all_forgotten(journal: Journal) -> None:
+    """Of what goes on and was forgotten altogether is told how it began, and how much that was; it may go on"""
+    tap, other = journal.begin(opening()), journal.begin(opening())
+    tap.said(Side.CLIENT, b"first")
+    await journal.flush()
+    for _ in range(256):
+        other.said(Side.SERVER, bytes(65_536))
+        await journal.flush()
+    entries = await _in_passages(journal, tap.number, 10)
+    equal([type(entry) for entry in entries], [Opened, Dropped])
+    end = (await _all_places(journal, tap.number, 1))[-1]
+    tap.said(Side.CLIENT, b"second")
+    await journal.flush()
+    equal(await _rest(journal, tap.number, end), (await read(journal, tap.number))[2:])
+    await _all_places(journal, tap.number, 1)
 
 
 CLAUSES: list[Clause] = [_one, _part, _changes, _many_changes, _places, _growing, _passages]
 #: On a journal of 4 MiB.
-BOUNDED_CLAUSES: list[Clause] = [_forgotten]
+BOUNDED_CLAUSES: list[Clause] = [_forgotten, _all_forgotten]
