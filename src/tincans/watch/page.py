@@ -62,6 +62,11 @@ class Page:
         host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.address.port}/#token={self._tokens.look if read_only else self._tokens.steer}"
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._server.server_state.connections)
+
     async def aclose(self) -> None:
         """Stop at once: no new callers, open WebSockets are closed, answers are cut off after PAGE_CLOSE_SECONDS."""
         for server in self._server.servers:
@@ -165,7 +170,8 @@ class _Http(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        arriving = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        is_ours = self.transport.get_protocol() is self  # and no WebSocket's by now
+        arriving = is_ours and self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
         if self._late is None and arriving:
             self._expect()
         elif not arriving:
