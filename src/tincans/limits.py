@@ -350,11 +350,14 @@ MAIL_FIELD_CHARACTERS = 2048
 MAIL_PART_FIELD_BYTES = 1024
 MAIL_LOOKS = 1_000_000
 
-#: Decoding for the page works so long at a time and rests as long, as whoever wants the interpreter meanwhile gets it
-#: only then; decoding all of a long conversation rests twice as long.
+#: Decoding for the page works so long at a time and then rests, as whoever wants the interpreter meanwhile gets it only
+#: then: a moment where nobody does, and so long where others use all of it, that they keep nine tenths.
 WORK_SECONDS = 0.002
-REST_SECONDS = 0.002
-LONG_REST_SECONDS = 0.004
+REST_SECONDS = 0.0002
+BUSY_REST_SECONDS = 0.018
+
+#: Of a conversation that grows by more than EXACT_PAGES between two looks it is told anew so often who waits for whom.
+STATE_SECONDS = 1.0
 
 #: A search in what was said reads for so long at a time, which a reader hardly notices, in passages of this size; so
 #: many searches are kept that were left within a conversation. So much of a conversation is decoded to know what of it

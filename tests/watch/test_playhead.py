@@ -11,7 +11,7 @@ import pytest
 
 from tincans.channel import Side
 from tincans.conversation import Kind, Opened, Said
-from tincans.limits import CHECKPOINT_BYTES, CHECKPOINTS, WORK_SECONDS
+from tincans.limits import BUSY_REST_SECONDS, CHECKPOINT_BYTES, CHECKPOINTS, REST_SECONDS, WORK_SECONDS
 from tincans.watch.items import Items
 from tincans.watch.playhead import Marks, Pace, Playhead
 
@@ -69,6 +69,9 @@ def test_so_many_are_kept_evenly_and_not_one_more() -> None:
     assert len(kept) <= CHECKPOINTS
     assert 999 in kept
     assert max(after - before for before, after in pairwise(kept)) <= 1000 // CHECKPOINTS * 4
+    for page in range(5000, 9000, 7):
+        marks.put(Playhead(OPENED, "lines", page=page))
+        assert marks.nearest(page) == page, "whoever has come so far can go on from there"
     marks.clear()
     assert (len(marks), marks.nearest(9)) == (0, None)
 
@@ -83,18 +86,41 @@ def test_one_that_holds_so_much_and_not_a_byte_more() -> None:
         assert len(marks) == kept
 
 
-def test_it_rests_when_it_has_worked(monkeypatch: pytest.MonkeyPatch) -> None:
-    rests: list[float] = []
-    monkeypatch.setattr("tincans.watch.playhead.time.sleep", rests.append)
-    worked = iter([0.0, WORK_SECONDS / 2, WORK_SECONDS, WORK_SECONDS, 1.5 * WORK_SECONDS])
-    monkeypatch.setattr("tincans.watch.playhead.time.thread_time", lambda: next(worked))
-    pace = Pace(rest=7)
-    pace.step()
-    assert rests == []
-    pace.step()
-    assert rests == [7]
-    pace.step()
-    assert rests == [7]
+@pytest.mark.parametrize(
+    ("busy", "rests"), [(0.0, REST_SECONDS), (0.5, (REST_SECONDS + BUSY_REST_SECONDS) / 2), (1.5, BUSY_REST_SECONDS)]
+)
+def test_it_rests_when_it_has_worked_and_longer_where_others_work(
+    busy: float, rests: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(busy)
+    for name in ("sleep", "monotonic", "process_time", "thread_time"):
+        monkeypatch.setattr(f"tincans.watch.playhead.time.{name}", getattr(clock, name))
+    pace = Pace()
+    for worked, slept in ((0.5, []), (0.5, [REST_SECONDS]), (0.9, [REST_SECONDS]), (0.1, [REST_SECONDS, rests])):
+        clock.worked += worked * WORK_SECONDS
+        pace.step()
+        assert clock.rests == pytest.approx(slept)
+
+
+class Clock:
+    """Time as it passes for a thread that works and rests, in a process in which others work while it rests."""
+
+    def __init__(self, busy: float) -> None:
+        self.busy = busy
+        self.worked = 0.0
+        self.rests: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+
+    def monotonic(self) -> float:
+        return self.worked + sum(self.rests)
+
+    def process_time(self) -> float:
+        return self.worked + self.busy * sum(self.rests)
+
+    def thread_time(self) -> float:
+        return self.worked
 
 
 def test_others_have_their_turn() -> None:

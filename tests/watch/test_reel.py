@@ -17,7 +17,7 @@ from tincans.conversation import Dropped, Entry, How, Kind, Opened, Opening, Sai
 from tincans.errors import NoSuchConversation, NoSuchProtocol
 from tincans.journal import Bounds, Place, open_journal
 from tincans.journal.memory import MemoryJournal
-from tincans.limits import CHECKPOINTS, EXACT_PAGES, HEX_BYTES, PAGES_KEPT, REELS_KEPT
+from tincans.limits import CHECKPOINTS, EXACT_PAGES, HEX_BYTES, PAGES_KEPT, REELS_KEPT, STATE_SECONDS
 from tincans.tasks import spawn
 from tincans.testing.sessions import read
 from tincans.watch import reel as module
@@ -309,7 +309,26 @@ async def test_who_waits_for_whom(reels: Reels, journal: MemoryJournal, small: i
     assert "the last word was the server's line `two\\n`" in far.sentence
     assert (far.client.said, far.server.said) == (4, 4 * 50 * small)
     tap.closed(How.FINISHED, Side.CLIENT)
-    assert "it is over since" in (await reel.state(journal.now())).sentence
+    assert "it is over since" in (await reel.state(journal.now() + int(STATE_SECONDS * 1e9))).sentence
+
+
+async def test_of_one_that_runs_away_the_state_is_a_moment_old(
+    reels: Reels, journal: MemoryJournal, small: int
+) -> None:
+    tap = lines(journal, small)
+    reel = reels.reel(journal, 1)
+    now = journal.now()
+    first = await reel.state(now)
+    for _ in range(small * EXACT_PAGES):
+        tap.said(Side.SERVER, b"on\n")
+    assert (await reel.state(now)).server.said > first.server.said, "so much is read on"
+    before = await reel.state(now)
+    for _ in range(small * (EXACT_PAGES + 2)):
+        tap.said(Side.SERVER, b"on and on\n")
+    assert await reel.state(now + int(STATE_SECONDS * 1e9) - 1) == before
+    told = await reel.state(now + int(STATE_SECONDS * 1e9))
+    assert told.server.said > before.server.said
+    assert told.sentence.startswith("judged by its last ")
 
 
 async def test_whoever_is_cancelled_spoils_nothing(reels: Reels, journal: MemoryJournal, small: int) -> None:

@@ -14,7 +14,7 @@ from tincans.channel import Side
 from tincans.conversation import Dropped, Entry, Opened
 from tincans.decoding import Decoding, Heard, Views
 from tincans.journal import Place
-from tincans.limits import CHECKPOINT_BYTES, CHECKPOINTS, REST_SECONDS, WORK_SECONDS
+from tincans.limits import BUSY_REST_SECONDS, CHECKPOINT_BYTES, CHECKPOINTS, REST_SECONDS, WORK_SECONDS
 from tincans.waiting import Waiting
 from tincans.watch.items import Begun, Items
 
@@ -25,16 +25,23 @@ Spans = list[tuple[int, int]]
 
 
 class Pace:
-    """Leaves the interpreter to others: while traffic is carried, nobody else's thread should work for long."""
+    """Leaves the interpreter to others: while traffic is carried, a thread that decodes should not keep it for long.
 
-    def __init__(self, rest: float = REST_SECONDS) -> None:
-        self._rest, self._since = rest, time.thread_time()
+    After each bit of work it rests, the longer the more the others have worked while it rested last.
+    """
+
+    def __init__(self) -> None:
+        self._rest, self._since = REST_SECONDS, time.thread_time()
 
     def step(self) -> None:
         """A bit of work is done."""
-        if time.thread_time() - self._since >= WORK_SECONDS:
-            time.sleep(self._rest)
-            self._since = time.thread_time()
+        if time.thread_time() - self._since < WORK_SECONDS:
+            return
+        began, used = time.monotonic(), time.process_time()
+        time.sleep(self._rest)
+        busy = min(1.0, (time.process_time() - used) / max(time.monotonic() - began, 1e-9))
+        self._rest = REST_SECONDS + busy * (BUSY_REST_SECONDS - REST_SECONDS)
+        self._since = time.thread_time()
 
 
 class Playhead:
@@ -159,7 +166,7 @@ class Marks:
         self._heads.pop(head.page, None)
         self._heads[head.page] = head
         while len(self._heads) > CHECKPOINTS:
-            between = next((page for page in self._heads if page % self._every), None)
+            between = next((page for page in self._heads if page % self._every and page != head.page), None)
             if between is None:
                 self._every *= 2
             else:

@@ -34,12 +34,11 @@ from tincans.journal import Journal, Place
 from tincans.limits import (
     EXACT_PAGES,
     HEX_BYTES,
-    LONG_REST_SECONDS,
     PAGE_ENTRIES,
     PAGE_READ_BYTES,
     PAGES_KEPT,
     REELS_KEPT,
-    REST_SECONDS,
+    STATE_SECONDS,
 )
 from tincans.protocols import Data, Malformed, find_protocol
 from tincans.protocols.view import View
@@ -131,6 +130,7 @@ class Reel:
         self._exact, self._provisional = Marks(), Marks()
         self._kept: OrderedDict[int, Stretch] = OrderedDict()  # the one used last is last
         self._tip: _Tip | None = None
+        self._told: State | None = None
 
     @property
     def pages(self) -> int:
@@ -169,21 +169,36 @@ class Reel:
             return await self._stretch(number, exact=exact)
 
     async def state(self, now: int) -> State:
-        """Who waits for whom at `now`. Of a conversation whose end alone was decoded the sentence says so."""
+        """Who waits for whom at `now`. Of a conversation whose end alone was decoded the sentence says so.
+
+        Of one that grows so fast that its end has to be looked for each time, the state is a moment old at times.
+        """
         async with self._lock:
             await self._look()
+            told = self._told
+            if told is not None and now - told.at < STATE_SECONDS * 1e9 and self._has_run_away():
+                return told
             await self._stretch(self.pages - 1, exact=False)
             assert self._tip is not None
-            head, read = self._tip.head, self._tip.entries + PAGE_ENTRIES
-            waiting, counted = head.waiting, head.waiting.conversation
-            try:
-                if not head.is_exact:
-                    waiting.conversation = await self._journal.conversation(self.number)
-                state = await self._run(lambda: waiting.state(now, queues(ends(waiting.conversation))))
-            finally:
-                waiting.conversation = counted
-        if head.is_exact:
+            self._told = await self._judged(self._tip, now)
+            return self._told
+
+    def _has_run_away(self) -> bool:
+        """Whether its end is further away than what is read on quickly."""
+        last = self._tip.page if self._tip is not None else self._nearest(self.pages - 1)
+        return self.pages - 1 - last > EXACT_PAGES
+
+    async def _judged(self, tip: _Tip, now: int) -> State:
+        waiting, counted = tip.head.waiting, tip.head.waiting.conversation
+        try:
+            if not tip.head.is_exact:
+                waiting.conversation = await self._journal.conversation(self.number)
+            state = await self._run(lambda: waiting.state(now, queues(ends(waiting.conversation))))
+        finally:
+            waiting.conversation = counted
+        if tip.head.is_exact:
             return state
+        read = tip.entries + PAGE_ENTRIES
         return replace(state, sentence=f"judged by its last {read} recorded entries alone: {state.sentence}")
 
     async def bytes(self, side: Side, start: int, end: int) -> shapes.Bytes:
@@ -236,7 +251,7 @@ class Reel:
             self._opened = opened
 
     def _forget(self) -> None:
-        self._places, self._opened, self._tip = [], None, None
+        self._places, self._opened, self._tip, self._told = [], None, None, None
         self._exact.clear()
         self._provisional.clear()
         self._kept.clear()
@@ -274,9 +289,9 @@ class Reel:
             tip, self._tip = self._tip, None
             await self._read(tip)
 
-    async def _read(self, tip: _Tip, *, rest: float = REST_SECONDS) -> Stretch:
+    async def _read(self, tip: _Tip) -> Stretch:
         """Read a page that is whole to its end, and keep what became of it, and where the next one begins."""
-        await self._read_on(tip, rest)
+        await self._read_on(tip)
         stretch = await self._run(tip.stretch)
         self._kept[tip.page] = stretch
         self._kept.move_to_end(tip.page)
@@ -286,13 +301,13 @@ class Reel:
         (self._exact if tip.head.is_exact else self._provisional).put(tip.head)
         return stretch
 
-    async def _read_on(self, tip: _Tip, rest: float = REST_SECONDS) -> None:
+    async def _read_on(self, tip: _Tip) -> None:
         """Read what is there of a page and was not read yet."""
         known = tip.entries
         async for entries in self.entries(tip.page):
             fresh, known = entries[known:], max(0, known - len(entries))
             if fresh:
-                await self._run(partial(tip.read, fresh, Pace(rest)))
+                await self._run(partial(tip.read, fresh, Pace()))
         ends_at = tip.page * PAGE_ENTRIES + tip.entries
         if ends_at > self._end.entry and tip.page == self.pages - 1:  # more has happened since
             self._end = self._end._replace(entry=ends_at)
@@ -300,10 +315,10 @@ class Reel:
     async def _advance(self, page: int) -> None:
         """Read exactly up to the beginning of a page."""
         await self._finish_tip()
-        head = await self._reach(page, exact=True, rest=LONG_REST_SECONDS)
+        head = await self._reach(page, exact=True)
         self._exact.put(head)
 
-    async def _reach(self, number: int, *, exact: bool, rest: float = REST_SECONDS) -> Playhead:
+    async def _reach(self, number: int, *, exact: bool) -> Playhead:
         """A playhead that stands at the beginning of a page, and is the caller's."""
         if self._is_near(number, exact):
             found = self._exact.nearest(number)
@@ -316,7 +331,7 @@ class Reel:
                 head = await self._jumped(number)
         while head.page < number:
             tip = _Tip(head)
-            await self._read_on(tip, rest)
+            await self._read_on(tip)
             head.page += 1
         return head
 
