@@ -1,6 +1,6 @@
 """An office whose programs talk through the relays of one `tincans up`.
 
-curl ──► web ──► nginx        redis-cli ──► cache ──► redis-server        smtplib ──► mail ──► aiosmtpd
+curl ──► web ──► php         redis-cli ──► cache ──► redis-server        smtplib ──► mail ──► aiosmtpd
 a socket of the test ──► line ──► another socket of the test
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from running import PATIENCE, Program, free_port, port_of, program, run, start
-from servers import Nginx, nginx, redis
+from servers import redis
 from watching import Exchange, Served, line_up, relays
 
 PAGE = b"""<!doctype html><title>Pears</title><link rel="stylesheet" href="/style.css">
@@ -46,11 +46,11 @@ class Office(NamedTuple):
 
     served: Served
     call: Exchange
-    web: Nginx
+    www: Path
     mailbox: Program
 
     def curl(self, path: str, *options: str) -> bytes:
-        """What nginx answers to curl."""
+        """What the web server answers to curl."""
         return run([program("curl"), "-sS", *options, f"http://127.0.0.1:{self.served.port('web')}{path}"])
 
     def redis(self, *command: str) -> bytes:
@@ -75,15 +75,24 @@ class Office(NamedTuple):
 def office(folder: Path) -> Iterator[Office]:
     """Run all of them while the block runs, and record what they say in `folder`/kept."""
     with contextlib.ExitStack() as stack:
-        web = stack.enter_context(nginx(folder / "nginx"))
+        www = folder / "www"
+        www.mkdir()
         for name, data in {"pears.html": PAGE, "pear.png": png(40, 30), "order.json": ORDER}.items():
-            (web.www / name).write_bytes(data)
+            (www / name).write_bytes(data)
+        web, mail = free_port(), free_port()
+        stack.enter_context(_web_server(web, www))
+        mailbox = stack.enter_context(_mailbox(mail))
         cache = stack.enter_context(redis(folder))
-        port = free_port()
-        mailbox = stack.enter_context(_mailbox(port))
-        entries = [relays("web", web.port), relays("cache", f"unix:{cache}"), relays("mail", port)]
+        entries = [relays("web", web), relays("cache", f"unix:{cache}"), relays("mail", mail)]
         call = stack.enter_context(line_up(folder, *entries))
-        yield Office(call.served, call, web, mailbox)
+        yield Office(call.served, call, www, mailbox)
+
+
+@contextlib.contextmanager
+def _web_server(port: int, www: Path) -> Iterator[None]:
+    with start([program("php"), "-S", f"127.0.0.1:{port}", "-t", str(www)]) as running:
+        port_of(running)
+        yield
 
 
 @contextlib.contextmanager

@@ -32,11 +32,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from running import PATIENCE, Program, program, start, tincans
+from running import PATIENCE, POLL, Program, program, start, tincans
 from tincans.channel import Side
 from tincans.conversation import How, Opening
 from tincans.journal import Bounds
 from tincans.journal.sqlite import SqliteJournal
+from visiting import Visitor
 
 T = TypeVar("T")
 
@@ -77,6 +78,7 @@ class Served:
 
     def __init__(self, program: Program, folder: Path) -> None:
         self.program, self.folder = program, folder
+        self._newest: dict[str, int] = {}
         self.url = program.wait_for(r"^(http://\S+#token=\S+)$")[1]
         self.origin = self.url.partition("/#")[0]
 
@@ -88,6 +90,17 @@ class Served:
         """Where an entry of the switchboard listens."""
         addresses = json.loads((self.folder / "ports.json").read_text())
         return int(addresses[name].rpartition(":")[2])
+
+    def newest(self, name: str) -> int:
+        """The number of the newest conversation through that entry, which is another than when this was asked last."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            rows = Visitor(self.url).get(f"/api/conversations?name={name}&limit=500")["rows"]
+            if rows and rows[-1]["number"] != self._newest.get(name):
+                self._newest[name] = rows[-1]["number"]
+                return self._newest[name]
+            assert time.monotonic() < deadline, f"nobody called {name}"
+            time.sleep(POLL)
 
     def call(self, name: str) -> socket.socket:
         """A client of that entry."""
@@ -135,10 +148,16 @@ class Exchange:
     def __call__(self) -> Iterator[Line]:
         """A client and a server that have not spoken yet; both are closed at the end."""
         with self.served.call("line") as client:
-            server, _ = self._target.accept()
-            with server:
-                server.settimeout(PATIENCE)
+            with self.answer() as server:
                 yield Line(client, server)
+
+    @contextlib.contextmanager
+    def answer(self) -> Iterator[socket.socket]:
+        """The target's socket for who calls next, through the relay or not."""
+        server, _ = self._target.accept()
+        with server:
+            server.settimeout(PATIENCE)
+            yield server
 
 
 def listens(name: str, app: str = "echo", address: str = ":0", **limits: float) -> str:
@@ -200,6 +219,8 @@ class Tab:
         self.served = served
         #: What was wrong, in the order in which it was noticed.
         self.faults: list[str] = []
+        #: Requests that the page's policy stopped before they went anywhere: what was said wanted them.
+        self.stopped: list[str] = []
         self._allowed: list[str] = []
         context.add_init_script(_NOTICE)
         self.page: Page = context.new_page()
@@ -217,6 +238,9 @@ class Tab:
 
     def check(self) -> None:
         """Fails where anything was wrong."""
+        for url in self.stopped:
+            with contextlib.suppress(ValueError):
+                self.faults.remove(f"a request to {url}")
         assert not self.faults, "the page has faults:\n" + "\n".join(self.faults)
 
     def _fault(self, text: str) -> None:
@@ -239,7 +263,9 @@ class Tab:
             self._fault(f"a request to {url}")
 
     def _see_failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the page lets go of what it does not want any more
+        if request.failure == "csp":
+            self.stopped.append(request.url)
+        elif request.failure != "net::ERR_ABORTED":  # the page lets go of what it does not want any more
             self._fault(f"{request.method} {request.url} failed: {request.failure}")
 
     # ── going places ──────────────────────────────────────────────────────────────────────────────────────
@@ -261,6 +287,11 @@ class Tab:
         found = self.page.get_by_text(text).first
         expect(found).to_be_visible()
         return found
+
+    def read(self, number: int) -> None:
+        """Show a conversation."""
+        self.open(f"conversations/{number}")
+        expect(self.page.get_by_role("heading", name=f"#{number} ")).to_be_visible()
 
     # ── the map ───────────────────────────────────────────────────────────────────────────────────────────
 
