@@ -67,8 +67,10 @@ def bench(*taps: Heard) -> Iterator[Bench]:
     try:
         with b.plumbing:
             b.pipe.start()
-            yield b
-            b.pipe.stop()
+            try:
+                yield b
+            finally:
+                b.pipe.stop()
     finally:
         for sock in b.sockets:
             sock.close()
@@ -364,6 +366,7 @@ async def test_what_is_said_by_hand_is_told_and_passes_even_where_it_is_paused()
         assert await is_silent(b)
         b.pipe.resume()
         assert await hear(b, 6) == b" after"
+        assert b.pipe.count == 20
     assert heard.pieces == [(Side.CLIENT, b"before "), (Side.CLIENT, b"by hand"), (Side.CLIENT, b" after")]
 
 
@@ -401,9 +404,14 @@ async def test_what_is_said_by_hand_in_a_rest_is_not_torn() -> None:
         b.mouth.sendall(b"x" * BULK_BYTES)
         while journal.behind == 1_000_000:
             await asyncio.sleep(0)
+        b.sockets[2].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the target takes only a part of it
+        saying = spawn(b.pipe.say(b"y" * SAY_BYTES, nothing))
+        await asyncio.sleep(0)
         journal.behind = 0
-        await b.pipe.say(b"y" * SAY_BYTES, nothing)
+        await asyncio.sleep(3 * REST_SECONDS)
+        assert not saying.done()
         assert await hear(b, SAY_BYTES + BULK_BYTES) == b"y" * SAY_BYTES + b"x" * BULK_BYTES
+        await saying
 
 
 async def test_saying_can_be_given_up_and_is_said_all_the_same() -> None:

@@ -217,7 +217,7 @@ class Pipe:
 
     def _rest_no_more(self) -> None:
         self._resting = None
-        self._go_on()
+        self._loop.add_reader(self._source, self._splice)
 
     def _give_back(self, pipe: KernelPipe | None) -> None:
         if pipe is not None:
