@@ -176,7 +176,7 @@ class Which(NamedTuple):
         from tincans.journal import Filter
 
         kind, how = Kind(self.kind) if self.kind else None, (How.FAILED, How.RESET, How.LOST) if self.failed else ()
-        return Filter(self.party, kind, self.is_open or None, how, self.since, None, self.name, self.limit)
+        return Filter(self.party, kind, self.is_open or None, how, self.since, None, self.name, limit=self.limit)
 
 
 filtering = _bundle(
