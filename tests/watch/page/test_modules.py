@@ -177,6 +177,76 @@ def test_a_time_axis_has_as_many_times_as_there_is_room_for(page: Page) -> None:
         assert all(start <= at <= start + length and at % step == 0 for at in found["times"])
 
 
+#: News as live.js gathers them.
+TELL = """
+const tell = (more) => it.tell({ rows: new Map(), skipped: 0, total: null, gone: [], now: null, board: null,
+  programs: {}, states: [], seconds: [], grew: new Map(), ...more });
+const row = (number, more) => ({ number, last: number, closed: null, ...more });
+const rows = (all) => tell({ rows: new Map(all.map((one) => [one.number, one])) });
+"""
+
+
+def of_store(page: Page, does: str) -> Any:
+    """What some steps with the store of a fresh page give."""
+    page.goto(WHERE)
+    page.reload()
+    return page.evaluate(f"async () => {{ const it = await import('/js/store.js'); {TELL} {does} }}")
+
+
+def test_what_is_held_is_bounded_and_what_is_open_stays(page: Page) -> None:
+    held, still = of_store(
+        page,
+        """rows(Array.from({ length: 100 }, (_, at) => row(at + 1)));
+        for (let many = 0; many < 10; many += 1)
+          rows(Array.from({ length: 1000 }, (_, at) => row(1000 * (many + 1) + at, { closed: 5 })));
+        return [it.held.size, Array.from({ length: 100 }, (_, at) => it.held.has(at + 1)).every(Boolean)];""",
+    )
+    assert 4000 <= held <= 4500
+    assert still
+
+
+def test_an_end_that_was_not_told_is_seen_where_what_is_open_is_asked_for(page: Page) -> None:
+    held = of_store(
+        page,
+        """rows([row(1), row(2), row(3, { closed: 9 }), row(4), row(-1)]);
+        const before = new Map(it.held);
+        rows([row(4, { last: 8 })]);
+        it.seeOpen([row(2), row(5)], before);
+        return [...it.held.keys()];""",
+    )
+    # 1 is over; of 4 something was told meanwhile; what is not recorded (-1) cannot be asked for.
+    assert sorted(held) == [-1, 2, 3, 4, 5]
+
+
+def test_who_is_over_waits_for_nobody(page: Page) -> None:
+    before, after = of_store(
+        page,
+        """rows([row(1), row(2)]);
+        tell({ states: [{ conversation: 1 }, { conversation: 2 }], programs: { 1: {}, 2: {} } });
+        const keys = () => [...it.states.value.keys(), ...it.programs.value.keys()];
+        const before = keys();
+        rows([row(1, { closed: 5 })]);
+        return [before, keys()];""",
+    )
+    assert before == [1, 2, 1, 2]
+    assert after == [2, 2]
+
+
+def test_seconds_that_are_told_again_are_there_once_and_no_more_than_ten_minutes(page: Page) -> None:
+    many, again = of_store(
+        page,
+        """const between = (from, to) => Array.from({ length: to - from }, (_, at) => ({ at: from + at }));
+        const seconds = (from, to) => tell({ seconds: between(from, to) });
+        seconds(0, 590);
+        seconds(590, 700);
+        const many = it.seconds.value.map(({ at }) => at);
+        seconds(650, 710);
+        return [many, it.seconds.value.map(({ at }) => at)];""",
+    )
+    assert many == list(range(100, 700))
+    assert again == list(range(110, 710))
+
+
 #: A list of many rows in the place of the page.
 MOUNT = """
 async ([count, height]) => {

@@ -14,7 +14,7 @@
 //   now(), asOf()  the server's time, in microseconds, and that up to which what is shown is known; `tick` is a signal that
 //                  changes once a second, for what ages
 //
-// Only the fold functions below change them (`told`, `forgotten`, `standing`, …).
+// Only the functions below change them.
 
 import { batch, computed, signal } from "./dom.js";
 
@@ -92,6 +92,26 @@ function changed({ rows, skipped, total, gone }) {
   if (held.size > MOST_HELD + SLACK) trim();
   latest.value = { rows: [...rows.values()], skipped, total: total ?? latest.peek().total, gone };
 }
+
+/**
+ * All that are open, as they were asked for. Of those that were held before and of which nothing was told since, the others
+ * are over. What is not recorded cannot be asked for, and stays.
+ * @param {object[]} rows @param {Map<number, object>} before
+ */
+export function seeOpen(rows, before) {
+  const open = new Set(rows.map(({ number }) => number));
+  const over = [...before.values()].filter((row) => isOver(row, open) && held.get(row.number) === row).map(({ number }) => number);
+  const news = rows.filter((row) => newer(held.get(row.number), row) === row);
+  batch(() => {
+    for (const number of over) held.delete(number);
+    for (const row of news) held.set(row.number, row);
+    forgetBeside(over);
+    if (held.size > MOST_HELD + SLACK) trim();
+    latest.value = { ...latest.peek(), rows: news, skipped: 0, gone: [] };
+  });
+}
+
+const isOver = ({ number, closed }, open) => number > 0 && closed === null && !open.has(number);
 
 /** Those that are over go first, the oldest of them before the others. */
 function trim() {
