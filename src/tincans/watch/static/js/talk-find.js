@@ -26,7 +26,7 @@ export async function find(reading, text, from, step, abort, onLooked) {
   return null;
 }
 
-/** @param {{reading: import("./talk-reading.js").Reading, from: string, onFound: (item: any) => void, onClose: () => void}} props */
+/** @param {{reading: import("./talk-reading.js").Reading, from: () => string, onFound: (item: any) => void, onClose: () => void}} props */
 export function Find({ reading, from, onFound, onClose }) {
   const [text, setText] = useState("");
   const [said, say] = useState("");
@@ -45,7 +45,7 @@ export function Find({ reading, from, onFound, onClose }) {
     setLooking(true);
     say("");
     try {
-      const found = await find(reading, text, from, step, signal, (entries) => say(`looked at ${format.plural(entries, "entry", "entries")}`));
+      const found = await find(reading, text, from(), step, signal, (entries) => say(`looked at ${format.plural(entries, "entry", "entries")}`));
       say(found ? "" : `nothing ${step > 0 ? "from here to the end" : "from here to the beginning"}`);
       if (found) onFound(found);
     } catch (error) {

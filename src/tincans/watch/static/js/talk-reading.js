@@ -218,7 +218,6 @@ export class Reading {
   async #work(task, signal) {
     this.busy = true;
     this.error = null;
-    this.changed();
     try {
       await task();
     } catch (error) {

@@ -10,29 +10,38 @@ import { turnsOf } from "./talk-turns.js";
 
 /** More is fetched when less than this is left to scroll, in pixels. */
 const AHEAD = 900;
+/** What is seen of an item that was scrolled past, in pixels: less than stands above one that was jumped to (talk.css). */
+const PEEP = 14;
 /** As near to the end counts as there. */
 const AT_END = 32;
 
 /**
- * @param {{reading: import("./talk-reading.js").Reading, version: number, isOpen: boolean, chosen: string, label: string,
- *          onChoose: (item: any) => void, onEnter: (item: any) => void, onPlace: (id: string, at: number) => void}} props
+ * @param {{reading: import("./talk-reading.js").Reading, isOpen: boolean, chosen: string, label: string,
+ *          onChoose: (item: any) => void, onEnter: (item: any, byPointer?: boolean) => void, onPlace: (place: any) => void}} props
  */
-export function Scroll({ reading, version, isOpen, chosen, label, onChoose, onEnter, onPlace }) {
+export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPlace }) {
   const box = useRef(null);
   const kept = useRef(null); // { id, top }: an item and where it was seen
+  const printed = useRef(""); // what was in the document, in short
   const wanted = useRef(""); // "first" or "last", which a key asked for and which may still be on its way
   const shown = reading.shown();
   const items = new Map(shown.filter(({ item }) => item).map(({ item }) => [item.id, item]));
   const reachable = items.has(chosen) ? chosen : ([...items.keys()].at(isOpen ? -1 : 0) ?? "");
 
+  // Before the document changes, and not at the last scroll event: that may be a frame ago.
+  const print = `${shown.length} ${shown[0]?.item?.id} ${shown.at(-1)?.item?.id}`;
+  if (box.current && print !== printed.current) kept.current = firstSeen(box.current);
   useLayoutEffect(() => {
-    settle(box.current, reading, kept, wanted);
+    if (print !== printed.current || reading.following || reading.target || wanted.current) settle(box.current, reading, kept, wanted);
+    printed.current = print;
     tellPlace();
-  }, [version]);
+  });
 
   const tellPlace = () => {
-    kept.current = firstSeen(box.current);
-    if (kept.current) onPlace(kept.current.id, items.get(kept.current.id)?.at ?? 0);
+    const { scrollTop, scrollHeight, clientHeight } = box.current;
+    const isLast = reading.isAtEnd && scrollHeight - scrollTop - clientHeight < AT_END;
+    const seen = firstSeen(box.current);
+    if (seen) onPlace({ id: seen.id, entry: reading.entryOf(seen.id), at: items.get(seen.id)?.at ?? 0, isLast });
   };
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
@@ -114,7 +123,7 @@ function firstSeen(box) {
   const { top } = box.getBoundingClientRect();
   for (const article of box.querySelectorAll("article[data-id]")) {
     const place = article.getBoundingClientRect();
-    if (place.bottom > top) return { id: article.dataset.id, top: place.top - top };
+    if (place.bottom > top + PEEP) return { id: article.dataset.id, top: place.top - top };
   }
   return null;
 }

@@ -3,22 +3,25 @@
 
 import { html, useEffect, useRef, useState } from "./dom.js";
 import * as format from "./format.js";
+import { now } from "./store.js";
 import { Button } from "./ui.js";
 
 /** After the slider has rested for so long, what is there is fetched. */
 const RESTS = 120;
 
 /**
- * @param {{reading: import("./talk-reading.js").Reading, place: {entry: number, at: number}, isOpen: boolean, now: number}} props
+ * `version` tells it that `reading` has changed: a component that reads signals is only drawn again for other properties.
+ * @param {{reading: import("./talk-reading.js").Reading, version: number, isOpen: boolean,
+ *          place: import("@preact/signals").Signal<{entry: number, at: number, isLast: boolean}>}} props
  */
-export function Scrub({ reading, place, isOpen, now }) {
+export function Scrub({ reading, place, isOpen }) {
   const [dragged, drag] = useState(null);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
   const most = Math.max(0, reading.total - 1);
-  const isLast = reading.isAtEnd && reading.following;
-  const here = dragged ?? (isLast ? most : Math.min(most, place.entry));
-  const at = isLast ? reading.lastAt : place.at;
+  const { isLast } = place.value;
+  const here = dragged ?? (isLast ? most : Math.min(most, place.value.entry));
+  const at = isLast ? reading.lastAt : place.value.at;
   const onInput = ({ target }) => {
     const to = Number(target.value);
     drag(to);
@@ -29,7 +32,7 @@ export function Scrub({ reading, place, isOpen, now }) {
       drag(null);
     }, RESTS);
   };
-  const when = dragged === null && at ? format.moment(at, now) : "";
+  const when = dragged === null && at ? format.moment(at, now()) : "";
   const says = `entry ${format.count(here + 1)} of ${format.count(reading.total)}`;
   return html`
     <div class="scrub">

@@ -3,13 +3,13 @@
 // `#/conversations/12` begins at the end of an open one and at the beginning of one that is over; `#/conversations/12/7.3`
 // shows one item of it. talk-reading.js has what is loaded, talk-scroll.js what is seen, talk-panel.js what was chosen.
 
-import { html, useEffect, useMemo, useRef, useSignalEffect, useState } from "./dom.js";
+import { html, useEffect, useMemo, useRef, useSignal, useSignalEffect, useState } from "./dom.js";
 import { get } from "./api.js";
 import { useKey } from "./keys.js";
 import { useLook } from "./live.js";
 import { href, replace } from "./router.js";
 import { Steer, whyNot } from "./steer.js";
-import { epoch, grew, held, latest, newer, now, programs } from "./store.js";
+import { epoch, grew, held, latest, newer, programs } from "./store.js";
 import { Find } from "./talk-find.js";
 import { Head, Waits } from "./talk-head.js";
 import { Panel } from "./talk-panel.js";
@@ -74,16 +74,16 @@ function Shown({ conversation, size, item, protocol }) {
   const [isExact, setExact] = useState(false);
   const [chosen, choose] = useState(null);
   const [panel, setPanel] = useState({ isOpen: false, tab: "meaning" });
-  const [place, setPlace] = useState({ id: "", entry: 0, at: 0 });
+  const place = useSignal({ id: "", entry: 0, at: 0, isLast: false }); // scrolling draws what reads it, and not all of this
   const [isFinding, setFinding] = useState(false);
   useKey("/", "Find in this conversation", () => setFinding(number > 0));
   const [reading, version] = useReading({ number, size, isOpen, item, protocol, secrets, isExact, place, onFirst: choose });
   const query = useMemo(() => ({ protocol, secrets: secrets ? 1 : undefined }), [protocol, secrets]);
   useEffect(() => void (grown && reading?.grow(grown.pages, grown.total)), [grown?.total, grown?.pages, reading]);
 
-  const onPlace = (id, at) => {
-    const entry = reading.entryOf(id);
-    if (id !== place.id || entry !== place.entry) setPlace({ id, entry, at });
+  const onPlace = (seen) => {
+    const was = place.peek();
+    if (Object.keys(seen).some((name) => seen[name] !== was[name])) place.value = seen;
   };
   const onEnter = (entered, byPointer) => {
     choose(entered);
@@ -114,7 +114,7 @@ function Shown({ conversation, size, item, protocol }) {
         ${secrets && html`<${Banner} text="Passwords, logins and cookies are shown." does="Hide them" onDo=${() => setSecrets(false)} />`}
         ${reading && !reading.isExact && html`<${Banner} does="Decode from the beginning" onDo=${() => setExact(true)}
           text="This was decoded from its middle: what came before may change what it means." />`}
-        ${isFinding && reading && html`<${Find} reading=${reading} from=${chosen?.id ?? place.id} onFound=${onFound} onClose=${() => setFinding(false)} />`}
+        ${isFinding && reading && html`<${Find} reading=${reading} from=${() => chosen?.id ?? place.peek().id} onFound=${onFound} onClose=${() => setFinding(false)} />`}
       </div>
       ${isRecorded ? html`<${Said} ...${{ reading, version, isOpen, chosen, choose, onEnter, onPlace, place }} />` : html`<${Unrecorded} />`}
       ${panel.isOpen && chosen && html`<${Panel} key=${chosen.id} number=${number} item=${chosen} said=${told} query=${query} tab=${panel.tab}
@@ -128,9 +128,9 @@ function Said({ reading, version, isOpen, chosen, choose, onEnter, onPlace, plac
   return html`
     <div class="said">
       ${reading.error && html`<${Fault} error=${reading.error} retry=${() => reading.retry()} />`}
-      <${Scroll} reading=${reading} version=${version} isOpen=${isOpen} chosen=${chosen?.id ?? ""} label="What was said"
+      <${Scroll} reading=${reading} isOpen=${isOpen} chosen=${chosen?.id ?? ""} label="What was said"
         onChoose=${choose} onEnter=${onEnter} onPlace=${onPlace} />
-      <${Scrub} reading=${reading} place=${place} isOpen=${isOpen} now=${now()} />
+      <${Scrub} reading=${reading} version=${version} place=${place} isOpen=${isOpen} />
     </div>`;
 }
 
@@ -191,5 +191,5 @@ async function begin(reading, was, { isOpen, item, place, onFirst }) {
     return undefined;
   }
   reading.item = item;
-  return was ? reading.jump(place.entry) : reading.jump(0);
+  return was ? reading.jump(place.peek().entry) : reading.jump(0);
 }
