@@ -2,11 +2,12 @@
 
     Host            is this machine, by a name or an address that nobody can point elsewhere, and the page's own port:
                     a page of another site whose name was made to mean 127.0.0.1 (DNS rebinding) says that site's name
-    Origin          where a browser sends one, is the page itself Sec-Fetch-Site  where a browser sends one, is the page
-    itself, or a person who typed the address method          reads (GET, HEAD), or steers (POST) token           below
-    /api, but for its description; a WebSocket's is a subprotocol, as a browser gives it no headers steering
-    whatever does not only read needs the token that may steer media           and is JSON, which no form of another
-    site can send
+    Origin          where a browser sends one, is the page itself
+    Sec-Fetch-Site  where a browser sends one, is the page itself, or a person who typed the address
+    method          reads (GET, HEAD), or steers (POST)
+    token           below /api, but for its description; a WebSocket's is a subprotocol, as a browser gives it no headers
+    steering        whatever does not only read needs the token that may steer
+    media           and is JSON, which no form of another site can send
 
 The first that fails is the answer, in the shape of every trouble. On the way back every answer gets the headers that
 tell a browser what the page may do, which is nearly nothing: no script and no style but the files of the page, no
