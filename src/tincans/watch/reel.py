@@ -224,7 +224,9 @@ class Reel:
         return await self._run(function)
 
     async def entries(self, page: int) -> AsyncIterator[list[Entry]]:
-        """The entries of a page, some megabytes at a time."""
+        """The entries of a page, some megabytes at a time; none where the journal has forgotten it meanwhile."""
+        if page >= self.pages:
+            return
         place = self._places[page]
         after = self._places[page + 1] if page + 1 < self.pages else self._end
         said = after.client + after.server - place.client - place.server

@@ -1,20 +1,23 @@
-"""Programs that say the same again: each is made from what a relay recorded, run, and compared by what arrived."""
+"""Programs that say the same again: each is run, and compared by what arrived; and what is left out of them is told."""
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from running import PATIENCE, Certificates, program, run
+from running import PATIENCE, Certificates
+from saying import Server, said_by, showing
 from tincans.channel import Side
 from tincans.conversation import Closed, Ended, Entry, How, Kind, Opened, Said, Secured
 from tincans.errors import CannotProgram
@@ -25,62 +28,6 @@ CLIENTS = [language for language in LANGUAGES if language != "curl"]
 #: All bytes, and what one of the languages could take for more than a text.
 HOSTILE = b"a\"b\\c$d${e}?>%s'*/ //\\u0022\\000??/`id`\r\n" + bytes(range(256)).replace(b"\n", b"") + b"\n"
 TURNS = [b"hello\n", HOSTILE, b"two\nlines\n", "Grüße, 世界\n".encode()]
-
-
-class Server:
-    """Answers each line by its number, keeps what it heard, and hangs up at the other's end or after `bye`."""
-
-    def __init__(self, at: str | None = None, tls: ssl.SSLContext | None = None, *, starttls: bool = False) -> None:
-        """`at` is a Unix socket's path, else it is a port; `tls` from the beginning, or with `starttls` when asked."""
-        self.heard: list[bytes] = []
-        self._tls, self._starttls = tls, starttls
-        self._listener = socket.socket(socket.AF_INET if at is None else socket.AF_UNIX)
-        self._listener.bind(("127.0.0.1", 0) if at is None else at)
-        self._listener.listen()
-        self._listener.settimeout(PATIENCE)
-        self.port = self._listener.getsockname()[1] if at is None else 0
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            caller, _ = self._listener.accept()
-            with caller:
-                caller.settimeout(PATIENCE)
-                if caller.recv(1, socket.MSG_PEEK) == b"\0":
-                    return  # the test is over
-                talker = self._tls.wrap_socket(caller, server_side=True) if self._tls and not self._starttls else caller
-                self.heard.append(self._talk(talker))
-
-    def _talk(self, caller: socket.socket) -> bytes:
-        heard, lines = b"", 0
-        while data := caller.recv(65536):
-            heard += data
-            if self._starttls and heard == b"STARTTLS\n":
-                assert self._tls is not None
-                caller.sendall(b"go\n")
-                caller = self._tls.wrap_socket(caller, server_side=True)
-                continue
-            for _ in range(data.count(b"\n")):
-                lines += 1
-                caller.sendall(b"line %d\n" % lines)
-            if heard.endswith(b"bye\n"):
-                break
-        caller.sendall(b"that was all\n")
-        caller.close()
-        return heard
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with socket.socket(self._listener.family) as caller:
-            caller.connect(self._listener.getsockname())
-            caller.sendall(b"\0")
-        self._thread.join()
-        self._listener.close()
 
 
 def recorded(server: str, turns: list[bytes], *, secured: int | None = None) -> list[Entry]:
@@ -106,44 +53,6 @@ def made(language: str, entries: list[Entry], *, secrets: bool = True) -> bytes:
     return form.head() + b"".join([*told, *form.over()]) + form.foot()
 
 
-def said_by(language: str, source: bytes, folder: Path, trusted: Path | None = None) -> bytes:
-    """Run a program, and give what it printed."""
-    file = folder / f"talk.{LANGUAGES[language]}"
-    file.write_bytes(source)
-    return RUN[language](file, trusted)
-
-
-def _python(file: Path, trusted: Path | None) -> bytes:
-    return run([program("python3"), "-W", "error", str(file)], env=_trusting(trusted))
-
-
-def _php(file: Path, trusted: Path | None) -> bytes:
-    return run([program("php"), *(["-d", f"openssl.cafile={trusted}"] if trusted else []), str(file)])
-
-
-def _java(file: Path, trusted: Path | None) -> bytes:
-    options = ["-XX:TieredStopAtLevel=1"]
-    if trusted:
-        store = file.with_name("trusted.p12")
-        common = ["-keystore", str(store), "-storepass", "tincans", "-noprompt"]
-        run([program("keytool"), "-importcert", "-file", str(trusted), *common])
-        options += [f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=tincans"]
-    return run([program("java"), *options, str(file)])
-
-
-def _c(file: Path, trusted: Path | None) -> bytes:
-    built = str(file.with_suffix(""))
-    libraries = ["-lssl", "-lcrypto"] if trusted else []
-    run([program("cc"), "-Wall", "-Wextra", "-Werror", "-o", built, str(file), *libraries])
-    return run([built], env=_trusting(trusted))
-
-
-def _trusting(trusted: Path | None) -> dict[str, str]:
-    return {"SSL_CERT_FILE": str(trusted)} if trusted else {}
-
-
-RUN: dict[str, Callable[[Path, Path | None], bytes]] = {"python": _python, "php": _php, "java": _java, "c": _c}
-
 ANSWERS = b"line 1\nline 2\nline 3\nline 4\nline 5\nline 6\nthat was all\n"
 
 
@@ -159,7 +68,7 @@ def test_the_server_hears_the_very_bytes_turn_by_turn(language: str, tmp_path: P
 @pytest.mark.foreign
 @pytest.mark.parametrize("language", CLIENTS)
 def test_in_tls_too(language: str, tmp_path: Path, certificates: Certificates) -> None:
-    with Server(tls=_context(certificates)) as server:
+    with Server(tls=showing(certificates)) as server:
         source = made(language, recorded(f"tls://localhost:{server.port}", [*TURNS, b"bye\n"]))
         assert said_by(language, source, tmp_path, certificates.ca) == ANSWERS.replace(b"that", b"line 7\nthat")
     assert server.heard == [b"".join([*TURNS, b"bye\n"])]
@@ -169,7 +78,7 @@ def test_in_tls_too(language: str, tmp_path: Path, certificates: Certificates) -
 @pytest.mark.parametrize("language", CLIENTS)
 def test_and_in_tls_that_begins_later(language: str, tmp_path: Path, certificates: Certificates) -> None:
     turns = [b"STARTTLS\n", b"secret\n", b"bye\n"]
-    with Server(tls=_context(certificates), starttls=True) as server:
+    with Server(tls=showing(certificates), starttls=True) as server:
         source = made(language, recorded(f"tcp://127.0.0.1:{server.port}", turns, secured=1))
         assert said_by(language, source, tmp_path, certificates.ca) == b"go\nline 1\nline 2\nthat was all\n"
     assert server.heard == [b"".join(turns)]
@@ -185,12 +94,6 @@ def test_a_server_that_is_not_trusted_hears_nothing(language: str, tmp_path: Pat
             said_by(language, source, tmp_path, other.ca)
 
 
-def _context(certificates: Certificates) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.leaf)
-    return context
-
-
 @contextlib.contextmanager
 def _refusing(certificates: Certificates) -> Iterator[int]:
     """A server of TLS, once, with which no handshake succeeds; gives its port."""
@@ -200,7 +103,7 @@ def _refusing(certificates: Certificates) -> Iterator[int]:
         caller, _ = listener.accept()
         with caller, contextlib.suppress(ssl.SSLError, ConnectionError):
             failed.append(True)
-            with _context(certificates).wrap_socket(caller, server_side=True) as talker:
+            with showing(certificates).wrap_socket(caller, server_side=True) as talker:
                 failed[0] = talker.recv(1) == b""
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -278,3 +181,15 @@ def test_what_is_left_out_is_told() -> None:
         assert list(form.take(entry)) == []
     assert b"".join(form.over())
     assert form.lack == "4464 bytes that the client said are left out"
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5))
+def test_a_program_is_one_whatever_was_said(turns: list[bytes]) -> None:
+    """Python's own parser finds in it nothing but what was to be said."""
+    tree = ast.parse(made("python", recorded("tcp://127.0.0.1:80", turns)))
+    calls = [node.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    said = [
+        ast.literal_eval(call.args[0]) for call in calls if isinstance(call.func, ast.Name) and call.func.id == "say"
+    ]
+    assert b"".join(said) == b"".join(turns)
+    assert [type(node) for node in tree.body[:4]] == [ast.Import, ast.Import, ast.Assign, ast.Expr]
