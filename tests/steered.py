@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from hearing import Heard, Hearing
+from tincans.channel import Side
 from tincans.conversation import Controls, Opening
 
 
@@ -16,9 +17,13 @@ class Steered(Heard):
         self.controls: Controls | None = None
         self.curious = False
         self.begun = asyncio.Event()
+        #: Whose words are held back from the first on.
+        self.pauses: Side | None = None
 
     def steer(self, controls: Controls) -> None:
         self.controls = controls
+        if self.pauses is not None:
+            controls.pause(self.pauses)
         self.begun.set()
 
     @property
@@ -28,10 +33,15 @@ class Steered(Heard):
 
 
 class Steering(Hearing):
-    """As `Hearing`, with the controls of every conversation."""
+    """As `Hearing`, with the controls of every conversation, in which `pauses` is paused from the first word on."""
+
+    def __init__(self, pauses: Side | None = None) -> None:
+        super().__init__()
+        self._pauses = pauses
 
     def begin(self, opening: Opening) -> Steered:
         steered = Steered(opening, opening.number or len(self.all) + 1)
+        steered.pauses = self._pauses
         self.all.append(steered)
         return steered
 

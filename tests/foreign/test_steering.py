@@ -35,8 +35,8 @@ class Steerable(NamedTuple):
 
 
 @asynccontextmanager
-async def before(target: str) -> AsyncIterator[Steerable]:
-    hearing = Steering()
+async def before(target: str, pauses: Side | None = None) -> AsyncIterator[Steerable]:
+    hearing = Steering(pauses)
     async with await relay("127.0.0.1:0", target, recorders=[hearing]) as server, asyncio.timeout(PATIENCE):
         yield Steerable(server.address.port, hearing)
 
@@ -72,10 +72,9 @@ async def test_a_download_stands_still_while_it_is_paused_and_is_whole(tmp_path:
 
 async def test_curl_believes_what_is_said_by_hand(tmp_path: Path) -> None:
     with nginx(tmp_path) as server:
-        async with before(f"127.0.0.1:{server.port}") as between:
+        async with before(f"127.0.0.1:{server.port}", SERVER) as between:
             curl = await run("curl", "-sS", f"http://127.0.0.1:{between.port}/")
             steered = await between.first()
-            steered.hand.pause(SERVER)
             await steered.hand.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nby hand")
             assert await curl.communicate() == (b"by hand", b"")
             assert not steered.over.is_set(), "what nginx has said is still held back"

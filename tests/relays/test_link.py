@@ -121,6 +121,22 @@ async def test_pausing_one_side_by_hand(kind: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_pausing_one_side_before_its_first_word(kind: str) -> None:
+    (caller, near), (far, callee) = any_pair(kind), any_pair(kind)
+    await caller.send(b"hello")
+    tap = Steering(Side.CLIENT).begin(OPENING)
+    joining = spawn(join(near, far, [tap], Plumbing()))
+    await callee.send(b"welcome")
+    assert await caller.receive() == b"welcome"
+    assert tap.words[Side.CLIENT] == b""
+    tap.hand.resume(Side.CLIENT)
+    assert await callee.receive() == b"hello"
+    await caller.aclose()
+    await callee.aclose()
+    await joining
+
+
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_saying_something_by_hand(kind: str, side: Side) -> None:
