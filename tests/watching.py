@@ -93,13 +93,25 @@ class Served:
 
     def newest(self, name: str) -> int:
         """The number of the newest conversation through that entry, which is another than when this was asked last."""
+        seen = self._newest.get(name, 0)
+        self._newest[name] = self._number(f"name={name}", lambda row: int(row["number"]) > seen)
+        return self._newest[name]
+
+    def number_of(self, line: Line) -> int:
+        """The number of this conversation."""
+        return self._number(
+            f"party=:{line.client_port}", lambda row: bool(row["client"].endswith(f":{line.client_port}"))
+        )
+
+    def _number(self, which: str, is_wanted: Callable[[Any], bool]) -> int:
+        """Of the newest conversation that is listed and wanted, once there is one."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            rows = Visitor(self.url).get(f"/api/conversations?name={name}&limit=500")["rows"]
-            if rows and rows[-1]["number"] != self._newest.get(name):
-                self._newest[name] = rows[-1]["number"]
-                return self._newest[name]
-            assert time.monotonic() < deadline, f"nobody called {name}"
+            rows = Visitor(self.url).get(f"/api/conversations?{which}&limit=500")["rows"]
+            found = [int(row["number"]) for row in rows if is_wanted(row)]
+            if found:
+                return found[-1]
+            assert time.monotonic() < deadline, f"there is no conversation of {which}"
             time.sleep(POLL)
 
     def call(self, name: str) -> socket.socket:

@@ -107,7 +107,8 @@ def test_what_is_copied_says_the_same_again(tab: Tab, work: Office, tmp_path: Pa
         assert heard(line.server) == REQUEST
         line.server.sendall(ANSWER)
         assert heard(line.client, len(ANSWER)) == ANSWER
-    tab.read(work.served.newest("line"))
+        number = work.served.number_of(line)
+    tab.read(number)
     script = tmp_path / "said"
     for language, how in RUNNERS.items():
         script.write_text(copied(tab, language))

@@ -31,7 +31,7 @@ def tab(browser: Browser, call: Exchange) -> Iterator[Tab]:
 def line(tab: Tab, call: Exchange) -> Iterator[Line]:
     """A conversation that the tab shows."""
     with call() as line:
-        tab.read(call.served.newest("line"))
+        tab.read(call.served.number_of(line))
         expect(steer(tab).get_by_role("button", name="Say")).to_be_enabled()
         yield line
 

@@ -48,7 +48,7 @@ def test_the_bytes_of_what_is_chosen_are_lit(tab: Tab, work: Office) -> None:
         for word in words:
             line.client.sendall(word)
             assert line.server.recv(100) == word
-        tab.read(work.served.newest("line"))
+        tab.read(work.served.number_of(line))
         bytes_of = tab.look_at("Grüße", "Bytes")
         start = len(words[0])
         is_lit(bytes_of, words[1], start)
@@ -151,7 +151,7 @@ def test_it_is_decoded_as_something_else(tab: Tab, work: Office) -> None:
 
 def test_who_waits_for_whom_is_said_while_it_is_open(tab: Tab, work: Office) -> None:
     with work.call() as line:
-        tab.read(work.served.newest("line"))
+        tab.read(work.served.number_of(line))
         waits = tab.page.locator(".waits")
         expect(waits).to_contain_text("Nobody has spoken since it opened")
         line.client.sendall(b"are you there?\n")
@@ -168,7 +168,7 @@ def test_who_waits_for_whom_is_said_while_it_is_open(tab: Tab, work: Office) -> 
 
 def test_what_is_said_appears_while_it_is_followed(tab: Tab, work: Office) -> None:
     with work.call() as line:
-        tab.read(work.served.newest("line"))
+        tab.read(work.served.number_of(line))
         expect(tab.page.get_by_role("button", name="Following", pressed=True)).to_be_visible()
         for word in ("one", "two", "three"):
             line.client.sendall(word.encode() + b"\n")
