@@ -202,7 +202,7 @@ class _Reader:
         found = [row for _, row in lookout.rows.since(self._mark) if self._mark or row.told.closed is None]
         skipped = max(0, len(found) - LOOK_ROWS) + lookout.left_out - self._left_out
         if not self._mark:
-            skipped = max(0, lookout.open - len(found[:LOOK_ROWS]))
+            skipped = max(lookout.open, len(found)) - len(found[:LOOK_ROWS])
         self._left_out = lookout.left_out
         return Changes(
             rows=[row.raw for row in reversed(found[:LOOK_ROWS])], skipped=skipped, total=lookout.total,

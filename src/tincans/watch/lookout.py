@@ -260,6 +260,8 @@ class Lookout:
 
     def _keep(self, conversations: Iterable[Conversation]) -> None:
         for told in conversations:
+            if told.number > 0 and self.rows.get(told.number) is None:
+                self.total += 1  # until they are counted the next time
             self.rows.put(told.number, Standing(told, known_protocol(self.watched.journal, told.number)), self._next)
             self.gone.drop(told.number)
             if told.closed is not None:
