@@ -27,7 +27,7 @@ function special(type, data, text, media) {
   if (type === "message/rfc822") return { name: "mail", says: "Mail", part: readMail(data) };
   if (type.startsWith("multipart/")) return multipart(readParts(data, media));
   if (text === null || !text.trim()) return null;
-  if (type === "text/html" || type === "application/xhtml+xml") return { name: "page", says: "Page", type: "text/html;charset=utf-8" };
+  if (type === "text/html" || type === "application/xhtml+xml") return { name: "page", says: "Page", text };
   if (type === "application/x-www-form-urlencoded") return { name: "form", says: "Form", fields: [...new URLSearchParams(text.trim())] };
   const mayBeJson = /[/+]json$/.test(type) || /^\s*[[{]/.test(text);
   const value = mayBeJson && text.length <= MOST_JSON ? parsed(text) : undefined;

@@ -39,7 +39,7 @@ function Shown({ way, data }) {
   if (way.name === "json") return html`<${Json} value=${way.value} />`;
   if (way.name === "form") return html`<${Fields} fields=${way.fields} caption="Form" />`;
   if (way.name === "image") return html`<${Picture} data=${data} type=${way.type} />`;
-  if (way.name === "page") return html`<${Sandbox} data=${data} type=${way.type} />`;
+  if (way.name === "page") return html`<${Sandbox} text=${way.text} />`;
   if (way.name === "mail") return html`<${Mail} part=${way.part} />`;
   if (way.name === "text") return html`<${Text} text=${way.text} label="Content" />`;
   return html`<${Hex} bytes=${bytes} label="Bytes of the content" />`;
@@ -88,8 +88,15 @@ function Picture({ data, type }) {
     </figure>`;
 }
 
-function Sandbox({ data, type }) {
-  const url = useBlob(data, type);
+/**
+ * Elements that ask for something elsewhere before any policy is asked (`<link rel="dns-prefetch">`), or lead the frame there.
+ * Under another name they are nothing; the source shows them as they were.
+ */
+const ASKING = /<(?=(?:link|meta|base|object|embed|i?frame|portal)[\s/>])/gi;
+
+function Sandbox({ text }) {
+  const quiet = useMemo(() => text.replace(ASKING, "<off-"), [text]);
+  const url = useBlob(quiet, "text/html;charset=utf-8");
   return html`
     <p class="note">The page, with its scripts, styles and links to elsewhere switched off.</p>
     ${url && html`<iframe class="sandbox" sandbox="" referrerpolicy="no-referrer" title="The page that was said, in a sandbox" src=${url}></iframe>`}`;
@@ -123,14 +130,13 @@ const titleOf = (part, place) => honest(part.params.field || part.name || part.m
 
 function TextPart({ part }) {
   const text = useMemo(() => textIn(part.data, part.params.charset), [part]);
-  const data = useMemo(() => new TextEncoder().encode(text), [text]);
   const [isSource, setSource] = useState(false);
   if (part.media !== "text/html") return html`<${Text} text=${text} label="Text of the mail" />`;
   return html`
     <${Button} small pressed=${isSource} onClick=${() => setSource(!isSource)}>Source<//>
     ${isSource
       ? html`<${Text} text=${text} label="Source of the mail" />`
-      : html`<${Sandbox} data=${data} type="text/html;charset=utf-8" />`}`;
+      : html`<${Sandbox} text=${text} />`}`;
 }
 
 function Attachments({ parts }) {

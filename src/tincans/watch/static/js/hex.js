@@ -93,11 +93,13 @@ function Row({ index, style, each, size, byteAt, mark, chosen, cursor }) {
     at >= mark[0] && at < mark[1] && "marked", chosen && at >= chosen[0] && at < chosen[1] && "chosen",
     at === cursor && "cursor", byteAt(at) === null && "secret", byteAt(at) === undefined && "absent",
   ));
+  const lacking = each - places.length; // in the last row: what is missing keeps the next column in its place
   const cell = (at, text, place) => html`<span key=${place} class=${looks[place]} data-at=${at}>${text}</span>`;
   return html`
     <div role="row" style=${style} aria-rowindex=${index + 1}>
       <span role="rowheader" class="offset">${start.toString(16).padStart(8, "0")}</span>
-      <span role="gridcell" class="bytes">${places.map((at, place) => cell(at, hexOf(byteAt(at)) + (place === 7 ? "\u00a0" : ""), place))}</span>
+      <span role="gridcell" class="bytes">${places.map((at, place) => cell(at, hexOf(byteAt(at)) + (place === 7 ? "\u00a0" : ""), place))}
+        ${Array.from({ length: lacking }, (_, place) => html`<span key=${each - lacking + place}>${"\u00a0\u00a0"}${each - lacking + place === 7 && "\u00a0"}</span>`)}</span>
       <span role="gridcell" class="ascii">${places.map((at, place) => cell(at, charOf(byteAt(at)), place))}</span>
     </div>`;
 }
