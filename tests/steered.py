@@ -1,4 +1,4 @@
-"""Recorders whose conversations are steered by hand in a test."""
+"""Conversations that a test steers by hand: recorders that have the controls, and the one talk of a register."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from hearing import Heard, Hearing
 from tincans.channel import Side
 from tincans.conversation import Controls, Opening
+from tincans.register import Register, Talk
 
 
 class Steered(Heard):
@@ -54,3 +55,13 @@ class Steering(Hearing):
             assert isinstance(first, Steered)
             await first.begun.wait()
         return first
+
+
+async def talking(register: Register) -> Talk:
+    """The one talk, once it can be steered."""
+    async with asyncio.timeout(10):
+        while True:
+            for talk in register.talks.values():
+                if talk.controls is not None:
+                    return talk
+            await asyncio.sleep(0.005)

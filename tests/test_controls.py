@@ -17,9 +17,9 @@ from typing import NamedTuple
 import pytest
 
 from running import Certificates
+from steered import talking
 from tincans import transports
 from tincans.address import Address
-from tincans.apps import find_app
 from tincans.certificates import local_authority
 from tincans.channel import Channel, Listener, Side
 from tincans.conversation import Closed, Controls, Conversation, Ended, Entry, How, Noted, Said
@@ -28,7 +28,6 @@ from tincans.journal import Journal, open_journal
 from tincans.limits import DATAGRAM_BYTES, SAY_BYTES, Limits
 from tincans.register import Register, Talk
 from tincans.relays import relay
-from tincans.server import serve
 from tincans.tasks import spawn
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
@@ -124,7 +123,7 @@ class Lines:
             for channel in (client, server):
                 stack.push_async_callback(channel.aclose)
                 stack.callback(channel.abort)
-            yield Line(client, server, await steered(register), journal)
+            yield Line(client, server, await talking(register), journal)
 
     def _trusting(self, kind: str) -> tuple[tuple[str, str], ...]:
         return (("ca", str(self._certificates.ca)),) if kind in ("tls", "intercept") else ()
@@ -153,16 +152,6 @@ async def meet(address: Address, listener: Listener) -> tuple[Channel, Channel]:
 
     async with asyncio.timeout(10):
         return await asyncio.gather(call(), answer())
-
-
-async def steered(register: Register) -> Talk:
-    """The one talk, once it can be steered."""
-    async with asyncio.timeout(10):
-        while True:
-            for talk in register.talks.values():
-                if talk.controls is not None:
-                    return talk
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -362,6 +351,7 @@ async def test_an_end_by_hand_is_one_and_the_other_goes_on(lines: Lines, kind: s
         await other.aclose()
         heard = b"".join([piece async for piece in ended])
         assert heard == b"550 the last word\r\n" * 1000
+        await ended.aclose()
         entries = await line.over()
     assert (line.told.how, line.told.by) == (How.FINISHED, side)
     assert [entry.side for entry in entries if isinstance(entry, Ended)] == [side, side.other]
@@ -412,129 +402,3 @@ async def test_a_reset_amid_bulk_ends_it(lines: Lines) -> None:
         line.hand.reset()
         await flood.breaks()
         await line.over()
-
-
-# ── apps ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Answered(NamedTuple):
-    """A caller of a listener, and what its program knows of it."""
-
-    client: Channel
-    talk: Talk
-
-    @property
-    def hand(self) -> Controls:
-        assert self.talk.controls is not None
-        return self.talk.controls
-
-
-#: A relay whose target is a process, beside the apps.
-PROCESS = "exec:cat behind a relay"
-
-
-@asynccontextmanager
-async def answered(app: str, place: str = ANY) -> AsyncIterator[Answered]:
-    register = Register()
-    at_once = Limits(drain=0) if place.startswith("udp") else None  # nobody says goodbye by datagram
-    if app == PROCESS:
-        server = await relay(place, "exec:cat", recorders=[register])
-    else:
-        server = await serve(place, find_app(app), recorders=[register], limits=at_once)
-    async with server, await transports.dial(server.address) as client:
-        await client.send(b"hello")
-        assert await client.receive() == b"hello"
-        yield Answered(client, await steered(register))
-
-
-APPS = pytest.mark.parametrize("app", ["echo", "exec:cat", "test_controls_app:answer", PROCESS])
-
-
-@pytest.fixture
-def _an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function of somebody's own, which runs in a thread."""
-    module = "def answer(channel):\n    for data in channel:\n        channel.send(data)\n"
-    (tmp_path / "test_controls_app.py").write_text(module)
-    monkeypatch.syspath_prepend(tmp_path)
-
-
-@APPS
-@pytest.mark.usefixtures("_an_app")
-async def test_an_app_s_caller_is_paused_and_spoken_for(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
-        a.hand.pause(CLIENT)
-        await a.client.send(b"held back")
-        await a.hand.say(CLIENT, b"by hand")
-        assert await a.client.receive() == b"by hand"
-        a.hand.resume(CLIENT)
-        assert await a.client.receive() == b"held back"
-        told = a.talk.conversation
-        assert (told.client_bytes, told.server_bytes) == (21, 21)
-
-
-@APPS
-@pytest.mark.usefixtures("_an_app")
-async def test_an_app_is_paused_and_spoken_for(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
-        a.hand.pause(SERVER)
-        assert a.hand.paused == {SERVER}
-        await a.client.send(b"hello again")
-        while a.talk.conversation.client_bytes < 16:
-            await asyncio.sleep(0.001)
-        await a.hand.say(SERVER, b"by hand")
-        assert await a.client.receive() == b"by hand"
-        a.hand.resume(SERVER)
-        assert await a.client.receive() == b"hello again"
-
-
-@APPS
-@pytest.mark.usefixtures("_an_app")
-async def test_an_app_s_caller_is_ended(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
-        await a.hand.end(CLIENT)
-        with pytest.raises(EndOfStream):
-            await a.client.receive()
-    await settled(a)
-    assert a.talk.conversation.client_ended
-
-
-@APPS
-@pytest.mark.usefixtures("_an_app")
-async def test_an_app_is_ended(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
-        await a.hand.end(SERVER)
-        with pytest.raises(EndOfStream):
-            await a.client.receive()
-        await a.client.aclose()
-        await settled(a)
-    assert a.talk.conversation.server_ended
-
-
-@APPS
-@pytest.mark.usefixtures("_an_app")
-async def test_an_app_s_conversation_is_reset(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
-        a.hand.reset()
-        with pytest.raises(ChannelBroken):
-            await a.client.receive()
-        await settled(a)
-    told = a.talk.conversation
-    assert (told.how, told.by, told.detail) == (How.RESET, None, "by hand")
-    assert told.notes == ["by hand: both channels are reset"]
-
-
-async def settled(a: Answered) -> None:
-    while a.talk.conversation.how is None:
-        await asyncio.sleep(0.001)
-
-
-@pytest.mark.parametrize("place", [f"udp://{ANY}", f"ws://{ANY}/"])
-async def test_where_an_app_cannot_half_close_it_cannot_be_ended(place: str) -> None:
-    async with answered("echo", place) as a:
-        with pytest.raises(CannotSteer, match="cannot end one direction alone"):
-            await a.hand.end(SERVER)
-        await a.hand.say(SERVER, b"one message")
-        assert await a.client.receive() == b"one message"
-        saying = spawn(a.hand.say(CLIENT, b"another"))
-        assert await a.client.receive() == b"another"
-        await saying

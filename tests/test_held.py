@@ -227,6 +227,8 @@ async def test_what_is_passed_on_was_accepted_when_more_is_asked_for() -> None:
     await channel.aclose()
     with pytest.raises(CannotSteer, match="over before that was taken"):
         await again
+    with pytest.raises(CannotSteer, match="over before that was taken"):
+        await channel.say(b"too late", nothing)
 
 
 async def test_saying_can_be_given_up_and_is_said_all_the_same() -> None:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from steered import Steered, Steering
+from steered import Steered, Steering, talking
+from tincans import transports
+from tincans.apps import find_app
 from tincans.channel import STREAM, Channel, Side, Traits
-from tincans.conversation import How, Kind
-from tincans.errors import CannotSteer, ChannelBusy, ChannelClosed, EndOfStream
+from tincans.conversation import Controls, How, Kind
+from tincans.errors import CannotSteer, ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
 from tincans.held import HeldChannel
-from tincans.limits import DATAGRAM_BYTES, SAY_BYTES
+from tincans.limits import DATAGRAM_BYTES, SAY_BYTES, Limits
 from tincans.recording import opening
-from tincans.register import Register
+from tincans.register import Register, Talk
+from tincans.relays import relay
+from tincans.server import serve
 from tincans.shared import SharedChannel
 from tincans.tasks import spawn
 from tincans.testing import check_channel, memory_pair
 from wrapping import over_tcp
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
+ANY = "127.0.0.1:0"
 MESSAGES = Traits(boundaries=True, half_close=False)
 
 
@@ -261,3 +269,129 @@ async def test_more_than_can_be_said_at_once_is_refused(traits: Traits, most: in
         with pytest.raises(CannotSteer, match=f"to {most} bytes can be said at once here, and not {most + 1}"):
             await tap.hand.say(side, bytes(most + 1))
     await tap.hand.say(SERVER, bytes(min(most, 1 << 15)))
+
+
+# ── apps ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Answered(NamedTuple):
+    """A caller of a listener, and what its program knows of it."""
+
+    client: Channel
+    talk: Talk
+
+    @property
+    def hand(self) -> Controls:
+        assert self.talk.controls is not None
+        return self.talk.controls
+
+
+#: A relay whose target is a process, beside the apps.
+PROCESS = "exec:cat behind a relay"
+
+
+@asynccontextmanager
+async def answered(app: str, place: str = ANY) -> AsyncIterator[Answered]:
+    register = Register()
+    at_once = Limits(drain=0) if place.startswith("udp") else None  # nobody says goodbye by datagram
+    if app == PROCESS:
+        server = await relay(place, "exec:cat", recorders=[register])
+    else:
+        server = await serve(place, find_app(app), recorders=[register], limits=at_once)
+    async with server, await transports.dial(server.address) as client:
+        await client.send(b"hello")
+        assert await client.receive() == b"hello"
+        yield Answered(client, await talking(register))
+
+
+APPS = pytest.mark.parametrize("app", ["echo", "exec:cat", "test_shared_app:answer", PROCESS])
+
+
+@pytest.fixture
+def _an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of somebody's own, which runs in a thread."""
+    module = "def answer(channel):\n    for data in channel:\n        channel.send(data)\n"
+    (tmp_path / "test_shared_app.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@APPS
+@pytest.mark.usefixtures("_an_app")
+async def test_an_app_s_caller_is_paused_and_spoken_for(app: str) -> None:
+    async with answered(app) as a, asyncio.timeout(10):
+        a.hand.pause(CLIENT)
+        await a.client.send(b"held back")
+        await a.hand.say(CLIENT, b"by hand")
+        assert await a.client.receive() == b"by hand"
+        a.hand.resume(CLIENT)
+        assert await a.client.receive() == b"held back"
+        told = a.talk.conversation
+        assert (told.client_bytes, told.server_bytes) == (21, 21)
+
+
+@APPS
+@pytest.mark.usefixtures("_an_app")
+async def test_an_app_is_paused_and_spoken_for(app: str) -> None:
+    async with answered(app) as a, asyncio.timeout(10):
+        a.hand.pause(SERVER)
+        assert a.hand.paused == {SERVER}
+        await a.client.send(b"hello again")
+        while a.talk.conversation.client_bytes < 16:
+            await asyncio.sleep(0.001)
+        await a.hand.say(SERVER, b"by hand")
+        assert await a.client.receive() == b"by hand"
+        a.hand.resume(SERVER)
+        assert await a.client.receive() == b"hello again"
+
+
+@APPS
+@pytest.mark.usefixtures("_an_app")
+async def test_an_app_s_caller_is_ended(app: str) -> None:
+    async with answered(app) as a, asyncio.timeout(10):
+        await a.hand.end(CLIENT)
+        with pytest.raises(EndOfStream):
+            await a.client.receive()
+    await settled(a)
+    assert a.talk.conversation.client_ended
+
+
+@APPS
+@pytest.mark.usefixtures("_an_app")
+async def test_an_app_is_ended(app: str) -> None:
+    async with answered(app) as a, asyncio.timeout(10):
+        await a.hand.end(SERVER)
+        with pytest.raises(EndOfStream):
+            await a.client.receive()
+        await a.client.aclose()
+        await settled(a)
+    assert a.talk.conversation.server_ended
+
+
+@APPS
+@pytest.mark.usefixtures("_an_app")
+async def test_an_app_s_conversation_is_reset(app: str) -> None:
+    async with answered(app) as a, asyncio.timeout(10):
+        a.hand.reset()
+        with pytest.raises(ChannelBroken):
+            await a.client.receive()
+        await settled(a)
+    told = a.talk.conversation
+    assert (told.how, told.by, told.detail) == (How.RESET, None, "by hand")
+    assert told.notes == ["by hand: both channels are reset"]
+
+
+async def settled(a: Answered) -> None:
+    while a.talk.conversation.how is None:
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("place", [f"udp://{ANY}", f"ws://{ANY}/"])
+async def test_where_an_app_cannot_half_close_it_cannot_be_ended(place: str) -> None:
+    async with answered("echo", place) as a:
+        with pytest.raises(CannotSteer, match="cannot end one direction alone"):
+            await a.hand.end(SERVER)
+        await a.hand.say(SERVER, b"one message")
+        assert await a.client.receive() == b"one message"
+        saying = spawn(a.hand.say(CLIENT, b"another"))
+        assert await a.client.receive() == b"another"
+        await saying

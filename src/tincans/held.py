@@ -25,6 +25,8 @@ from tincans.limits import DATAGRAM_BYTES, SAY_BYTES
 from tincans.recording import Outcome
 from tincans.tasks import wake
 
+_OVER = "the conversation was over before that was taken"
+
 
 class HeldChannel(Channel):
     """A channel whose `receive` gives what may pass: the `Way` (`tincans.controls`) of the other side.
@@ -147,6 +149,8 @@ class HeldChannel(Channel):
         self._look_again()
 
     async def say(self, data: bytes, told: Callable[[], None]) -> None:
+        if self._closed:
+            raise CannotSteer(_OVER)
         if self._saying is not None:
             raise CannotSteer("what was said before by hand has not been taken yet")
         self._words, self._told = data, told
@@ -185,7 +189,7 @@ class HeldChannel(Channel):
         self._steered = self._closed = True
         wake(self._waiter)
         if self._saying is not None and not self._saying.done():
-            self._saying.set_exception(CannotSteer("the conversation was over before that was taken"))
+            self._saying.set_exception(CannotSteer(_OVER))
 
 
 def _nothing() -> None:

@@ -450,6 +450,17 @@ async def test_an_end_by_hand_comes_once_all_is_out(bulk: bool) -> None:
         assert await is_silent(b), "the source is not read any more"
 
 
+async def test_nothing_is_said_behind_an_end_by_hand() -> None:
+    with bench() as b:
+        await flood(b)
+        ending = spawn(b.pipe.end())
+        await asyncio.sleep(0)
+        with pytest.raises(CannotSteer, match="is being ended already"):
+            await b.pipe.say(b"too late", nothing)
+        await hear(b, b.pipe.count)
+        await ending
+
+
 async def test_what_waits_when_the_pipe_stops_was_not_done() -> None:
     with bench() as b:
         await flood(b)

@@ -311,7 +311,8 @@ class Pipe:
 
     async def say(self, data: bytes, told: Callable[[], None]) -> None:
         if self._by_hand is not None and self._by_hand.saying is not None:
-            raise CannotSteer(f"what was said before as the {self.side.value} has not been taken yet")
+            raise CannotSteer("what was said before by hand has not been taken yet")
+        self._refuse_if_cut()
         by_hand = self._hold_back()
         saying = by_hand.saying = self._loop.create_future()
         by_hand.words = data
@@ -323,12 +324,15 @@ class Pipe:
         await saying
 
     async def end(self) -> None:
-        if self.cut:
-            raise CannotSteer(f"the {self.side.value} is being ended already")
+        self._refuse_if_cut()
         by_hand = self._hold_back()
         ending = by_hand.ending = self._loop.create_future()
         self._go_on_if_free()
         await ending
+
+    def _refuse_if_cut(self) -> None:
+        if self.cut:
+            raise CannotSteer(f"the {self.side.value} is being ended already")
 
     def _hold_back(self) -> _ByHand:
         """Read nothing from the source: something is to be done by hand."""
