@@ -148,7 +148,7 @@ function useSeconds(number, open) {
   const [error, setError] = useState(null);
   const [attempt, setAttempt] = useState(0);
   const asked = useRef(0);
-  const news = open ? grew.value.get(number) : null;
+  const news = grew.value.get(number); // the last of it may be told after the end
   useEffect(() => {
     const abort = new AbortController();
     const ask = () => {

@@ -6,7 +6,7 @@ import { inWords, isNarrowed, isRead, KINDS, NAMES, STATES, sizeOf, TIMES } from
 import { count, plural } from "./format.js";
 import { useKey } from "./keys.js";
 import { href, replace } from "./router.js";
-import { board, held, hello, latest } from "./store.js";
+import { board, held, hello, isLive, latest } from "./store.js";
 import { Button, Icon, Popover } from "./ui.js";
 
 /** After the last key, in milliseconds. */
@@ -130,7 +130,7 @@ export function Outcome({ source, query, again }) {
   return html`<div class="outcome">
     <p role=${isNarrowed(query) ? "status" : undefined}>${found(source, query)}</p>
     <${Unrecorded} />
-    ${!isRead(query) && source.trouble.value && html`<span class="wrong" role="alert">${source.trouble.value.message}</span>
+    ${!isRead(query) && isLive.value && source.trouble.value && html`<span class="wrong" role="alert">${source.trouble.value.message}</span>
       <${Button} small onClick=${() => source.begin()}>Try again<//>`}
     ${isRead(query) && html`<${Reading} source=${source} again=${again} />`}
   </div>`;

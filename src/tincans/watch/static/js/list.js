@@ -92,7 +92,7 @@ function Grid({ source, query, text, again }) {
   };
   useKey("Home", "To the newest", toTop);
 
-  if (source.trouble.value && !size) return html`<${Fault} error=${source.trouble.value} retry=${again} />`;
+  if (source.trouble.value && !size) return isLive.value ? html`<${Fault} error=${source.trouble.value} retry=${again} />` : html`<${Unknown} />`;
   if (!size && source.progress.value?.state !== "looking") return html`<${Nothing} query=${query} />`;
   const at = active === null ? -1 : source.indexOf(active);
   const row = (index, style) => html`<${Row} of=${source.row(index)} index=${index} style=${style} active=${index === at} pick=${pick} />`;
@@ -177,6 +177,11 @@ function cellsOf(of) {
 /** Whether something was said just now. */
 function isBusy(of) {
   return of.closed === null && isLive.value && now() - of.last < BUSY;
+}
+
+/** The banner says why. */
+function Unknown() {
+  return html`<${Empty} title="What was recorded cannot be shown now"><p>It is fetched as soon as it can be.</p><//>`;
 }
 
 function Nothing({ query }) {

@@ -9,7 +9,7 @@
 // draws no frames: there a timer does it.
 //
 // When the WebSocket is lost, it is opened again after FIRST_WAIT, twice that … up to LONGEST_WAIT. A browser does not
-// say why one could not be opened, so `GET /api` is asked whether it is the token.
+// say why one could not be opened, so `GET /api` is asked whether it is the token. One that is silent for SILENT is lost too.
 
 import { effect, signal, useEffect } from "./dom.js";
 import * as api from "./api.js";
@@ -19,6 +19,8 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 /** A hidden tab hears this often, in milliseconds. */
 const HIDDEN_EVERY = 500;
+/** A second is told each second. Who says nothing for so long, in milliseconds, stands still. */
+const SILENT = 5000;
 /** What was wanted is told on for so long: a view that follows may want it too. */
 const LINGER = 1000;
 /** Rows that are gathered between two frames; a server says at most 200 at once. */
@@ -81,6 +83,7 @@ effect(() => void (wants.value, queueMicrotask(look)));
 let socket = null;
 let wait = FIRST_WAIT;
 let timer = 0;
+let heardAt = 0;
 
 export function begin() {
   effect(() => {
@@ -90,6 +93,14 @@ export function begin() {
   });
   addEventListener("online", retry);
   document.addEventListener("visibilitychange", () => document.hidden || retry());
+  setInterval(watch, 1000);
+}
+
+/** A program that was stopped, or a machine that was unplugged, closes nothing. */
+function watch() {
+  if (socket === null || Date.now() - heardAt < SILENT) return;
+  hangUp();
+  lost();
 }
 
 /** Connects now, where it would have waited. */
@@ -114,6 +125,7 @@ function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const mine = new WebSocket(`${scheme}://${location.host}/api/live`, ["tincans", `token.${api.token.peek()}`]);
   socket = mine;
+  heardAt = Date.now();
   looked = "";
   all = false;
   allUntil = 0;
@@ -124,7 +136,7 @@ function connect() {
 async function lost() {
   socket = null;
   const { state, since } = store.link.peek();
-  const told = { state: "lost", since: state === "lost" ? since : Date.now(), again: Date.now() + wait, error: null };
+  const told = { state: "lost", since: state === "lost" ? since : heardAt, again: Date.now() + wait, error: null };
   store.link.value = told;
   timer = setTimeout(connect, wait);
   wait = Math.min(wait * 2, LONGEST_WAIT);
@@ -135,7 +147,7 @@ async function lost() {
 /** Null where nobody answers at all; a 401 sets `api.refused` besides, which ends all this. */
 async function why() {
   try {
-    await api.get("");
+    await api.get("", {}, AbortSignal.timeout(SILENT));
     return { message: "The server answers, but not for what happens now", advice: "Something between you and it may pass no WebSocket on." };
   } catch (error) {
     return error.status ? error : null;
@@ -173,6 +185,7 @@ const hearing = {
 
 /** @param {{type: string}} message */
 function hear(message) {
+  heardAt = Date.now();
   if (message.type === "hello") return welcome(message);
   if (message.type === "trouble") {
     store.trouble.value = { ...message, since: store.trouble.peek()?.since ?? Date.now() };
