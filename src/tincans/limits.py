@@ -351,10 +351,12 @@ MAIL_PART_FIELD_BYTES = 1024
 MAIL_LOOKS = 1_000_000
 
 #: Decoding for the page works so long at a time and then rests, as whoever wants the interpreter meanwhile gets it only
-#: then: a moment where nobody does, and so long where others use all of it, that they keep nine tenths.
+#: then: a moment where nobody does; where others use a fifth of the time or more, so long that they keep nine tenths.
 WORK_SECONDS = 0.002
+IDLE_WORK_SECONDS = 0.01
 REST_SECONDS = 0.0002
 BUSY_REST_SECONDS = 0.018
+BUSY_SHARE = 0.2
 
 #: Of a conversation that grows by more than EXACT_PAGES between two looks it is told anew so often who waits for whom.
 STATE_SECONDS = 1.0

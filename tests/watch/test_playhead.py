@@ -11,7 +11,15 @@ import pytest
 
 from tincans.channel import Side
 from tincans.conversation import Kind, Opened, Said
-from tincans.limits import BUSY_REST_SECONDS, CHECKPOINT_BYTES, CHECKPOINTS, REST_SECONDS, WORK_SECONDS
+from tincans.limits import (
+    BUSY_REST_SECONDS,
+    BUSY_SHARE,
+    CHECKPOINT_BYTES,
+    CHECKPOINTS,
+    IDLE_WORK_SECONDS,
+    REST_SECONDS,
+    WORK_SECONDS,
+)
 from tincans.watch.items import Items
 from tincans.watch.playhead import Marks, Pace, Playhead
 
@@ -87,19 +95,27 @@ def test_one_that_holds_so_much_and_not_a_byte_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("busy", "rests"), [(0.0, REST_SECONDS), (0.5, (REST_SECONDS + BUSY_REST_SECONDS) / 2), (1.5, BUSY_REST_SECONDS)]
+    ("busy", "rests"),
+    [(0.0, REST_SECONDS), (BUSY_SHARE / 2, (REST_SECONDS + BUSY_REST_SECONDS) / 2), (1.0, BUSY_REST_SECONDS)],
 )
 def test_it_rests_when_it_has_worked_and_longer_where_others_work(
     busy: float, rests: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(busy)
-    for name in ("sleep", "monotonic", "process_time", "thread_time"):
+    for name in ("sleep", "monotonic", "process_time"):
         monkeypatch.setattr(f"tincans.watch.playhead.time.{name}", getattr(clock, name))
+    monkeypatch.setattr(Pace, "rest", REST_SECONDS)
     pace = Pace()
-    for worked, slept in ((0.5, []), (0.5, [REST_SECONDS]), (0.9, [REST_SECONDS]), (0.1, [REST_SECONDS, rests])):
-        clock.worked += worked * WORK_SECONDS
+    for worked, slept in (
+        (IDLE_WORK_SECONDS * 0.9, []),
+        (IDLE_WORK_SECONDS * 0.2, [REST_SECONDS]),
+        (WORK_SECONDS * 0.9, [REST_SECONDS]),
+        (WORK_SECONDS * 0.2, [REST_SECONDS, rests] if busy else [REST_SECONDS]),
+    ):
+        clock.worked += worked
         pace.step()
         assert clock.rests == pytest.approx(slept)
+    assert pytest.approx(rests) == Pace.rest
 
 
 class Clock:
@@ -118,9 +134,6 @@ class Clock:
 
     def process_time(self) -> float:
         return self.worked + self.busy * sum(self.rests)
-
-    def thread_time(self) -> float:
-        return self.worked
 
 
 def test_others_have_their_turn() -> None:

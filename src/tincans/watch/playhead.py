@@ -9,12 +9,21 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable
+from typing import ClassVar
 
 from tincans.channel import Side
 from tincans.conversation import Dropped, Entry, Opened
 from tincans.decoding import Decoding, Heard, Views
 from tincans.journal import Place
-from tincans.limits import BUSY_REST_SECONDS, CHECKPOINT_BYTES, CHECKPOINTS, REST_SECONDS, WORK_SECONDS
+from tincans.limits import (
+    BUSY_REST_SECONDS,
+    BUSY_SHARE,
+    CHECKPOINT_BYTES,
+    CHECKPOINTS,
+    IDLE_WORK_SECONDS,
+    REST_SECONDS,
+    WORK_SECONDS,
+)
 from tincans.waiting import Waiting
 from tincans.watch.items import Begun, Items
 
@@ -27,21 +36,26 @@ Spans = list[tuple[int, int]]
 class Pace:
     """Leaves the interpreter to others: while traffic is carried, a thread that decodes should not keep it for long.
 
-    After each bit of work it rests, the longer the more the others have worked while it rested last.
+    After each bit of work it rests: a moment, and not often, where nobody else works, and long where others do. Whether
+    they do is seen while it rests; on a machine that has much to do they get only a part of the time that they want.
     """
 
+    #: How long was rested last, by whichever thread.
+    rest: ClassVar[float] = REST_SECONDS
+
     def __init__(self) -> None:
-        self._rest, self._since = REST_SECONDS, time.thread_time()
+        self._since = time.monotonic()
 
     def step(self) -> None:
         """A bit of work is done."""
-        if time.thread_time() - self._since < WORK_SECONDS:
+        began = time.monotonic()
+        if began - self._since < (WORK_SECONDS if Pace.rest > REST_SECONDS * 2 else IDLE_WORK_SECONDS):
             return
-        began, used = time.monotonic(), time.process_time()
-        time.sleep(self._rest)
-        busy = min(1.0, (time.process_time() - used) / max(time.monotonic() - began, 1e-9))
-        self._rest = REST_SECONDS + busy * (BUSY_REST_SECONDS - REST_SECONDS)
-        self._since = time.thread_time()
+        used = time.process_time()
+        time.sleep(Pace.rest)
+        self._since = time.monotonic()
+        busy = (time.process_time() - used) / max(self._since - began, 1e-9)
+        Pace.rest = REST_SECONDS + min(1.0, busy / BUSY_SHARE) * (BUSY_REST_SECONDS - REST_SECONDS)
 
 
 class Playhead:
