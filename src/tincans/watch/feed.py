@@ -95,6 +95,11 @@ class Funnel:
         self._bytes += _cost(entry)
         self._news.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything does."""
+        return bool(self._waiting)
+
     async def take(self) -> list[tuple[Entry, int]]:
         """The next entries, each with how many were skipped before it. Waits for one. A cancelled call has lost
         none."""
