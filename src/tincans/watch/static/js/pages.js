@@ -88,6 +88,7 @@ export class Pages {
     try {
       const { total } = await get("/conversations", { ...this.query, limit: 1 }, this.over.signal);
       for (const page of this.pages.values()) page.of = 0;
+      if (total < this.total) this.newest = 0; // another journal, or one that forgot: it will say what is the newest
       this.trouble.value = null;
       this.progress.value = null;
       this.resize(total);

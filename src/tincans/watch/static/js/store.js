@@ -170,12 +170,13 @@ export function forgetLive() {
 }
 
 /**
- * The newer of two looks at one conversation; either may be undefined.
+ * The newer of two looks at one conversation, the second of which was asked for later; either may be undefined. A number
+ * that began at another time is another journal's.
  * @template T @param {T | undefined} a @param {T | undefined} b @returns {T | undefined}
  */
 export function newer(a, b) {
   if (!a || !b) return a ?? b;
-  return age(b) > age(a) ? b : a;
+  return a.opened !== b.opened || age(b) >= age(a) ? b : a;
 }
 
 const age = (row) => (row.closed === null ? row.last : Infinity);
