@@ -9,7 +9,7 @@
 
 /**
  * @typedef {{page: number, first: number, entries: number, pages: number, total: number, protocol: string, exact: boolean,
- *            items: any[]}} Page
+ *            items: any[], skipped?: {count: number, after: number}}} Page
  */
 
 /** Entries in a page (docs/api.md). */
@@ -18,7 +18,9 @@ export const PAGE_ENTRIES = 200;
 export const MOST_ITEMS = 600;
 const STEP = 200;
 /** Items that are shown while one follows: enough to look back a little. */
-const FOLLOWED = 300;
+const FOLLOWED = 120;
+/** Between two fetches while one follows, in milliseconds: nobody reads faster, and a browser has other things to do. */
+const REST = 100;
 /** Pages that are read through while one follows; when more have come, only the last is. */
 const CATCH_UP = 3;
 
@@ -54,9 +56,8 @@ export class Reading {
     let before = null;
     for (const page of this.loaded) {
       const [from, to] = [Math.max(0, this.lo - at), Math.min(page.items.length, this.hi - at)];
-      if (from < to && before && page.page > before.page + 1) {
-        found.push({ hole: { count: page.first - before.first - before.entries, after: before.page }, page });
-      }
+      const hole = from < to && holeBefore(page, before, from);
+      if (hole) found.push({ hole, page });
       for (let place = from; place < to; place += 1) found.push({ item: page.items[place], page });
       at += page.items.length;
       before = page;
@@ -91,8 +92,9 @@ export class Reading {
     return found.first + Math.floor((place / Math.max(1, found.items.length)) * found.entries);
   }
 
-  #count() {
-    return this.loaded.reduce((sum, { items }) => sum + items.length, 0);
+  /** The items of the first `pages` that are loaded, or of all. */
+  #count(pages = this.loaded.length) {
+    return this.loaded.slice(0, pages).reduce((sum, { items }) => sum + items.length, 0);
   }
 
   // ── going elsewhere ──────────────────────────────────────────────────────────────────────────────────────
@@ -167,9 +169,10 @@ export class Reading {
     const { signal } = this.#abort;
     this.following = false;
     await this.#work(async () => {
-      const before = this.#count();
       this.#put(await this.#fetched(after + 1, signal));
-      this.hi = Math.min(this.#count(), this.hi + this.#count() - before, this.lo + MOST_ITEMS);
+      const at = this.loaded.findIndex(({ page }) => page === after + 1);
+      this.lo = Math.min(this.lo, this.#count(at));
+      this.hi = Math.min(this.#count(), this.lo + MOST_ITEMS);
       this.#trim();
     }, signal);
   }
@@ -194,23 +197,44 @@ export class Reading {
     if (on) (this.loaded.length ? this.#catchUp() : this.jumpToEnd());
   }
 
+  get #isBehind() {
+    const last = this.loaded.at(-1);
+    return Boolean(last) && last.first + last.entries < this.total;
+  }
+
   async #catchUp() {
     const { signal } = this.#abort;
-    const isBehind = () => this.loaded.length && this.loaded.at(-1).first + this.loaded.at(-1).entries < this.total;
-    if (this.busy || !isBehind()) return;
+    if (this.busy || !this.#isBehind) return;
     await this.#work(async () => {
-      while (this.following && isBehind()) {
-        const last = this.loaded.at(-1);
-        if (this.pages - 1 - last.page > CATCH_UP) this.#put(await this.#fetched(this.pages - 1, signal));
+      while (this.following && this.#isBehind) {
+        const { page, entries } = this.loaded.at(-1);
+        if (this.pages - 1 - page > CATCH_UP) await this.#skip(signal);
         else await this.#append(signal);
         if (!this.following) break;
         this.hi = this.#count();
         this.lo = Math.max(0, this.hi - FOLLOWED);
         this.#trim();
         this.changed();
-        if (this.loaded.at(-1) === last) break; // it grew, and what grew is not there yet
+        const last = this.loaded.at(-1);
+        if (last.page === page && last.entries === entries) break; // what grew is not there yet
+        await new Promise((rested) => setTimeout(rested, REST));
+        signal.throwIfAborted();
       }
     }, signal);
+    if (this.following && !signal.aborted && !this.error) this.#lookAgain();
+  }
+
+  /** Goes on with the last page, which remembers what was left out before it. */
+  async #skip(signal) {
+    const last = this.loaded.at(-1);
+    const page = await this.#fetched(this.pages - 1, signal);
+    page.skipped = { count: page.first - last.first - last.entries, after: last.page };
+    this.#put(page);
+  }
+
+  /** What was told while the last fetch was on its way may have been the last that is told. */
+  #lookAgain() {
+    if (this.#isBehind) setTimeout(() => this.following && this.#catchUp(), REST * 5);
   }
 
   // ── loading ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,6 +271,7 @@ export class Reading {
     const old = this.loaded.findIndex((each) => each.page === page.page);
     if (old >= 0) {
       page.items = page.items.map((item, place) => same(this.loaded[old].items[place], item));
+      page.skipped = this.loaded[old].skipped;
       this.loaded[old] = page;
       return;
     }
@@ -267,6 +292,15 @@ export class Reading {
     }
     while (this.loaded.length > 1 && this.#count() - this.loaded.at(-1).items.length >= this.hi) this.loaded.pop();
   }
+}
+
+/** What is missing before a page: between it and the one before, or since the one that was skipped from. */
+function holeBefore(page, before, from) {
+  if (before) {
+    const count = page.first - before.first - before.entries;
+    return page.page > before.page + 1 ? { count, after: before.page } : null;
+  }
+  return page.skipped ? { ...page.skipped, count: page.skipped.count + from } : null;
 }
 
 /** @param {string} id PAGE.PLACE @returns {[number, number]} */

@@ -49,8 +49,8 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
     const isThere = left < AT_END;
     if (reading.following && !isThere) reading.follow(false);
     else if (!reading.following && isThere && isOpen && reading.isAtEnd && !reading.busy) reading.follow(true);
-    if (scrollTop < AHEAD && !reading.following) reading.more(-1);
-    else if (left < AHEAD) reading.more(1);
+    if (!reading.following && scrollTop < AHEAD) reading.more(-1);
+    else if (!reading.following && left < AHEAD) reading.more(1);
     tellPlace();
   };
   const onKeyDown = (event) => {

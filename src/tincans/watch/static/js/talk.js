@@ -112,8 +112,10 @@ function Shown({ conversation, size, item, protocol }) {
       ${isOpen && grown?.state && html`<${Waits} state=${grown.state} />`}
       <div class="banners">
         ${secrets && html`<${Banner} text="Passwords, logins and cookies are shown." does="Hide them" onDo=${() => setSecrets(false)} />`}
-        ${reading && !reading.isExact && html`<${Banner} does="Decode from the beginning" onDo=${() => setExact(true)}
+        ${reading && !reading.isExact && !isExact && html`<${Banner} does="Decode from the beginning" onDo=${() => setExact(true)}
           text="This was decoded from its middle: what came before may change what it means." />`}
+        ${reading && !reading.isExact && isExact && html`<${Banner} does="Leave it" onDo=${() => setExact(false)}
+          text="Decoding all that came before. Of a long conversation that takes a while." />`}
         ${isFinding && reading && html`<${Find} reading=${reading} from=${() => chosen?.id ?? place.peek().id} onFound=${onFound} onClose=${() => setFinding(false)} />`}
       </div>
       ${isRecorded ? html`<${Said} ...${{ reading, version, isOpen, chosen, choose, onEnter, onPlace, place }} />` : html`<${Unrecorded} />`}
@@ -168,16 +170,19 @@ function useReading({ number, size, isOpen, item, protocol, secrets, isExact, pl
     if (!isKnown || number < 0) return undefined;
     const query = { protocol, secrets: secrets ? 1 : undefined, exact: isExact ? 1 : undefined };
     const fetchPage = (page, abort) => get(`/conversations/${number}/pages/${page}`, query, abort);
-    const next = new Reading(fetchPage, () => draw((times) => times + 1));
+    const next = new Reading(fetchPage, () => {
+      if (next.loaded.length || next.error) setReading(next); // until then the one before is shown
+      draw((times) => times + 1);
+    });
     next.pages = size.pages;
     next.total = size.total;
-    setReading(next);
     begin(next, was.current, { isOpen, item, place, onFirst });
     return () => {
       was.current = next;
       next.close();
     };
-  }, [isKnown, number, protocol, secrets, isExact, item, epoch.value]);
+  }, [isKnown, number, protocol, secrets, isExact, item]);
+  useEffect(() => void (reading?.error && reading.retry()), [epoch.value]);
   return [reading, version];
 }
 
