@@ -308,7 +308,7 @@ async ({ steps, shown }) => {
   for (const { at, rows: told, gone = [] } of steps) {
     picture.see(told, at);
     picture.miss((number) => !gone.includes(number), at);
-    picture.age(at);
+    const again = picture.age(at);
     const stations = picture.stations([], () => undefined, shown);
     const rows = (width) => layout(stations, width, () => "").places.flatMap((place) => place.rows.length);
     const drawn = [...rows(1280), ...rows(360)];
@@ -316,7 +316,7 @@ async ({ steps, shown }) => {
     const seated = channels.filter(({ slot }) => slot >= 0);
     const slots = Object.fromEntries(seated.map(({ conversation, slot }) => [conversation.number, slot]));
     const rates = channels.map(({ voices }) => [voices.client.rate > 0, voices.server.rate > 0]);
-    seen.push({ slots, rates, hidden: stations.map(({ hidden }) => hidden), drawn });
+    seen.push({ slots, rates, hidden: stations.map(({ hidden }) => hidden), drawn, again });
   }
   return seen;
 }
@@ -351,13 +351,16 @@ def test_a_channel_keeps_its_place_and_the_next_one_takes_the_first_that_is_free
 
 
 def test_a_line_moves_while_its_side_speaks(page: Page) -> None:
-    still, speaking, moving, silent = drawn(
+    still, speaking, moving, silent, resting = drawn(
         page,
         {"at": 0, "rows": [spoken(1, 5, 5)]},
         {"at": 100, "rows": [spoken(1, 9, 5)]},
         {"at": 1_299, "rows": []},
         {"at": 1_300, "rows": []},
+        {"at": 1_700, "rows": []},
     )
+    assert silent["again"]  # else it would go on being drawn as it was
+    assert not resting["again"]
     assert [each["rates"] for each in (still, speaking, moving, silent)] == [
         [[False, False]], [[True, False]], [[True, False]], [[False, False]],
     ]  # fmt: skip

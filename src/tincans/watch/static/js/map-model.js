@@ -65,20 +65,23 @@ export class Picture {
     if (fading.length < GLIMPSES) this.#channels.set(conversation.number, { ...begun(conversation, at), gone: at });
   }
 
-  /** Lets time pass: stills lines, forgets what has faded. Says whether anything is still to change by itself. */
+  /**
+   * Lets time pass: stills lines, forgets what has faded. Says whether it is to be drawn again: something has changed just
+   * now, or is still to change by itself.
+   */
   age(at) {
-    let moves = false;
+    let again = false;
     for (const [number, channel] of this.#channels) {
       const isOver = channel.gone !== null && at - channel.gone >= FADING_MS;
       const isMissed = channel.missed !== null && at - channel.missed >= MISSED_MS;
       if (isOver || isMissed) this.#channels.delete(number);
-      else moves ||= channel.gone !== null || channel.missed !== null;
+      again ||= channel.gone !== null || channel.missed !== null;
       for (const voice of Object.values(channel.voices)) {
-        if (voice.rate && at - voice.moved >= MOVING_MS) voice.rate = 0;
-        moves ||= voice.rate > 0;
+        again ||= voice.rate > 0;
+        if (at - voice.moved >= MOVING_MS) voice.rate = 0;
       }
     }
-    return moves;
+    return again;
   }
 
   /**
