@@ -137,7 +137,8 @@ function Drawing({ drawn, width, current, stateOf, setCurrent, onMenu, onFold })
     if (item && (item.dataset.number || target.closest(".head, .socket, .more"))) press(item);
   };
   const onFocus = ({ target }) => {
-    setCurrent(target.dataset.key);
+    const item = target.closest("[data-key]"); // a picture that scrolls sideways has the focus itself
+    if (item) setCurrent(item.dataset.key);
     lookAt(target);
   };
   const lookAt = (target) => {
