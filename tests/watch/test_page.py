@@ -80,6 +80,18 @@ async def test_leaving_it_tells_the_open_sockets_to_go_and_leaves_nothing() -> N
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
+@pytest.mark.parametrize("path", ["/api/live", "/api/events"])
+async def test_a_reader_that_was_lost_is_no_fault(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as guest:
+        async with guest.live(path, all=True) as told, guest.live(path, all=True) as other:
+            told.socket.transport.abort()
+            while guest.page.connections > 1:
+                await asyncio.sleep(POLL)
+            other.socket.transport.abort()
+            await guest.page.aclose()  # while the page has not noticed yet
+    assert not [each for each in caplog.records if each.levelname in ("ERROR", "WARNING")]
+
+
 async def test_who_reads_nothing_does_not_hold_its_end_up() -> None:
     async with serving() as guest:
         stuck = socket.create_connection(("127.0.0.1", guest.visitor.port))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 from tincans.errors import TincansError
@@ -44,16 +45,15 @@ async def follow(call: Call, number: int, protocol: str, tell: Tell) -> None:
 
 async def _follow(call: Call, grew: Grew, protocol: str, tell: Tell) -> None:
     """The same, until something goes wrong with it. Looking takes at most a tenth of the time."""
-    clock = asyncio.get_running_loop().time
     took, is_calm, revision = 0.0, False, call.lookout.rows.revision(grew.conversation)
     while True:
         await tell(grew)
         await asyncio.sleep(max(LOOK_SECONDS, took * LOOK_REST))
         stands_still = is_calm or grew.state is None
         is_calm = not await _changed(call, grew.conversation, revision, None if stands_still else READING_SECONDS)
-        began, revision = clock(), call.lookout.revision
+        began, revision = monotonic(), call.lookout.revision
         grew = await _grew(call, grew.conversation, protocol)
-        took = clock() - began
+        took = monotonic() - began
 
 
 async def _changed(call: Call, number: int, revision: int, seconds: float | None) -> bool:

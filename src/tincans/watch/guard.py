@@ -5,7 +5,7 @@
     Origin          where a browser sends one, is the page itself
     Sec-Fetch-Site  where a browser sends one, is the page itself, or a person who typed the address
     method          reads (GET, HEAD), or steers (POST)
-    token           below /api, but for its description; a WebSocket's is a subprotocol, as a browser gives it no headers
+    token           below /api, but for its description; a WebSocket has it as a subprotocol, for want of headers
     steering        whatever does not only read needs the token that may steer
     media           and is JSON, which no form of another site can send
 

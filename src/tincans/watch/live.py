@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from tincans.limits import LOOK_ROWS
 from tincans.protocols import find_protocol
@@ -39,8 +39,10 @@ async def accept(socket: WebSocket) -> None:
 
 
 async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
-    """Do all of `work` until the first of it ends or `closing` is set, which the other side is told. Nothing is
-    left."""
+    """Do all of `work` until the first of it ends or `closing` is set, which the other side is told. Nothing is left.
+
+    Raises what broke the work, which is `WebSocketDisconnect` where the other side has gone.
+    """
     going = spawn(closing.wait())
     tasks: list[asyncio.Task[Any]] = [going, *map(spawn, work)]
     try:
@@ -50,9 +52,8 @@ async def until_closed(socket: WebSocket, closing: asyncio.Event, *work: Corouti
     finally:
         await _end(tasks)
     for task in tasks:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, WebSocketDisconnect):
-            raise error
+        if not task.cancelled():
+            task.result()
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:
@@ -62,7 +63,7 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
 
 
 async def serve(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
-    """One reader, until it goes or `closing` is set."""
+    """One reader, until it goes (`WebSocketDisconnect`) or `closing` is set."""
     await accept(socket)
     reader = _Reader(call, socket)
     with call.lookout.looked_at():
@@ -71,7 +72,10 @@ async def serve(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
 
 
 async def serve_events(call: Call, socket: WebSocket, closing: asyncio.Event) -> None:
-    """`/api/events`: each event as it is decoded, until whoever reads goes or `closing` is set. Raises `Refused`."""
+    """`/api/events`: each event as it is decoded, until whoever reads goes (`WebSocketDisconnect`) or `closing` is set.
+
+    Raises `Refused`.
+    """
     wanted = checked(Wanted, {}, socket.query_params, call.steers)
     if wanted.protocol:
         find_protocol(wanted.protocol)

@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic
 from types import TracebackType
 
 from tincans.conversation import Conversation
@@ -68,6 +69,8 @@ class Lookout:
         self._mark: int | None = None
         self._asked_at = 0  # when the register was last asked
         self._over: dict[int, None] = {}  # those kept in rows that are over, the oldest first
+        self._left_out = 0  # up to which it was looked for those that were left out
+        self._doubtful: list[int] = []  # open ones of which nobody may have told that they are over
         self._has_aside = False  # something changed beside the ticks
         self._readers = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -142,11 +145,10 @@ class Lookout:
     # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
         while True:
-            began = clock()
+            began = monotonic()
             await self._tick_safely()
-            self.took = clock() - began
+            self.took = monotonic() - began
             usual = LOOK_SECONDS if self._readers else IDLE_LOOK_SECONDS
             await self._rest(max(usual, self.took * LOOK_REST))
 
@@ -243,7 +245,25 @@ class Lookout:
                 break
             self._forget(number)
             self.gone.put(number, None, self._next)
+        if self.left_out > self._left_out:  # those that were left out are told by nobody
+            self._left_out, self._doubtful = self.left_out, [n for n, row in self.rows if row.told.closed is None]
+        elif (register := self.watched.register) is not None:
+            self._doubtful += [n for n, row in self.rows if n < 0 and n not in register.talks]
+        for number in self._doubtful[:LOOK_ROWS]:
+            await self._see_again(number)
+        del self._doubtful[:LOOK_ROWS]
         self.gone.trim(LOOK_OVER)
+
+    async def _see_again(self, number: int) -> None:
+        """See how one stands that was open when it was last told of."""
+        register = self.watched.register
+        if register is not None and number in register.talks:
+            return
+        if not await self._is_there(number):
+            self._forget(number)
+            self.gone.put(number, None, self._next)
+        elif number > 0:
+            self._keep([await self.watched.journal.conversation(number)])
 
     async def _is_there(self, number: int) -> bool:
         register = self.watched.register

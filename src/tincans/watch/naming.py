@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from tincans.conversation import Conversation
@@ -53,9 +54,8 @@ class Ends:
 
 async def name(lookout: Lookout, known: Ends) -> None:
     """Find out whose new ends are, while somebody looks. Without end."""
-    clock = asyncio.get_running_loop().time
     while True:
-        began = clock()
+        began = monotonic()
         if lookout.is_looked_at and (fresh := known.fresh()):
             try:
                 found = await asyncio.to_thread(programs, fresh)
@@ -63,7 +63,7 @@ async def name(lookout: Lookout, known: Ends) -> None:
                 log.exception("the programs at the ends cannot be told")
             else:
                 _tell(lookout, found)
-        await asyncio.sleep(max(NAME_SECONDS, (clock() - began) * LOOK_REST))
+        await asyncio.sleep(max(NAME_SECONDS, (monotonic() - began) * LOOK_REST))
 
 
 def _tell(lookout: Lookout, found: dict[Key, Program]) -> None:

@@ -21,7 +21,7 @@ import h11
 import uvicorn
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tincans.address import Address
@@ -118,10 +118,12 @@ def _app(call: Callable[[bool], Call], closing: asyncio.Event, tokens: Tokens, a
     """The routes, behind the guard; `call` is given whether a token may steer."""
 
     async def serve_live(socket: WebSocket) -> None:
-        await live.serve(call(bool(socket.scope[STEERS])), socket, closing)
+        with contextlib.suppress(WebSocketDisconnect):
+            await live.serve(call(bool(socket.scope[STEERS])), socket, closing)
 
     async def serve_events(socket: WebSocket) -> None:
-        await live.serve_events(call(bool(socket.scope[STEERS])), socket, closing)
+        with contextlib.suppress(WebSocketDisconnect):
+            await live.serve_events(call(bool(socket.scope[STEERS])), socket, closing)
 
     assets = Assets()
     routes: list[BaseRoute] = [Route(_path(row.path), serve(row, call), methods=_METHODS) for row in api.ROWS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from tincans.conversation import Conversation
@@ -54,15 +55,13 @@ class Silences:
 
 
 async def judge(lookout: Lookout, silences: Silences) -> None:
-    """Say of those that have become silent who waits for whom, one after the other, while somebody looks. Without
-    end."""
-    clock = asyncio.get_running_loop().time
+    """Say of those that have become silent who waits for whom, one by one, while somebody looks. Without end."""
     while True:
-        began = clock()
+        began = monotonic()
         found = silences.next(lookout.watched.now()) if lookout.is_looked_at else None
         if found is not None:
             await _judge(lookout, found)
-        await asyncio.sleep((clock() - began) * LOOK_REST if found else LOOK_SECONDS)
+        await asyncio.sleep((monotonic() - began) * LOOK_REST if found else LOOK_SECONDS)
 
 
 async def _judge(lookout: Lookout, conversation: Conversation) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from tincans.conversation import Conversation
@@ -47,9 +48,8 @@ class Shown:
 
 async def listen(lookout: Lookout, shown: Shown) -> None:
     """Find out what is spoken, while somebody looks. Without end."""
-    clock = asyncio.get_running_loop().time
     while True:
-        began = clock()
+        began = monotonic()
         if found := shown.next() if lookout.is_looked_at else []:
             try:
                 spoken = await protocol_of(lookout.watched.journal, found)
@@ -59,4 +59,4 @@ async def listen(lookout: Lookout, shown: Shown) -> None:
                 pass  # the lookout tells
             except Exception:
                 log.exception("what is spoken cannot be told")
-        await asyncio.sleep((clock() - began) * LOOK_REST if found else LOOK_SECONDS)
+        await asyncio.sleep((monotonic() - began) * LOOK_REST if found else LOOK_SECONDS)
