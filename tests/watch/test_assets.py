@@ -17,8 +17,8 @@ from visiting import serving_page
 @pytest.mark.parametrize(
     "path",
     [
-        "/../page.py", "/..%2fpage.py", "/%2e%2e/page.py", "//etc/passwd", "/etc/passwd", "/static/index.html", "/index.html/",
-        "/css", "/js/", "/\\..\\page.py", "/x%00.html", "/.html", "/nothing.html",
+        "/../page.py", "/..%2fpage.py", "/%2e%2e/page.py", "//etc/passwd", "/etc/passwd", "/static/index.html",
+        "/index.html/", "/css", "/js/", "/\\..\\page.py", "/x%00.html", "/.html", "/nothing.html",
     ],
 )  # fmt: skip
 async def test_nothing_outside_of_the_folder_is_served(path: str) -> None:

@@ -58,7 +58,7 @@ class Assets:
 
     def _find(self, path: str) -> tuple[Path, str]:
         name = "index.html" if path == "/" else path[1:]
-        found = (self._folder / name).resolve() if "\0" not in name else self._folder
+        found = (self._folder / name).resolve() if "\0" not in name and not name.endswith("/") else self._folder
         media = _MEDIA.get(found.suffix)
         if media is None or not found.is_relative_to(self._folder) or not found.is_file():
             raise NoSuchPath(f"there is no {path}", "The page is at /, and the API below /api.")
