@@ -8,7 +8,7 @@ import { Component } from "preact";
 import { classes, html } from "./dom.js";
 import * as format from "./format.js";
 import { lookOf, weightOf } from "./map-model.js";
-import { cut, hostOf, nameOf, portOf, wrapped } from "./map-names.js";
+import { cut, hostOf, nameOf, portOf } from "./map-names.js";
 import { SOCKETS, sayChannel, saySocket, sayStation, socketOf } from "./map-words.js";
 
 /** Half the distance of a leg's two lines. */

@@ -55,25 +55,11 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
   };
   const onKeyDown = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("button")) return;
-    const all = [...box.current.querySelectorAll("article")];
-    const here = all.indexOf(event.target.closest("article"));
-    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
-    if (step) reach(all[Math.max(0, here + step)]);
-    else if (event.key === "Enter" && items.has(event.target.dataset.id)) onEnter(items.get(event.target.dataset.id));
-    else if (event.key === "Home" || event.key === "End") goTo(event.key);
-    else return;
+    const item = items.get(event.target.dataset.id);
+    if (event.key === "Enter" && item) onEnter(item);
+    else if (event.key === "Home" || event.key === "End") goTo(event.key, reading, isOpen, wanted);
+    else if (!step(event, box.current)) return;
     event.preventDefault();
-  };
-  const goTo = (key) => {
-    wanted.current = key === "Home" ? "first" : "last";
-    if (key === "Home") {
-      reading.follow(false);
-      reading.jump(0);
-    } else if (isOpen) {
-      reading.follow(true);
-    } else {
-      reading.jumpToEnd();
-    }
   };
   const onFocus = ({ target }) => items.has(target.dataset?.id) && onChoose(items.get(target.dataset.id));
   const onClick = ({ target }) => {
@@ -89,6 +75,25 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
       </div>
       ${!reading.isAtEnd && html`<p class="waiting" aria-hidden="true">…</p>`}
     </div>`;
+}
+
+/** To an end of all there is, which may have to be fetched. */
+function goTo(key, reading, isOpen, wanted) {
+  wanted.current = key === "Home" ? "first" : "last";
+  if (key === "End" && isOpen) return reading.follow(true);
+  reading.follow(false);
+  return key === "Home" ? reading.jump(0) : reading.jumpToEnd();
+}
+
+/** From item to item; whether the key was one of these. */
+function step(event, box) {
+  const by = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[event.key];
+  if (!by) return false;
+  const all = [...box.querySelectorAll("article")];
+  const article = all[Math.max(0, all.indexOf(event.target.closest("article")) + by)];
+  article?.focus({ preventScroll: true });
+  article?.scrollIntoView({ block: "nearest" });
+  return true;
 }
 
 /** After the items have changed: the reader sees what was seen before, or what was asked for. */
@@ -126,10 +131,4 @@ function firstSeen(box) {
     if (place.bottom > top + PEEP) return { id: article.dataset.id, top: place.top - top };
   }
   return null;
-}
-
-function reach(article) {
-  if (!article) return;
-  article.focus({ preventScroll: true });
-  article.scrollIntoView({ block: "nearest" });
 }
