@@ -16,6 +16,7 @@ from tincans.channel import Side
 from tincans.conversation import How, Kind, Opening
 from tincans.journal import Journal, open_journal
 from tincans.limits import LIST_MOST, PAGE_BODY_BYTES, SAY_BYTES
+from tincans.watch import steering
 from tincans.watch.answers import TOLD
 from tincans.watch.api import ROWS
 from visiting import TOKENS, Answer, Guest, hang_up, office, serving_page
@@ -300,6 +301,28 @@ async def test_what_cannot_be_said(tmp_path: Path, said: object, status: int) ->
         await hang_up(client)
         assert len(await reading) == (SAY_BYTES if status == 200 else 0)
         await hang_up(server)
+
+
+async def test_a_party_that_takes_nothing_is_told_and_hears_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steering, "SAY_SECONDS", 0.05)
+    async with office(tmp_path) as here:
+        client, server, number = await here.talk()
+        client[1].write(MUCH)  # more than all buffers on the way hold
+        path = f"/api/conversations/{number}/say"
+        while (answer := await here.guest.post(path, {"side": "client", "text": "by hand"})).status == 200:
+            pass
+        assert answer.status == 409
+        assert answer.json["error"].startswith("the server takes nothing now")
+        client[1].write_eof()
+        heard = await server[0].read()
+        assert len(heard.replace(b"by hand", b"")) == len(MUCH)
+        assert b"by hand" in heard
+        await hang_up(client, server)
+
+
+MUCH = 32 * 1024 * 1024 * b"x"
 
 
 async def test_a_side_is_held_back_and_let_go(tmp_path: Path) -> None:

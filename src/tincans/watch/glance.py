@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from tincans.channel import Side
 from tincans.conversation import Conversation, Dropped, Entry, Opened
 from tincans.decoding import Decoding
@@ -28,12 +30,15 @@ async def at_a_glance(journal: Journal, conversation: Conversation, now: int) ->
             entries = [entry async for entry in journal.read(conversation.number)]
         except NoSuchConversation:
             pass  # it has only begun, and is not written yet
-    return await asyncio.to_thread(_state, conversation, entries or _counted(conversation), now)
+    return (
+        await asyncio.to_thread(_state, conversation, entries, now) if entries else await by_counts(conversation, now)
+    )
 
 
 async def by_counts(conversation: Conversation, now: int) -> State:
     """The same, of one of which only is known how much was said."""
-    return await asyncio.to_thread(_state, conversation, _counted(conversation), now)
+    state = await asyncio.to_thread(_state, conversation, _counted(conversation), now)
+    return replace(state, protocol="")  # nobody has looked
 
 
 def _state(c: Conversation, entries: Iterable[Entry], now: int) -> State:
