@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from watching import PHONE, WIDE, Exchange, Line, Tab, line_up, listens, tab_of
 
 pytestmark = pytest.mark.foreign
 
+REQUEST = b'POST /pears HTTP/1.1\r\nContent-Length: 14\r\n\r\n{"kinds": [3]}'
+
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Exchange, Line, int]]:
@@ -23,8 +26,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Exchange, L
             over.client.sendall(b"over\n")
             assert over.server.recv(100) == b"over\n"
         with call() as line:
-            line.client.sendall(b"POST /pears HTTP/1.1\r\nContent-Length: 14\r\n\r\n")
-            line.client.sendall(b'{"kinds": [3]}')
+            line.client.sendall(REQUEST)
+            assert line.server.recv(len(REQUEST), socket.MSG_WAITALL) == REQUEST
             line.server.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             assert line.client.recv(100).startswith(b"HTTP/1.1 404")
             yield call, line, call.served.number_of(line)

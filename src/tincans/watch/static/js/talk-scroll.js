@@ -35,6 +35,7 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
     if (print !== printed.current || reading.following || reading.target || wanted.current) settle(box.current, reading, kept, wanted);
     printed.current = print;
     tellPlace();
+    fillUp(box.current, reading);
   });
 
   const tellPlace = () => {
@@ -113,6 +114,13 @@ function settle(box, reading, kept, wanted) {
     const now = itemOf(box, kept.current.id);
     if (now) box.scrollTop += now.getBoundingClientRect().top - box.getBoundingClientRect().top - kept.current.top;
   }
+}
+
+/** What is loaded may fill less than the box, as of a long body, or of a line without an end: then nobody can scroll for more. */
+function fillUp(box, reading) {
+  if (reading.following || reading.busy || box.scrollHeight - box.clientHeight >= AT_END) return;
+  if (!reading.isAtEnd) reading.more(1);
+  else if (!reading.isAtBeginning) reading.more(-1);
 }
 
 function edge(box, reading, which) {
