@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: up test deep fuzz style types bench docs lock
+.PHONY: up test deep fuzz style types bench images docs lock
 
 up: $(VENV)/.installed
 	$(BIN)/tincans up
@@ -34,6 +34,10 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(PYTHON) tests/debian.py
 	$(BIN)/pytest tests/test_readme.py tests/test_config.py
+
+images: $(VENV)/.dev
+	$(PYTHON) tests/debian.py
+	$(BIN)/python tests/images.py
 
 bench: $(VENV)/.bench $(VENV)/mitmproxy/.installed
 	$(PYTHON) tests/debian.py --bench

@@ -31,11 +31,12 @@ FORM = b"name=Ada+Lovelace&note=pears+%26+apples"
 def png(width: int, height: int) -> bytes:
     """A picture, all of one green."""
     rows = (b"\0" + b"\x3a\x7d\x44" * width) * height
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return made_of((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+
+
+def made_of(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
