@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from running import PATIENCE, Program, free_port, port_of, program, run, start
 from servers import redis
-from watching import Exchange, Served, line_up, relays
+from watching import Exchange, Served, line_up, listens, relays
 
 PAGE = b"""<!doctype html><title>Pears</title><link rel="stylesheet" href="/style.css">
 <h1>Pears</h1><p>Three kinds of pears.<script>top.wasRun = self.wasRun = true; document.write("script ran")</script>
@@ -84,7 +84,7 @@ def office(folder: Path) -> Iterator[Office]:
         stack.enter_context(_web_server(web, www))
         mailbox = stack.enter_context(_mailbox(mail))
         cache = stack.enter_context(redis(folder))
-        entries = [relays("web", web), relays("cache", f"unix:{cache}"), relays("mail", mail)]
+        entries = [relays("web", web), relays("cache", f"unix:{cache}"), relays("mail", mail), listens("spare")]
         call = stack.enter_context(line_up(folder, *entries))
         yield Office(call.served, call, www, mailbox)
 

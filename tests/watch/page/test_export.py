@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from running import program, run, start, tincans
-from scene import ORDER, Office, office
-from watching import Tab, tab_of
+from scene import ORDER, Office
+from watching import Tab
 
 pytestmark = pytest.mark.foreign
 
@@ -28,19 +27,6 @@ RUNNERS = {
     "PHP": 'exec php "$1"',
     "C": 'gcc -x c -o "$1.out" "$1" && exec "$1.out"',
 }
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """An office, where nobody has spoken yet."""
-    with office(tmp_path_factory.mktemp("export")) as work:
-        yield work
-
-
-@pytest.fixture
-def tab(browser: Browser, work: Office) -> Iterator[Tab]:
-    with tab_of(browser, work.served) as tab:
-        yield tab
 
 
 def ordered(tab: Tab, work: Office) -> int:

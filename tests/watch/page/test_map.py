@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,16 @@ from playwright.sync_api import Browser, expect
 
 from partners import read_all, reset
 from running import free_port, port_of, program, start
-from watching import Exchange, Tab, clog, line_up, listens, relays, tab_of, up
+from watching import Exchange, Tab, clog, relays, tab_of, up
 
 pytestmark = pytest.mark.foreign
 
 
-@pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """Makes conversations of which the test is both ends."""
-    with line_up(tmp_path_factory.mktemp("map"), listens("spare")) as call:
-        yield call
-
-
 @pytest.fixture
-def tab(browser: Browser, call: Exchange) -> Iterator[Tab]:
-    with tab_of(browser, call.served) as tab:
-        tab.open()
-        yield tab
+def tab(tab: Tab) -> Tab:
+    """The map is shown."""
+    tab.open()
+    return tab
 
 
 def says(pattern: str) -> tuple[str, re.Pattern[str]]:

@@ -9,22 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from partners import read_all
-from watching import Exchange, Line, Tab, line_up, tab_of
+from watching import Exchange, Line, Tab
 
 pytestmark = pytest.mark.foreign
-
-
-@pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """Makes conversations of which the test is both ends."""
-    with line_up(tmp_path_factory.mktemp("steer")) as call:
-        yield call
-
-
-@pytest.fixture
-def tab(browser: Browser, call: Exchange) -> Iterator[Tab]:
-    with tab_of(browser, call.served) as tab:
-        yield tab
 
 
 @pytest.fixture

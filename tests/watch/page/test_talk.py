@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from scene import FORM, ORDER, Office, office
-from watching import Tab, tab_of
+from scene import FORM, ORDER, Office
+from watching import Tab
 
 pytestmark = pytest.mark.foreign
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """An office, where nobody has spoken yet."""
-    with office(tmp_path_factory.mktemp("talk")) as work:
-        yield work
-
-
-@pytest.fixture
-def tab(browser: Browser, work: Office) -> Iterator[Tab]:
-    with tab_of(browser, work.served) as tab:
-        yield tab
 
 
 def test_turns_are_decoded_in_two_columns(tab: Tab, work: Office) -> None:
