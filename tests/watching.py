@@ -61,7 +61,10 @@ document.addEventListener("securitypolicyviolation", ({ violatedDirective, block
     console.error(`policy: ${violatedDirective} forbids ${blockedURI} in ${sourceFile}:${lineNumber}`));
 """
 
-expect.set_options(timeout=10_000)
+#: For what is to be seen, in milliseconds: a busy machine may need it, and no test that passes waits for it.
+SEEN = 20_000
+
+expect.set_options(timeout=SEEN)
 
 
 def apart(do: Callable[..., T], *arguments: Any) -> T:
@@ -345,7 +348,7 @@ def tab_of(browser: Browser, served: Served, *, size: tuple[int, int] = WIDE, **
         viewport={"width": width, "height": height}, permissions=["clipboard-read", "clipboard-write"],
         reduced_motion="reduce", locale="en-GB", timezone_id="UTC", accept_downloads=True, **options,
     )  # fmt: skip
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(SEEN)
     try:
         tab = Tab(context, served)
         yield tab
