@@ -23,6 +23,7 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
   const box = useRef(null);
   const kept = useRef(null); // { id, top }: an item and where it was seen
   const printed = useRef(""); // what was in the document, in short
+  const filled = useRef(""); // what was loaded when more was asked for because it did not fill the box
   const wanted = useRef(""); // "first" or "last", which a key asked for and which may still be on its way
   const shown = reading.shown();
   const items = new Map(shown.filter(({ item }) => item).map(({ item }) => [item.id, item]));
@@ -35,7 +36,7 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
     if (print !== printed.current || reading.following || reading.target || wanted.current) settle(box.current, reading, kept, wanted);
     printed.current = print;
     tellPlace();
-    fillUp(box.current, reading);
+    fillUp(box.current, reading, filled);
   });
 
   const tellPlace = () => {
@@ -117,8 +118,11 @@ function settle(box, reading, kept, wanted) {
 }
 
 /** What is loaded may fill less than the box, as of a long body, or of a line without an end: then nobody can scroll for more. */
-function fillUp(box, reading) {
+function fillUp(box, reading, filled) {
   if (reading.following || reading.busy || box.scrollHeight - box.clientHeight >= AT_END) return;
+  const loaded = `${reading.loaded[0]?.page} ${reading.loaded.at(-1)?.page} ${reading.lo} ${reading.hi}`;
+  if (loaded === filled.current) return; // asking again would give the same
+  filled.current = loaded;
   if (!reading.isAtEnd) reading.more(1);
   else if (!reading.isAtBeginning) reading.more(-1);
 }
