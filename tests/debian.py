@@ -58,9 +58,7 @@ TESTS = (
     Package("vsftpd", "vsftpd", "a stock FTP server, with TLS"),
 )
 
-BENCH = (
-    Package("haproxy", "haproxy", "the relay to be measured against"),
-)
+BENCH = (Package("haproxy", "haproxy", "the relay to be measured against"),)
 
 #: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 POLICY = Path("/usr/sbin/policy-rc.d")

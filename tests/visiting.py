@@ -247,7 +247,7 @@ target = "127.0.0.1:{target}"
 
 
 class Office(NamedTuple):
-    """A switchboard that runs, with its page: an echo, one that is not recorded, and a relay to the test's own server."""
+    """A switchboard that runs, with its page: an echo, one that is not recorded, and a relay to the test's server."""
 
     guest: Guest
     board: Switchboard

@@ -270,6 +270,12 @@ LOOK_SECONDS = 0.1
 IDLE_LOOK_SECONDS = 1.0
 LOOK_REST = 10
 
+#: Conversations that change at once, or entries of one that is followed, which are more than anybody reads; and how
+#: often those are looked at: three times a second still moves.
+LOOK_FLOOD = 10
+LOOK_FLOOD_ENTRIES = 50
+LOOK_FLOOD_SECONDS = 0.35
+
 #: Conversations in which something happened, of which the lookout hears at once, and those told to one reader at once;
 #: and conversations that are over of which a slow reader still hears.
 LOOK_CHANGES = 1000

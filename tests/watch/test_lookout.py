@@ -12,7 +12,7 @@ from tincans.conversation import How, Kind, Opening
 from tincans.errors import JournalError
 from tincans.journal import Bounds, Changes
 from tincans.journal.memory import MemoryJournal
-from tincans.limits import LOOK_CHANGES, LOOK_OVER, LOOK_REST
+from tincans.limits import LOOK_CHANGES, LOOK_FLOOD, LOOK_FLOOD_SECONDS, LOOK_OVER, LOOK_REST, LOOK_SECONDS
 from tincans.register import Register
 from tincans.watch import lookout as module
 from tincans.watch.lookout import Lookout
@@ -154,6 +154,26 @@ async def test_what_goes_wrong_is_a_trouble_until_it_is_well(
             assert lookout.trouble[1:] == (None,)
     logged = [each for each in caplog.records if each.levelname == "ERROR"]
     assert len(logged) == (0 if isinstance(error, JournalError) else 1), "once, and not at every look"
+
+
+@pytest.mark.parametrize(("changed", "seconds"), [(LOOK_FLOOD, LOOK_SECONDS), (LOOK_FLOOD + 1, LOOK_FLOOD_SECONDS)])
+async def test_a_flood_is_looked_at_less_often(monkeypatch: pytest.MonkeyPatch, changed: int, seconds: float) -> None:
+    rests: list[float] = []
+
+    async def rest(self: Lookout, seconds: float) -> None:
+        rests.append(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Lookout, "_rest", rest)
+    monkeypatch.setattr(module, "LOOK_REST", 0)
+    journal = MemoryJournal()
+    for _ in range(changed):
+        journal.begin(Opening(kind=Kind.RELAY, client="tcp://127.0.0.1:50312", server="tcp://127.0.0.1:7707"))
+    async with Lookout(Watched(journal)) as lookout:
+        with lookout.looked_at():
+            while not rests:
+                await asyncio.sleep(0)
+    assert rests == [seconds]
 
 
 async def test_it_rests_so_many_times_as_long_as_looking_took(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from tincans.errors import TincansError
-from tincans.limits import LOOK_REST, LOOK_SECONDS, READING_SECONDS
+from tincans.limits import LOOK_FLOOD_ENTRIES, LOOK_FLOOD_SECONDS, LOOK_REST, LOOK_SECONDS, READING_SECONDS
 from tincans.watch import shapes, steering
 from tincans.watch.answers import Grew, Well
 from tincans.watch.asking import Call
@@ -46,9 +46,12 @@ async def follow(call: Call, number: int, protocol: str, tell: Tell) -> None:
 async def _follow(call: Call, grew: Grew, protocol: str, tell: Tell) -> None:
     """The same, until something goes wrong with it. Looking takes at most a tenth of the time."""
     took, is_calm, revision = 0.0, False, call.lookout.rows.revision(grew.conversation)
+    before = grew.total
     while True:
         await tell(grew)
-        await asyncio.sleep(max(LOOK_SECONDS, took * LOOK_REST))
+        usual = LOOK_FLOOD_SECONDS if grew.total - before > LOOK_FLOOD_ENTRIES else LOOK_SECONDS
+        before = grew.total
+        await asyncio.sleep(max(usual, took * LOOK_REST))
         stands_still = is_calm or grew.state is None
         is_calm = not await _changed(call, grew.conversation, revision, None if stands_still else READING_SECONDS)
         began, revision = monotonic(), call.lookout.revision

@@ -1,6 +1,7 @@
 """The lookout: asks what has happened, for all who look together, and keeps what holds now.
 
-    every 100 ms while somebody looks, every second else ──► journal.changes, the register, the switchboard
+    every 100 ms while somebody looks (LOOK_FLOOD_SECONDS in a flood), every second else
+        ──► journal.changes, the register, the switchboard
         ──► a new revision of what changed ──► whoever waits is woken, and takes what is newer than what it took last
 
 Nothing is queued for anybody: a reader that is slow finds, when it comes back, what holds then. What would grow is
@@ -22,7 +23,16 @@ from types import TracebackType
 from tincans.conversation import Conversation
 from tincans.errors import NoSuchConversation, TincansError
 from tincans.journal import Filter
-from tincans.limits import IDLE_LOOK_SECONDS, LOOK_CHANGES, LOOK_OVER, LOOK_REST, LOOK_ROWS, LOOK_SECONDS
+from tincans.limits import (
+    IDLE_LOOK_SECONDS,
+    LOOK_CHANGES,
+    LOOK_FLOOD,
+    LOOK_FLOOD_SECONDS,
+    LOOK_OVER,
+    LOOK_REST,
+    LOOK_ROWS,
+    LOOK_SECONDS,
+)
 from tincans.register import Register
 from tincans.switchboard import Row as BoardRow
 from tincans.tasks import spawn, wake
@@ -66,6 +76,7 @@ class Lookout:
         self.left_out = 0
         #: Seconds that the last tick took.
         self.took = 0.0
+        self._changed = 0  # conversations in the last tick
         self._mark: int | None = None
         self._asked_at = 0  # when the register was last asked
         self._over: dict[int, None] = {}  # those kept in rows that are over, the oldest first
@@ -149,8 +160,14 @@ class Lookout:
             began = monotonic()
             await self._tick_safely()
             self.took = monotonic() - began
-            usual = LOOK_SECONDS if self._readers else IDLE_LOOK_SECONDS
-            await self._rest(max(usual, self.took * LOOK_REST))
+            await self._rest(max(self._usual, self.took * LOOK_REST))
+
+    @property
+    def _usual(self) -> float:
+        """How often it asks where that costs little, in seconds."""
+        if not self._readers:
+            return IDLE_LOOK_SECONDS
+        return LOOK_FLOOD_SECONDS if self._changed > LOOK_FLOOD else LOOK_SECONDS
 
     async def _rest(self, seconds: float) -> None:
         """Until then, or until somebody comes who looks."""
@@ -226,6 +243,7 @@ class Lookout:
         if register is not None:
             told += (here := self._heard_here(register))
             self.chart.take(here)
+        self._changed = len(told) + changes.left_out
         self._keep(told)
         self._silences.take(told)
         self._ends.take(told)

@@ -4,27 +4,28 @@
 //   useLook({ conversation: 12, protocol: "" })  beside what other components want; store.js has what was told
 //   begin()                                     connects, and goes on connecting; `retry()` does it at once
 //
-// One message, `look`, names what all components together want. What comes is gathered, and given to the store at most
-// once a frame, so a flood costs a frame one drawing, and the gathering is bounded by what it is keyed by. A hidden tab
-// draws no frames: there a timer does it.
+// One message, `look`, names what all components together want. What comes is gathered, and given to the store as often as
+// pace.js says, at most once a frame; the gathering is bounded by what it is keyed by.
 //
 // When the WebSocket is lost, it is opened again after FIRST_WAIT, twice that … up to LONGEST_WAIT. A browser does not
 // say why one could not be opened, so `GET /api` is asked whether it is the token. One that is silent for SILENT is lost too.
 
 import { effect, signal, useEffect } from "./dom.js";
 import * as api from "./api.js";
+import { Pace } from "./pace.js";
 import * as store from "./store.js";
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
-/** A hidden tab hears this often, in milliseconds. */
-const HIDDEN_EVERY = 500;
 /** A second is told each second. Who says nothing for so long, in milliseconds, stands still. */
 const SILENT = 5000;
 /** What was wanted is told on for so long: a view that follows may want it too. */
 const LINGER = 1000;
 /** Rows that are gathered between two frames; a server says at most 200 at once. */
 const MOST_GATHERED = 2000;
+/** So many conversations, or entries of the one that is followed, are more at once than anybody reads. */
+const FLOOD_ROWS = 10;
+const FLOOD_ENTRIES = 50;
 
 /** @typedef {{all?: boolean, seconds?: boolean, conversation?: number, protocol?: string}} Want */
 
@@ -161,6 +162,7 @@ const nothing = () => ({
   programs: {}, states: [], seconds: [], grew: new Map(),
 });
 
+const pace = new Pace();
 let gathered = nothing();
 let planned = false;
 
@@ -209,16 +211,19 @@ function welcome(message) {
 function plan() {
   if (planned) return;
   planned = true;
-  if (document.hidden) setTimeout(tell, HIDDEN_EVERY);
-  else requestAnimationFrame(tell);
+  pace.draw(tell);
 }
 
 function tell() {
+  if (!planned) return;
   planned = false;
   const news = gathered;
   gathered = nothing();
+  pace.isFlood = news.rows.size > FLOOD_ROWS || [...news.grew.values()].some(isMuch);
   store.tell(news);
 }
+
+const isMuch = ({ conversation, total }) => total - (store.grew.peek().get(conversation)?.total ?? total) > FLOOD_ENTRIES;
 
 // A frame that was asked for and never drawn, because the tab was hidden in between, is made up for.
 document.addEventListener("visibilitychange", () => planned && document.hidden && tell());

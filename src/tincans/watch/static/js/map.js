@@ -5,7 +5,7 @@
 // map-keys.js moves in it. Here they meet the store: what is told is drawn once a frame at most, and a timer runs only while
 // a line still moves or something fades.
 
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
+import { classes, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { get, post } from "./api.js";
 import * as format from "./format.js";
 import { useLook } from "./live.js";
@@ -22,6 +22,10 @@ import { CopyButton, Empty, moveWithin, toast, useTitle } from "./ui.js";
 const AGE_EVERY = 400;
 /** How often the same channel's state is asked for anew, in milliseconds, while somebody looks at it. */
 const ASK_EVERY = 2000;
+/** With more channels than that lines go on by a step whenever something is drawn, and not by themselves: a browser paints
+ *  each picture of them on the processor that also carries what they say. */
+const CROWD = 6;
+const STEPS = 4;
 /** On a phone a channel takes four times the height. */
 const SHOWN_ON_PHONE = 3;
 /** Above the first station: the names of the columns. */
@@ -38,9 +42,11 @@ export function View() {
   const small = width < 640;
   const stations = picture.stations(board.value, stateOf.get, small ? SHOWN_ON_PHONE : SHOWN);
   const drawn = layout(stations, width, (channel) => sentenceOf(channel, stateOf.get(channel.conversation.number)));
+  const isCrowd = stations.reduce((sum, { slots }) => sum + slots, 0) > CROWD;
+  const drawing = useRef(0);
   const known = stations.some(({ key }) => current === key || current.startsWith(key)) || held.has(parseInt(current, 10));
   return html`
-    <section class="map" ref=${whole} aria-label="Map of sockets">
+    <section class=${classes("map", isCrowd && "crowd")} style=${{ "--phase": isCrowd ? 1 - (drawing.current++ % STEPS) / STEPS : 1 }} ref=${whole} aria-label="Map of sockets">
       <${Summary} stations=${stations} />
       ${stations.length === 0 && html`<${Nothing} />`}
       ${stations.length > 0 && width > 0 && html`

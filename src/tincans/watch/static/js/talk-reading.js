@@ -7,6 +7,8 @@
 //
 // Every change is told by `changed`. One request runs at a time; a jump abandons the one that runs.
 
+import { Pace } from "./pace.js";
+
 /**
  * @typedef {{page: number, first: number, entries: number, pages: number, total: number, protocol: string, exact: boolean,
  *            items: any[], skipped?: {count: number, after: number}}} Page
@@ -19,8 +21,10 @@ export const MOST_ITEMS = 600;
 const STEP = 200;
 /** Items that are shown while one follows: enough to look back a little. */
 const FOLLOWED = 120;
-/** Between two fetches while one follows, in milliseconds: nobody reads faster, and a browser has other things to do. */
+/** Between two fetches while one follows, in milliseconds at the least: nobody reads faster. */
 const REST = 100;
+/** Entries that are more at once than anybody reads. */
+const FLOOD = 50;
 /** Pages that are read through while one follows; when more have come, only the last is. */
 const CATCH_UP = 3;
 
@@ -36,6 +40,7 @@ export class Reading {
   /** The item that a jump was to; whoever shows it takes it away. */
   target = "";
   #abort = new AbortController();
+  #pace = new Pace(REST);
 
   /** @param {(page: number, abort: AbortSignal) => Promise<Page>} fetchPage @param {() => void} changed */
   constructor(fetchPage, changed) {
@@ -207,17 +212,18 @@ export class Reading {
     if (this.busy || !this.#isBehind) return;
     await this.#work(async () => {
       while (this.following && this.#isBehind) {
-        const { page, entries } = this.loaded.at(-1);
+        const { page, entries, first } = this.loaded.at(-1);
+        this.#pace.isFlood = this.total - first - entries > FLOOD;
         if (this.pages - 1 - page > CATCH_UP) await this.#skip(signal);
         else await this.#append(signal);
         if (!this.following) break;
         this.hi = this.#count();
         this.lo = Math.max(0, this.hi - FOLLOWED);
         this.#trim();
-        this.changed();
+        await this.#pace.drawn(() => this.changed());
         const last = this.loaded.at(-1);
         if (last.page === page && last.entries === entries) break; // what grew is not there yet
-        await new Promise((rested) => setTimeout(rested, REST));
+        await new Promise((rested) => setTimeout(rested, this.#pace.rest));
         signal.throwIfAborted();
       }
     }, signal);
@@ -283,14 +289,18 @@ export class Reading {
     }
   }
 
-  /** Forgets the pages of which nothing is shown. */
+  /** Forgets the pages of which nothing is shown, but one of no items at the end, from which one reads on. */
   #trim() {
-    while (this.loaded.length > 1 && this.loaded[0].items.length <= this.lo) {
+    while (this.loaded.length > 1 && this.lo > 0 && this.loaded[0].items.length <= this.lo) {
       const { length } = this.loaded.shift().items;
       this.lo -= length;
       this.hi -= length;
     }
-    while (this.loaded.length > 1 && this.#count() - this.loaded.at(-1).items.length >= this.hi) this.loaded.pop();
+    while (this.loaded.length > 1 && this.#isUnseen(this.loaded.at(-1))) this.loaded.pop();
+  }
+
+  #isUnseen({ items }) {
+    return items.length > 0 && this.#count() - items.length >= this.hi;
   }
 }
 
