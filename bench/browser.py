@@ -18,6 +18,8 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+SETTLED_MS = 2000
+
 #: Long tasks are those of more than 50 ms (Long Tasks API); where there was none, the longest is taken for 0.
 _BLOCKED = """
 window.blocked = 0;
@@ -44,12 +46,14 @@ def browsing() -> Iterator[Browser]:
 
 @contextmanager
 def looking(browser: Browser, url: str, view: str) -> Iterator[Page]:
-    """A tab with the page at `url` (which has the token) and a view of it, as `map`; it hears what happens."""
+    """A tab with the page at `url` (which has the token) and a view of it, as `map`; it hears what happens, and has
+    been open for a moment: a browser that has just begun is busy with itself."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     try:
         page.goto(url)
         page.get_by_text("Live", exact=True).wait_for()
         go(page, view)
+        page.wait_for_timeout(SETTLED_MS)
         page.evaluate(_BLOCKED)
         yield page
     finally:

@@ -18,7 +18,7 @@ from bench.browser import blocked, browsing, go, looking
 from bench.figures import Figure, NotMeasured, Once, Target, alternate, leave_out
 from bench.peers import COMMAND
 from bench.program import PATIENCE, Program, free_port
-from bench.relay import gbits, rate_once
+from bench.relay import gbits
 from bench.workplace import Workplace
 from tincans.channel import Side
 from tincans.conversation import How, Kind, Opening
@@ -34,6 +34,8 @@ TINCANS = "tincans"
 
 MESSAGES = 1_000_000
 CONVERSATIONS = 100_000
+#: How long each load lasts: a page that was just opened has more to do at first than later.
+SECONDS = 5
 #: How many lines are timed in a round.
 LINES = 20
 
@@ -91,12 +93,13 @@ def _measure_loads(place: Workplace, browser: Browser, figures: list[Figure]) ->
     bulk, *small = figures
     with place.target("sink") as sink, _up(place, sink.port) as (program, url):
         place.load("bulk", program.port, 1)  # fills the journal's memory, as for `recording`
-        runs = _watched(browser, url, lambda page: (gbits(place.load("bulk", program.port, 2 * place.scale)),))
+        runs = _watched(browser, url, lambda page: (gbits(place.load("bulk", program.port, SECONDS * place.scale)),))
         alternate([bulk], runs, place.rounds, place.say)
     with place.target("echo_epoll") as echo, _up(place, echo.port) as (program, url):
 
         def once(page: Page | None) -> tuple[float, ...]:
-            rate = rate_once(place, program, 50)
+            result = place.load("pingpong", program.port, 64, 50, SECONDS * place.scale)
+            rate = result["messages"] / result["seconds"]
             return rate, blocked(page) if page else 0.0, program.resident() / 2**20
 
         alternate(small, _watched(browser, url, once), place.rounds, place.say)
