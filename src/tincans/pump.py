@@ -75,9 +75,8 @@ class _Pump:
         except EndOfStream:
             await self._ended(side, other)
         except ChannelClosed:
-            await (
-                self._close()
-            )  # the other direction has closed both; or somebody else this one, so the other goes, too
+            # the other direction has closed both; or somebody else this one, so the other goes, too
+            await self._close()
         except ChannelBroken as error:
             self._lost(side, error)
         except ChannelError as error:
