@@ -67,8 +67,9 @@ TURNS = f"{__name__}:TurnsSession"
 
 
 def state(
-    script: str, protocol: str = "", *, now: float = 5, sockets: dict[str, Socket] | None = None, secrets: bool = False
-) -> State:
+    script: str, protocol: str = "", *, now: float = 5, sockets: dict[str, Socket] | None = None, secrets: bool = False,
+    patience: float = 0.0,
+) -> State:  # fmt: skip
     """How it stands `now` seconds after it opened."""
     head = "near: tcp://127.0.0.1:7\nfar: tcp://127.0.0.1:50001\n"
     lines = [line.strip() if line.strip() else "" for line in (head + script).splitlines()]
@@ -81,7 +82,7 @@ def state(
         waiting.take(entry, waiting.decoding.take(entry))
     assert waiting is not None
     waiting.note(waiting.decoding.close())
-    return waiting.state(int(now * _SECOND), sockets)
+    return waiting.state(int(now * _SECOND), sockets, patience=patience)
 
 
 @pytest.mark.parametrize(
@@ -296,6 +297,18 @@ def test_where_it_was_answered_its_line_end_is_not_what_is_wrong() -> None:
 )  # fmt: skip
 def test_who_looks_on_hears_of_those_that_are_stuck(script: str, protocol: str, is_stuck: bool) -> None:
     assert state(script, protocol).is_stuck is is_stuck
+
+
+@pytest.mark.parametrize(("script", "protocol"), [("0.8 C\n| hi\\r\\n", TURNS), ("0.8 C\n| HELLO\\n", "lines")])
+@pytest.mark.parametrize(("patience", "is_stuck"), [(4.2, True), (4.200000001, False)])
+def test_who_is_patient_gives_an_answer_time(script: str, protocol: str, patience: float, is_stuck: bool) -> None:
+    found = state(script, protocol, patience=patience)
+    assert found.is_stuck is is_stuck
+    assert found.sentence == state(script, protocol).sentence
+
+
+def test_what_is_sure_is_told_whoever_is_patient() -> None:
+    assert state("0.8 C\n| HELLO", "lines", patience=100).is_stuck
 
 
 def test_an_smtp_client_waits_for_the_greeting() -> None:

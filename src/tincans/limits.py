@@ -144,6 +144,10 @@ REPLY_BYTES = 64 * 1024
 #: not. Five times what Linux waits at the least before it sends again (TCP_RTO_MIN).
 READING_SECONDS = 1.0
 
+#: An answer may take so long before the page says that who awaits it is stuck: a slow query does take seconds. Half of
+#: the 10 s after which whoever waits turns to something else (Nielsen, "Response Times: The 3 Important Limits").
+ANSWER_SECONDS = 5.0
+
 #: What the sentence on who is waiting quotes of what was said: it stays one line of a terminal, or two.
 QUOTE_CHARACTERS = 60
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from enum import Enum
 
 import msgspec
 
@@ -111,14 +112,18 @@ class Waiting:
                 voice = self._voices[heard.event.side]
                 voice.event, voice.events = heard.event, voice.events + 1
 
-    def state(self, now: int, sockets: Mapping[str, Socket] | None = None) -> State:
-        """How it stands at `now`; `sockets` are those of `ends` that the kernel knows."""
+    def state(self, now: int, sockets: Mapping[str, Socket] | None = None, *, patience: float = 0.0) -> State:
+        """How it stands at `now`; `sockets` are those of `ends` that the kernel knows.
+
+        Where it is only likely that somebody waits in vain, it counts as stuck after `patience` seconds of silence.
+        """
         moment = _Moment(self, self._voices, now, dict(sockets or {}))
-        sentence, is_stuck = next((said, stuck) for case, stuck in _CASES if (said := case(moment)))
+        sentence, stuck = next((said, stuck) for case, stuck in _CASES if (said := case(moment)))
+        is_patient = now - self.conversation.last < patience * 1e9
         return State(
             conversation=self.conversation.number, at=now, protocol=self.decoding.decoder.protocol,
             client=moment.direction(Side.CLIENT), server=moment.direction(Side.SERVER), sockets=moment.sockets,
-            sentence=sentence, is_stuck=is_stuck,
+            sentence=sentence, is_stuck=stuck is _Stuck.SURELY or (stuck is _Stuck.LIKELY and not is_patient),
         )  # fmt: skip
 
 
@@ -358,18 +363,26 @@ def _silent_since(moment: _Moment, side: Side) -> str:
     return f"the {side.value} has been silent since {_what(moment, side.other)}, {since} ago"
 
 
-#: In their order, and whether a reader wants to hear of it unasked.
-_CASES: tuple[tuple[Callable[[_Moment], str], bool], ...] = (
-    (_over, False),
-    (_calling, True),
-    (_not_reading, True),
-    (_nobody_spoke, False),
-    (_begun_and_not_ended, True),
-    (_ended_and_silent, False),
-    (_answer_awaited, True),
-    (_ended_wrongly, True),
-    (_request_awaited, False),
-    (_quiet, False),
+class _Stuck(Enum):
+    """Whether somebody waits for what may never come: a reader wants to hear of that unasked."""
+
+    NO = "no"
+    LIKELY = "likely"  # the answer may just take long
+    SURELY = "surely"  # the kernel, or the message itself, shows it
+
+
+#: In their order.
+_CASES: tuple[tuple[Callable[[_Moment], str], _Stuck], ...] = (
+    (_over, _Stuck.NO),
+    (_calling, _Stuck.LIKELY),
+    (_not_reading, _Stuck.SURELY),
+    (_nobody_spoke, _Stuck.NO),
+    (_begun_and_not_ended, _Stuck.SURELY),
+    (_ended_and_silent, _Stuck.NO),
+    (_answer_awaited, _Stuck.LIKELY),
+    (_ended_wrongly, _Stuck.LIKELY),
+    (_request_awaited, _Stuck.NO),
+    (_quiet, _Stuck.NO),
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from tincans.channel import Side
 from tincans.conversation import How, Kind, Opening
 from tincans.journal import open_journal
-from tincans.limits import STATE_BYTES
+from tincans.limits import ANSWER_SECONDS, STATE_BYTES
 from tincans.watch.glance import at_a_glance, by_counts
 
 OPENING = Opening(kind=Kind.LISTEN, client="tcp://127.0.0.1:1", server="tcp://127.0.0.1:2")
@@ -22,6 +22,17 @@ async def test_what_is_longer_is_not_decoded(more: int, protocol: str) -> None:
     conversation = await journal.conversation(1)
     state = await at_a_glance(journal, conversation, conversation.last + 5)
     assert (state.protocol, state.client.said, state.server.said) == (protocol, STATE_BYTES + more, 0)
+    await journal.aclose()
+
+
+@pytest.mark.parametrize(("less", "is_stuck"), [(0, True), (1, False)])
+async def test_an_answer_may_take_long(less: int, is_stuck: bool) -> None:
+    journal = open_journal("memory:")
+    journal.begin(OPENING).said(Side.CLIENT, b"GET / HTTP/1.1\r\n\r\n")
+    conversation = await journal.conversation(1)
+    state = await at_a_glance(journal, conversation, conversation.last + int(ANSWER_SECONDS * 1e9) - less)
+    assert state.sentence.startswith("the server has been silent since the client's request `GET /")
+    assert state.is_stuck is is_stuck
     await journal.aclose()
 
 

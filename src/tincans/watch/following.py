@@ -1,7 +1,7 @@
 """The one conversation that a reader has open: how long it is, who waits for whom in it, and what may be done to it.
 
-It is told at first, whenever something happened in it, and once more a second after that: by then it shows whether
-somebody who should read does not.
+It is told at first, whenever something happened in it, and twice more after that: when it shows whether somebody who
+should read does not, and when an answer has taken too long.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from time import monotonic
 from typing import Any
 
 from tincans.errors import TincansError
-from tincans.limits import LOOK_FLOOD_ENTRIES, LOOK_FLOOD_SECONDS, LOOK_REST, LOOK_SECONDS, READING_SECONDS
+from tincans.limits import (
+    ANSWER_SECONDS,
+    LOOK_FLOOD_ENTRIES,
+    LOOK_FLOOD_SECONDS,
+    LOOK_REST,
+    LOOK_SECONDS,
+    READING_SECONDS,
+)
 from tincans.watch import shapes, steering
 from tincans.watch.answers import Grew, Well
 from tincans.watch.asking import Call
@@ -22,6 +29,9 @@ from tincans.watch.trouble import Refused, trouble
 
 #: After a trouble it is tried again so often.
 _AGAIN_SECONDS = 1.0
+
+#: Where nothing happens it is told once more after each of these, and then no more.
+_PAUSES = (READING_SECONDS, ANSWER_SECONDS - READING_SECONDS)
 
 Tell = Callable[[Any], Awaitable[None]]
 
@@ -45,15 +55,16 @@ async def follow(call: Call, number: int, protocol: str, tell: Tell) -> None:
 
 async def _follow(call: Call, grew: Grew, protocol: str, tell: Tell) -> None:
     """The same, until something goes wrong with it. Looking takes at most a tenth of the time."""
-    took, is_calm, revision = 0.0, False, call.lookout.rows.revision(grew.conversation)
+    took, pauses, revision = 0.0, iter(_PAUSES), call.lookout.rows.revision(grew.conversation)
     before = grew.total
     while True:
         await tell(grew)
         usual = LOOK_FLOOD_SECONDS if grew.total - before > LOOK_FLOOD_ENTRIES else LOOK_SECONDS
         before = grew.total
         await asyncio.sleep(max(usual, took * LOOK_REST))
-        stands_still = is_calm or grew.state is None
-        is_calm = not await _changed(call, grew.conversation, revision, None if stands_still else READING_SECONDS)
+        pause = next(pauses, None) if grew.state is not None else None
+        if await _changed(call, grew.conversation, revision, pause):
+            pauses = iter(_PAUSES)
         began, revision = monotonic(), call.lookout.revision
         grew = await _grew(call, grew.conversation, protocol)
         took = monotonic() - began

@@ -17,7 +17,7 @@ from tincans.conversation import Conversation, Dropped, Entry, Opened
 from tincans.decoding import Decoding
 from tincans.errors import NoSuchConversation
 from tincans.journal import Journal
-from tincans.limits import STATE_BYTES
+from tincans.limits import ANSWER_SECONDS, STATE_BYTES
 from tincans.transports.queues import queues
 from tincans.waiting import State, Waiting, ends
 
@@ -52,7 +52,7 @@ def _state(c: Conversation, entries: Iterable[Entry], now: int) -> State:
     assert heard is not None
     heard.note(heard.decoding.close())
     heard.conversation = c
-    return heard.state(now, queues(ends(c)) if c.closed is None else {})
+    return heard.state(now, queues(ends(c)) if c.closed is None else {}, patience=ANSWER_SECONDS)
 
 
 def _counted(c: Conversation) -> list[Entry]:

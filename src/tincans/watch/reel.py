@@ -32,6 +32,7 @@ from tincans.decoding import Heard
 from tincans.errors import NoSuchProtocol
 from tincans.journal import Journal, Place
 from tincans.limits import (
+    ANSWER_SECONDS,
     EXACT_PAGES,
     HEX_BYTES,
     PAGE_ENTRIES,
@@ -193,7 +194,8 @@ class Reel:
         try:
             if not tip.head.is_exact:
                 waiting.conversation = await self._journal.conversation(self.number)
-            state = await self._run(lambda: waiting.state(now, queues(ends(waiting.conversation))))
+            sockets = partial(queues, ends(waiting.conversation))
+            state = await self._run(lambda: waiting.state(now, sockets(), patience=ANSWER_SECONDS))
         finally:
             waiting.conversation = counted
         if tip.head.is_exact:

@@ -214,7 +214,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="st
     server: Direction
     sockets: dict[str, Socket]
     sentence: str
-    #: Whether somebody waits for what may never come.
+    #: Whether somebody waits for what may never come: where only an answer is awaited, after ANSWER_SECONDS.
     is_stuck: bool
 
 
