@@ -45,14 +45,14 @@ export class Pages {
     this.asked = new Map();
     this.range = [0, 60];
     this.timer = this.again = 0;
-    this.over = new AbortController();
-    this.stop = [whenever(epoch, () => this.begin()), whenever(latest, (news) => this.hear(news))];
+    this.heard = 0; // how often something was heard
+    this.asking = new AbortController();
+    this.stop = [whenever(epoch, () => this.anew()), whenever(latest, (news) => this.hear(news))];
   }
 
   close() {
-    this.over.abort();
+    this.giveUp();
     for (const stop of this.stop) stop();
-    for (const abort of this.asked.values()) abort.abort();
     clearTimeout(this.timer);
     clearTimeout(this.again);
   }
@@ -83,12 +83,38 @@ export class Pages {
 
   // ── fetching ─────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * At first, and whenever the server or its journal is there again: it may be another one, with the same numbers. The list
+   * stays as long as it was until it is known how long it is.
+   */
+  anew() {
+    this.giveUp();
+    this.pages.clear();
+    this.newest = 0;
+    this.progress.value = { state: "looking" };
+    this.revision.value += 1;
+    this.begin();
+  }
+
+  /** Whatever is still on its way may have been true of another journal. */
+  giveUp() {
+    this.asking.abort();
+    this.asking = new AbortController();
+    for (const abort of this.asked.values()) abort.abort();
+    this.asked.clear();
+  }
+
   /** Asks how many there are, and for what is looked at: at first, and when something may have been missed. */
   async begin() {
+    const { heard, asking } = this;
     try {
-      const { total } = await get("/conversations", { ...this.query, limit: 1 }, this.over.signal);
+      const { total } = await get("/conversations", { ...this.query, limit: 1 }, asking.signal);
+      asking.signal.throwIfAborted();
       for (const page of this.pages.values()) page.of = 0;
-      if (total < this.total) this.newest = 0; // another journal, or one that forgot: it will say what is the newest
+      if (total < this.total) {
+        this.newest = 0; // another journal, or one that forgot: it will say what is the newest
+        if (heard !== this.heard) this.lookAgain(); // what was heard meanwhile may not have been counted
+      }
       this.trouble.value = null;
       this.progress.value = null;
       this.resize(total);
@@ -145,11 +171,12 @@ export class Pages {
     this.asked.set(page, abort);
     try {
       const found = await get("/conversations", { ...this.query, offset: page * PAGE, limit: PAGE }, abort.signal);
+      abort.signal.throwIfAborted();
       this.keep(page, found);
     } catch (error) {
       this.failed(error);
     } finally {
-      this.asked.delete(page);
+      if (this.asked.get(page) === abort) this.asked.delete(page);
     }
   }
 
@@ -171,6 +198,7 @@ export class Pages {
   // ── what happens now ─────────────────────────────────────────────────────────────────────────────────────
 
   hear({ rows, skipped, gone }) {
+    this.heard += 1;
     let isMissing = skipped > 0 || gone.length > 0;
     // Until the newest page has come, nobody knows which of these it has.
     const isSure = !this.progress.peek() && (this.newest > 0 || this.total === 0);

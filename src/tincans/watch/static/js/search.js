@@ -6,7 +6,7 @@
 import { signal, whenever } from "./dom.js";
 import { get, wasAborted } from "./api.js";
 import { asked, matches } from "./filters.js";
-import { latest, now } from "./store.js";
+import { epoch, latest, now } from "./store.js";
 
 /** Rows that are found ahead of what is looked at. */
 const AHEAD = 200;
@@ -23,18 +23,26 @@ export class Search {
   /** @param {URLSearchParams} query */
   constructor(query) {
     this.query = asked(query);
-    this.rows = [];
-    this.next = undefined; // where to read on: undefined from the newest, null when all was read
     this.enough = AHEAD;
-    this.begun = now();
-    this.since = new Set();
-    this.stopHearing = whenever(latest, (news) => this.hear(news));
-    this.goOn();
+    this.stops = [whenever(epoch, () => this.anew()), whenever(latest, (news) => this.hear(news))];
   }
 
   close() {
-    this.stopHearing();
+    for (const stop of this.stops) stop();
     this.abort?.abort();
+  }
+
+  /** At first, and whenever the server or its journal is there again: it may be another one, with the same numbers. */
+  anew() {
+    this.abort?.abort();
+    this.abort = null;
+    this.rows = [];
+    this.next = undefined; // where to read on: undefined from the newest, null when all was read
+    this.begun = now();
+    this.since = new Set();
+    this.count.value = this.fresh.value = 0;
+    this.progress.value = { state: "looking", looked: 0, total: 0 };
+    this.goOn();
   }
 
   place = (index) => index;
@@ -58,11 +66,11 @@ export class Search {
   async goOn(further = false) {
     if (this.abort) return;
     if (further) this.enough = this.rows.length + AHEAD;
-    this.abort = new AbortController();
+    const mine = (this.abort = new AbortController());
     this.trouble.value = null;
     this.say("looking");
     try {
-      while (this.next !== null && this.rows.length < this.enough) await this.read(this.abort.signal);
+      while (this.next !== null && this.rows.length < this.enough) await this.read(mine.signal);
       this.say(this.next === null ? "done" : "enough");
     } catch (error) {
       if (!wasAborted(error)) {
@@ -70,12 +78,13 @@ export class Search {
         this.say("stopped");
       }
     } finally {
-      this.abort = null;
+      if (this.abort === mine) this.abort = null;
     }
   }
 
   async read(abort) {
     const { rows, next, looked, total } = await get("/conversations", { ...this.query, before: this.next }, abort);
+    abort.throwIfAborted();
     this.rows.push(...rows);
     this.next = next;
     this.progress.value = { state: "looking", looked: this.progress.peek().looked + looked, total };
