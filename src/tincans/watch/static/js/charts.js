@@ -1,5 +1,5 @@
 // The view "Charts": how much was said, in how many pieces, how many channels were open, and how long opening took, in the
-// last ten minutes, second by second. And the same of one conversation, for whoever shows that:
+// last ten minutes, second by second: of as much of them as is known. And the same of one conversation, for whoever shows that:
 //
 //   <ConversationCharts number=${12} open=${true} />     bytes and pieces; followed while it is open
 //
@@ -16,6 +16,8 @@ import { Button, Empty, Fault, useTitle } from "./ui.js";
 const SECOND = 1e6;
 /** A row of the table: ten minutes are sixty rows. */
 const ROW = 10 * SECOND;
+/** An axis has at least two minutes: with less, what was said in a second would seem to have lasted. */
+const LEAST = 120 * SECOND;
 
 const BYTES = {
   kind: "bytes",
@@ -66,7 +68,7 @@ export function View() {
   void tick.value;
   const points = seconds.value;
   const to = Math.floor(now() / SECOND) * SECOND;
-  const same = { points, step: SECOND, from: to - MOST_SECONDS * SECOND, to, cursor };
+  const same = { points, step: SECOND, from: beginning(points, to), to, cursor };
   return html`
     <div class="charts">
       <header><h1>The last ten minutes</h1><${AsTable} is=${asTable} set=${setAsTable} /></header>
@@ -79,6 +81,12 @@ export function View() {
             <${Plot} title="Opening time" ...${OPENING} ...${same} summary=${openingSummary(points)} />
           </div>`}
     </div>`;
+}
+
+/** Where the axis begins: at the first second that is known, within its bounds. */
+function beginning(points, to) {
+  const first = points.length ? points[0].at : to;
+  return Math.max(to - MOST_SECONDS * SECOND, Math.min(first, to - LEAST));
 }
 
 /** The same in figures, for those who read them rather. */
