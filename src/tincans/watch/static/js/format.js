@@ -5,6 +5,7 @@
 //   duration(us) span(from, to)                  how long
 //   clock(at) time(at) day(at) moment(at, now)   when
 //   place("tcp://127.0.0.1:9000")                an address, shortened: ":9000"
+//   halves("unix:///run/long/path/x.sock")       an address in two parts, the first of which may be cut
 //   title(conversation)                          "relay front"
 //   standing(conversation)                       "open", "half-closed", or how it ended
 
@@ -78,6 +79,18 @@ export function placed(address) {
   const bare = address.replace(/^tcp:\/\//, "");
   const found = HERE.exec(bare);
   return found ? [found[1], found[2], found[3]] : ["", "", bare];
+}
+
+/** So much of a path's end is kept, in characters: its name stands there. */
+const KEPT = 24;
+
+/**
+ * Where a text may be cut: the path of a socket file in the middle, all else at the end.
+ * @param {string} address @returns {[string, string]}
+ */
+export function halves(address) {
+  const at = /^(tls\+)?unix:/.test(address) ? Math.max(0, address.length - KEPT) : 0;
+  return at ? [address.slice(0, at), address.slice(at)] : [address, ""];
 }
 
 /** An address without what is the same everywhere: no `tcp://`, and no host where that is this machine. */

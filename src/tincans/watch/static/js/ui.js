@@ -45,9 +45,11 @@ export function Bytes({ of }) {
   return html`<span title=${format.plural(of, "byte")}>${format.bytes(of)}</span>`;
 }
 
-/** Where room is short, a style sheet hides `.here`: this machine's own name. */
+/** Where room is short, a style sheet hides `.here`, this machine's own name, and cuts a long path before its end. */
 export function Address({ of }) {
   const [scheme, here, rest] = format.placed(of);
+  const [start, end] = format.halves(rest);
+  if (end) return html`<span class="address path" title=${of}><span class="start">${start}</span><span>${end}</span></span>`;
   return html`<span class="address" title=${of}>${scheme}<span class="here">${here}</span>${rest}</span>`;
 }
 
