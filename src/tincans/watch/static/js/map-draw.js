@@ -8,7 +8,7 @@ import { Component } from "preact";
 import { classes, html } from "./dom.js";
 import * as format from "./format.js";
 import { lookOf, weightOf } from "./map-model.js";
-import { cut, hostOf, nameOf, portOf } from "./map-names.js";
+import { cut, hostOf, nameOf, pathOf, portOf } from "./map-names.js";
 import { SOCKETS, sayChannel, saySocket, sayStation, socketOf } from "./map-words.js";
 
 /** Half the distance of a leg's two lines. */
@@ -211,11 +211,12 @@ function Core({ core, channel, kind }) {
     ${protocol && html`<text class="protocol" x=${x} y=${core.y + 12} text-anchor=${anchor}>${cut(protocol, room)}</text>`}`;
 }
 
-/** One end: its own port in bold, and the port at the other end. */
+/** One end: its own port in bold, and the port at the other end; or the one name that a unix socket has. */
 function Socket({ box, of, itemKey, current, name }) {
   const words = saySocket(of);
   const room = fitsMono(box.width - 34);
-  const own = cut(portOf(of.own) || "…", Math.max(5, room - 5));
+  const path = pathOf(of.own, of.other);
+  const own = path ? cut(path, fitsMono(box.width - 14)) : cut(portOf(of.own) || "…", Math.max(5, room - 5));
   const other = cut(portOf(of.other) || "…", Math.max(4, room - own.length));
   const middle = box.y + box.height / 2 + 4;
   return html`
@@ -223,7 +224,7 @@ function Socket({ box, of, itemKey, current, name }) {
       tabindex=${current === itemKey ? 0 : -1}>
       <title>${words}</title>
       <rect x=${box.x} y=${box.y} width=${box.width} height=${box.height} rx="5" />
-      <text x=${box.x + box.width / 2} y=${middle} text-anchor="middle"><tspan class="own">${own}</tspan><tspan class="to"> ⇄ ${other}</tspan></text>
+      <text x=${box.x + box.width / 2} y=${middle} text-anchor="middle"><tspan class="own">${own}</tspan>${!path && html`<tspan class="to"> ⇄ ${other}</tspan>`}</text>
       <rect class="ring" x=${box.x - 1} y=${box.y - 1} width=${box.width + 2} height=${box.height + 2} rx="6" />
     </g>`;
 }

@@ -37,6 +37,8 @@ const TALL = 460;
 /** The width of a character in a sentence, and how many lines of it there are at most. */
 const LETTER = 7;
 const LINES = 4;
+/** The sign before it. */
+const MARK = 20;
 
 /**
  * @param {import("./map-model.js").Station[]} stations @param {number} width
@@ -77,7 +79,7 @@ function wide(station, width, top, sentenceOf) {
   const seated = seats(station);
   for (let slot = 0; slot < station.slots; slot += 1) {
     const text = seated[slot] ? sentenceOf(seated[slot]) : "";
-    const lines = text ? wrapped(text, (width - at.core.x) / LETTER - 5, LINES) : [];
+    const lines = text ? wrapped(text, (CORE - 2 * PAD - MARK) / LETTER, LINES) : [];
     if (seated[slot]) rows.push(wideRow(station, seated[slot], at, y, lines));
     y += ROW + lines.length * SENTENCE;
   }
@@ -124,7 +126,7 @@ function tall(station, room, top, sentenceOf) {
   for (let slot = 0; slot < station.slots; slot += 1) {
     if (!seated[slot]) continue; // on a phone every pixel of height is dear
     const text = sentenceOf(seated[slot]);
-    const lines = text ? wrapped(text, (width - 2 * PAD - 20) / LETTER, LINES) : [];
+    const lines = text ? wrapped(text, (width - 2 * PAD - MARK) / LETTER, LINES) : [];
     const row = tallRow(station, seated[slot], width, y, lines);
     rows.push(row);
     y += row.height;

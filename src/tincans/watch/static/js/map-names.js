@@ -21,6 +21,15 @@ export function portOf(address) {
   return address ? placeOf(address).port || "unnamed" : "";
 }
 
+/**
+ * What a unix socket is called at both ends: one of them has the name, as a rule. Empty for another.
+ * @param {string} own @param {string} other
+ */
+export function pathOf(own, other) {
+  const ends = [own, other].filter((address) => /^(tls\+)?unix:/.test(address));
+  return ends.length ? ends.map((address) => placeOf(address).port).find(Boolean) ?? "unnamed" : "";
+}
+
 /** All of an address but its port: `127.0.0.1`, `tls example.org`, the folder of a socket file. @param {string} address */
 export function hostOf(address) {
   const { host } = placeOf(address);
