@@ -44,5 +44,6 @@ function gapBetween(last, item) {
 export function labelOf(item) {
   const size = item.side && item.end > item.start ? `, ${format.bytes(item.end - item.start)}` : "";
   const wrong = item.tone === "wrong" ? "breaks the rules: " : "";
-  return `${item.side ? `the ${item.side}: ` : ""}${wrong}${item.summary}${size}, ${format.clock(item.at)}`;
+  const who = item.side && !item.summary.startsWith(`the ${item.side} `) ? `the ${item.side}: ` : "";
+  return `${who}${wrong}${item.summary}${size}, ${format.clock(item.at)}`;
 }
