@@ -315,3 +315,73 @@ def test_the_token_is_taken_out_of_the_address_and_asked_for_where_it_is_not_kno
     assert "one-that-nobody-knows" not in page.evaluate("location.href + JSON.stringify(history.state)")
     assert page.evaluate("sessionStorage.getItem('tincans.token')") == "one-that-nobody-knows"
     page.close()
+
+
+#: The list of a journal that is replaced while a page of the old one is on its way. The API is what `fetch` gives.
+REPLACED = """
+async (way) => {
+  const { Pages } = await import("/js/pages.js");
+  const { Search } = await import("/js/search.js");
+  const { epoch } = await import("/js/store.js");
+  const old = [];
+  let client = "tcp://192.0.2.7:1";
+  let isHeld = true;
+  window.fetch = async (url) => {
+    const rows = [{ number: 1, opened: 1, last: 1, closed: 2, client }];
+    const answer = JSON.stringify({ rows, total: 1, next: null, looked: 1 });
+    if (isHeld && !/limit=1$/.test(url)) await new Promise((go) => old.push(go));
+    return new Response(answer, { headers: { "content-type": "application/json" } });
+  };
+  const until = async (is) => {
+    for (let turn = 0; !is(); turn += 1) {
+      if (turn > 1000) throw new Error(`never: ${is}`);
+      await new Promise((go) => setTimeout(go, 5));
+    }
+  };
+  const source = new { Pages, Search }[way](new URLSearchParams(way === "Search" ? "text=x" : ""));
+  await until(() => old.length);
+  [isHeld, client] = [false, "tcp://192.0.2.8:1"];
+  epoch.value += 1;
+  await until(() => source.row(0));
+  for (const go of old) go();
+  await new Promise((go) => setTimeout(go, 20));
+  const found = [source.count.value, source.row(0).client];
+  source.close();
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["Pages", "Search"])
+def test_what_was_asked_of_a_journal_that_is_replaced_is_not_shown(listed: Page, way: str) -> None:
+    assert listed.evaluate(REPLACED, way) == [1, "tcp://192.0.2.8:1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "halves"),
+    [
+        ("unix:///run/x.sock", ["unix:///run/x.sock", ""]),
+        ("unix:///tmp/" + "a" * 30 + "/redis.sock", ["unix:///tmp/" + "a" * 17, "a" * 13 + "/redis.sock"]),
+        ("exec:a program with very many words", ["exec:a program with very many words", ""]),
+    ],
+)
+def test_a_long_path_keeps_its_end(page: Page, address: str, halves: list[str]) -> None:
+    assert each(page, "format", "it.halves(value)", [address]) == [halves]
+
+
+def test_a_unix_socket_has_one_name_at_both_ends(page: Page) -> None:
+    ends = [
+        ["unix:", "unix:///run/redis.sock"],
+        ["unix:///run/redis.sock", "unix:"],
+        ["unix:", "unix:"],
+        ["tcp://a:1", ""],
+    ]
+    names = each(page, "map-names", "it.pathOf(...value)", ends)
+    assert names == ["redis.sock", "redis.sock", "unnamed", ""]
+
+
+def test_a_side_is_said_once(page: Page) -> None:
+    item = {"side": "client", "start": 0, "end": 0, "at": 0, "tone": ""}
+    items = [item | {"summary": "the client has ended what it says"}, item | {"summary": "PING"}]
+    labels = each(page, "talk-turns", "it.labelOf(value).replace(/, [^,]*$/, '')", items)
+    assert labels == ["the client has ended what it says", "the client: PING"]
