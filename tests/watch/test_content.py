@@ -19,7 +19,8 @@ from tincans.journal import Bounds
 from tincans.journal.memory import MemoryJournal
 from tincans.limits import CONTENT_MOST, MAIL_LOOKS, MAIL_PART_FIELD_BYTES, MAIL_PARTS
 from tincans.watch.content import Carried, content, mail, part, read_mail, read_part
-from tincans.watch.reel import Reel, Reels
+from tincans.watch.reel import Reel
+from tincans.watch.reels import Reels
 from tincans.watch.shapes import Item
 from tincans.watch.trouble import Refused
 

@@ -17,12 +17,13 @@ from tincans.conversation import Dropped, Entry, How, Kind, Opened, Opening, Sai
 from tincans.errors import NoSuchConversation, NoSuchProtocol
 from tincans.journal import Bounds, Place, open_journal
 from tincans.journal.memory import MemoryJournal
-from tincans.limits import CHECKPOINTS, EXACT_PAGES, HEX_BYTES, PAGES_KEPT, REELS_KEPT, STATE_SECONDS
+from tincans.limits import CHECKPOINTS, EXACT_PAGES, HEX_BYTES, PAGES_KEPT, STATE_SECONDS
 from tincans.tasks import spawn
 from tincans.testing.sessions import read
 from tincans.watch import reel as module
 from tincans.watch.playhead import Pace
-from tincans.watch.reel import Reel, Reels
+from tincans.watch.reel import Reel
+from tincans.watch.reels import Reels
 from tincans.watch.shapes import Item
 from tincans.watch.trouble import Refused
 
@@ -463,20 +464,3 @@ async def test_no_more_is_kept_than_may_be(reels: Reels, journal: MemoryJournal,
         await other.page(rng.randrange(200))
         assert len(other._provisional) <= CHECKPOINTS
         assert len(other._kept) <= PAGES_KEPT
-
-
-async def test_so_many_conversations_and_not_one_more(reels: Reels, journal: MemoryJournal) -> None:
-    found = [reels.reel(journal, number) for number in range(REELS_KEPT)]
-    assert reels.reel(journal, 0) is found[0]
-    reels.reel(journal, REELS_KEPT)
-    assert reels.reel(journal, 0) is found[0], "it was looked at last"
-    assert reels.reel(journal, 1) is not found[1]
-    assert reels.reel(journal, 0, "raw") is not found[0]
-    assert reels.reel(journal, 0, secrets=True) is not found[0]
-    assert Reels().reel(journal, 0) is not found[0]
-
-
-async def test_another_journal_has_other_conversations(reels: Reels, journal: MemoryJournal) -> None:
-    found = reels.reel(journal, 1)
-    assert reels.reel(MemoryJournal(), 1) is not found
-    assert reels.reel(journal, 1) is not found

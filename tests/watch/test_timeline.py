@@ -14,7 +14,7 @@ from tincans.errors import NoSuchConversation
 from tincans.journal.memory import MemoryJournal
 from tincans.limits import CHART_STEPS
 from tincans.watch import timeline as module
-from tincans.watch.reel import Run
+from tincans.watch.reels import Run
 from tincans.watch.timeline import step_of, timeline
 
 AT = 1_790_000_000_000_000_000

@@ -14,7 +14,7 @@
       │                          naming and speaking.py find out what takes longer
       ▼
     watched.py                   the journal, and in `tincans up` the switchboard and the register
-    reel.py, content.py, search.py, timeline.py               what was recorded, decoded by parts, in threads
+    reels.py ──► reel.py, content.py, search.py, timeline.py  what was recorded, decoded by parts, in threads
 
 `shapes.py` and `answers.py` are all the JSON that there is. Looking never holds the traffic up: what takes long is done
 in threads that rest, and whatever is asked for again and again takes at most a tenth of the time.

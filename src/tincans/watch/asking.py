@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from tincans.watch.lookout import Lookout
-from tincans.watch.reel import Reel, Reels
+from tincans.watch.reel import Reel
+from tincans.watch.reels import Reels
 from tincans.watch.watched import Watched
 
 

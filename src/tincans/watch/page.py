@@ -34,7 +34,7 @@ from tincans.watch.assets import Assets
 from tincans.watch.endpoints import serve
 from tincans.watch.guard import STEERS, Guard
 from tincans.watch.lookout import Lookout
-from tincans.watch.reel import Reels
+from tincans.watch.reels import Reels
 from tincans.watch.tokens import Tokens
 from tincans.watch.trouble import NoSuchPath
 from tincans.watch.watched import Watched

@@ -11,7 +11,7 @@ somebody asks for it:
 An exact page is the same whoever asked for what before; a provisional one gives way to it. The last page of a
 conversation that goes on is read on from where it was left (`_Tip`), so that looking on costs what is new.
 
-Decoding is done in a thread (`Reels.run`), at a pace that leaves the interpreter to the traffic.
+Decoding is done in a thread (`reels.Run`), at a pace that leaves the interpreter to the traffic.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -38,7 +37,6 @@ from tincans.limits import (
     PAGE_ENTRIES,
     PAGE_READ_BYTES,
     PAGES_KEPT,
-    REELS_KEPT,
     STATE_SECONDS,
 )
 from tincans.protocols import Data, Malformed, find_protocol
@@ -49,6 +47,9 @@ from tincans.watch import shapes
 from tincans.watch.items import Begun, Items
 from tincans.watch.playhead import Marks, Pace, Playhead, Spans
 from tincans.watch.trouble import Refused
+
+if TYPE_CHECKING:
+    from tincans.watch.reels import Run
 
 T = TypeVar("T")
 
@@ -428,50 +429,3 @@ def _fill(data: bytearray, missing: Spans, start: int, entry: Entry, side: Side,
         else:
             missing.append((first, last))
     return end
-
-
-# ── those that are looked at ──────────────────────────────────────────────────────────────────────────────
-
-
-class Run:
-    """Runs what takes long in threads of its own."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(2, "tincans-watch")
-
-    async def __call__(self, function: Callable[[], T]) -> T:
-        """What it gives. Cancelling lets it run to its end, and nobody hears of that."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
-
-    def close(self) -> None:
-        """Start nothing more, and wait for what runs."""
-        self._executor.shutdown(cancel_futures=True)
-
-
-class Reels:
-    """The conversations that somebody looks at: the REELS_KEPT that were looked at last. Close it with `close`."""
-
-    def __init__(self) -> None:
-        self.run = Run()
-        self._journal: Journal | None = None
-        self._reels: OrderedDict[tuple[int, str, bool], Reel] = OrderedDict()
-
-    def reel(self, journal: Journal, number: int, protocol: str = "", *, secrets: bool = False) -> Reel:
-        """The one of that conversation under that way of decoding; where it is another journal, all begin anew.
-
-        Raises `NoSuchProtocol`.
-        """
-        if journal is not self._journal:
-            self._journal = journal
-            self._reels.clear()
-        key = number, protocol, secrets
-        reel = self._reels.pop(key, None) or Reel(journal, number, self.run, protocol, secrets=secrets)
-        self._reels[key] = reel
-        if len(self._reels) > REELS_KEPT:
-            self._reels.popitem(last=False)
-        return reel
-
-    def close(self) -> None:
-        """Forget all of them, and end the threads."""
-        self._reels.clear()
-        self.run.close()

@@ -14,7 +14,7 @@ from tincans.conversation import Conversation
 from tincans.journal import Journal, Place
 from tincans.limits import CHART_STEPS, TIMELINE_PLACES
 from tincans.watch.answers import Seconds
-from tincans.watch.reel import Run
+from tincans.watch.reels import Run
 from tincans.watch.shapes import Second, micros
 
 #: No step is shorter than a millisecond, which is about what a machine takes to answer.
