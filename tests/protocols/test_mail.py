@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tincans.channel import Side
-from tincans.limits import MAIL_LINE_BYTES, VIEW_BYTES
+from tincans.limits import MAIL_FIELD_CHARACTERS, MAIL_LINE_BYTES, VIEW_BYTES
 from tincans.protocols import Event, Malformed
 from tincans.protocols.inbox import Inbox
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted, show_mail
@@ -135,6 +135,12 @@ def test_a_mail_is_shown_at_its_end() -> None:
     assert shown == show_mail(MAIL).details
     *_, broken = views([*pieces, Malformed(data=b"", reason="it ends in the middle", at=1)])
     assert broken == show_mail(MAIL).details
+
+
+@pytest.mark.parametrize(("more", "shown"), [(0, "Subject: ü"), (1, "Subject: =?utf-8?q?=C3=BC?=")])
+def test_a_longer_field_is_shown_as_it_came(more: int, shown: str) -> None:
+    field = b"Subject: " + b"=?utf-8?q?=C3=BC?= ".ljust(MAIL_FIELD_CHARACTERS + more, b"x")
+    assert show_mail(field + b"\r\n\r\n").details[0].startswith(f"{shown} x")
 
 
 def test_of_a_long_mail_the_beginning_is_shown() -> None:

@@ -13,6 +13,7 @@ from tincans.errors import JournalError
 from tincans.journal import ALL, Bounds, Filter, Journal, open_journal
 from tincans.journal.memory import MemoryJournal
 from tincans.limits import (
+    LIST_ROWS,
     PROTOCOL_BYTES,
     PROTOCOLS_KEPT,
     SEARCH_PASSAGE_BYTES,
@@ -106,6 +107,14 @@ async def test_it_ends_when_there_are_enough(journal: Journal) -> None:
     await journal.flush()
     found = await search(journal, text="hello", limit=2, seconds=WHENEVER)
     assert (numbers(found), found.next, found.looked) == ([5, 4], 4, 2)
+
+
+async def test_it_gives_as_many_as_a_list_has_and_not_one_more(journal: Journal) -> None:
+    for _ in range(LIST_ROWS + 1):
+        tell(journal, (C, b"hello\n"))
+    await journal.flush()
+    found = await search(journal, text="hello", seconds=WHENEVER)
+    assert (len(found.rows), found.next, found.looked) == (LIST_ROWS, 2, LIST_ROWS)
 
 
 async def test_without_a_text_all_are_found(journal: Journal) -> None:
