@@ -177,7 +177,10 @@ const hearing = {
       gathered.skipped += 1;
     }
   },
-  gone: ({ numbers }) => gathered.gone.push(...numbers),
+  gone({ numbers }) {
+    gathered.gone.push(...numbers);
+    for (const number of numbers) gathered.rows.delete(number);
+  },
   board: ({ rows }) => (gathered.board = rows),
   programs: ({ of }) => Object.assign(gathered.programs, of),
   states: ({ states }) => gathered.states.push(...states),
