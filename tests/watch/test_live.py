@@ -94,11 +94,14 @@ async def test_of_too_many_the_rest_is_counted() -> None:
 async def test_who_waits_for_whom_is_told_of_one_that_became_silent() -> None:
     async with watching() as (journal, guest):
         begin(journal).said(Side.CLIENT, b"HELLO")
+        begin(journal).said(Side.CLIENT, b"GET /slow HTTP/1.1\r\n\r\n")
+        states: dict[int, dict[str, object]] = {}
         async with guest.live(all=True) as told:
-            (state,) = (await told.until("states"))["states"]
-        assert state["conversation"] == 1
-        assert state["sentence"].startswith("the server has `HELLO` without a line end since 1.")
-        assert state["is_stuck"]
+            while len(states) < 2:
+                states |= {each["conversation"]: each for each in (await told.until("states"))["states"]}
+        assert str(states[1]["sentence"]).startswith("the server has `HELLO` without a line end since 1.")
+        assert str(states[2]["sentence"]).startswith("the server has been silent since the client's request `GET /slow")
+        assert [states[number]["is_stuck"] for number in (1, 2)] == [True, False], "an answer may take longer"
 
 
 async def test_the_programs_at_the_ends_are_told() -> None:
