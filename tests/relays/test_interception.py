@@ -58,8 +58,12 @@ def call(address: Address, options: str = "") -> Address:
 async def asked(address: Address, options: str = "") -> Channel:
     """Call the relay, and have an answer."""
     client = await transports.dial(call(address, options))
-    await client.send(b"hello")
-    assert await client.receive() == b"HELLO"
+    try:
+        await client.send(b"hello")
+        assert await client.receive() == b"HELLO"
+    except BaseException:
+        client.abort()
+        raise
     return client
 
 
