@@ -13,13 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from running import POLL
+from running import PATIENCE, POLL
 from tincans.address import Address
 from tincans.channel import Side
 from tincans.conversation import How, Kind, Opening, Tap
 from tincans.journal import Journal, open_journal
 from tincans.limits import ANSWER_SECONDS, LOOK_ROWS
 from tincans.watch import following
+from tincans.watch.asking import Call
 from tincans.watch.page import serve_page
 from tincans.watch.watched import Watched
 from visiting import TOKENS, Guest, Listener, hang_up, office, serving_page
@@ -148,16 +149,34 @@ async def test_the_open_conversation_is_followed_to_its_end(tmp_path: Path) -> N
 
 async def test_where_nothing_happens_it_is_told_twice_more_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(following._PAUSES) == ANSWER_SECONDS
-    monkeypatch.setattr(following, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(following, "_PAUSES", (0.01, 0.02))
     monkeypatch.setattr(following, "LOOK_SECONDS", 0.001)
+    waited: list[float | None] = []
+    wait = following._changed
+
+    async def changed(call: Call, number: int, revision: int, seconds: float | None) -> bool:
+        waited.append(seconds)
+        return await wait(call, number, revision, seconds)
+
+    monkeypatch.setattr(following, "_changed", changed)
+
+    async def is_left_alone() -> None:
+        async with asyncio.timeout(PATIENCE):
+            while waited[-1:] != [None]:
+                await asyncio.sleep(POLL)
+        assert waited[-3:] == [0.01, 0.02, None], "told at once, twice more, and then when something happens"
+
     async with watching() as (journal, guest):
         tap = begin(journal)
         tap.said(Side.CLIENT, b"one\n")
         async with guest.live(conversation=1) as told:
             assert [(await told.until("grew"))["total"] for _ in range(3)] == [2, 2, 2]
-            await asyncio.sleep(0.05)
+            await is_left_alone()
+            waited.clear()
             tap.said(Side.CLIENT, b"two\n")
-            assert [(await told.until("grew"))["total"] for _ in range(3)] == [3, 3, 3]
+            for _ in range(3):
+                await told.until("grew", lambda grew: grew["total"] == 3)
+            await is_left_alone()
 
 
 async def test_another_one_is_followed_as_soon_as_it_is_asked_for(tmp_path: Path) -> None:
