@@ -363,8 +363,8 @@ async def test_stopping_the_relay_leaves_nothing() -> None:
 
 
 async def test_a_transfer_keeps_a_silent_control_connection_open() -> None:
-    async with talking(limits=Limits(idle=0.05)) as talk, transferring(talk) as (client, server):
-        for _ in range(10):
+    async with talking(limits=Limits(idle=0.25)) as talk, transferring(talk) as (client, server):
+        for _ in range(30):
             await asyncio.sleep(0.01)
             await server.send(b"x")
             assert await client.receive() == b"x"
