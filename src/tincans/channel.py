@@ -18,6 +18,7 @@ keeps it, and `tincans.testing.check_channel` proves it on each. What the contra
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from enum import Enum
@@ -96,6 +97,21 @@ class Channel(ABC):
         Waits while the other side is slow. `data` may be reused once this returns. Raises `ChannelBroken`,
         `ChannelClosed` (also after `send_eof`) or `ChannelBusy`. Cancelling may leave a part said.
         """
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        """Say `count` bytes of an open file, from `offset` on, as `send` would: a socket has the kernel do it.
+
+        `file` is a descriptor; where it stands does not matter and stays, and the caller closes it. A channel with
+        boundaries makes several messages of it. Raises as `send` does, `EOFError` where the file is shorter than that
+        (what it had was sent), and `OSError` where it cannot be read. Cancelling may leave a part said.
+        """
+        end = offset + count
+        while offset < end:
+            data = os.pread(file, min(end - offset, RECEIVE_BYTES), offset)
+            if not data:
+                raise EOFError
+            await self.send(data)
+            offset += len(data)
 
     @abstractmethod
     async def send_eof(self) -> None:
@@ -256,6 +272,9 @@ class Buffered(Channel):
 
     async def send(self, data: Buffer) -> None:
         await self.channel.send(data)
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        await self.channel.send_file(file, offset, count)
 
     async def send_line(self, line: str | bytes, end: bytes = b"\n") -> None:
         """One line and its end, in one `send`; text goes as UTF-8."""

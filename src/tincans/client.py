@@ -34,7 +34,8 @@ async def connect(
     channel = await _persist(address, str(proxy) if proxy else address.option("proxy"), timeout, retry)
     if not recorders:
         return channel
-    return RecordingChannel(channel, begin(recorders, opening(Kind.CONNECT, channel, name)), Side.CLIENT)
+    taps = begin(recorders, opening(Kind.CONNECT, channel, name))
+    return RecordingChannel(channel, taps, Side.CLIENT, recorders=recorders, name=name)
 
 
 async def _persist(address: Address, proxy: str, timeout: float, retry: float) -> Channel:

@@ -36,6 +36,12 @@ MEMORY_MESSAGES = 256
 #: A pipe's reader or writer gives way to others after this many chunks without a wait, a file's after each.
 CHUNKS_A_TURN = 16
 
+#: What one call hands to sendfile(2) at most; the kernel takes as much as the socket has room for.
+SENDFILE_BYTES = 1024 * 1024
+
+#: What is carried of a file at once before those who count what is said hear of it.
+CARRIED_BYTES = 4 * 1024 * 1024
+
 #: A child process whose channel is closed: how long it may take to see the end and leave, how long to heed SIGTERM,
 #: and how long the kernel may take over SIGKILL.
 PROCESS_POLITE_SECONDS = 2.0

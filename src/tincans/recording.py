@@ -15,11 +15,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
 from tincans.channel import Buffer, Channel, Side
-from tincans.conversation import How, Kind, Opening, Tap
+from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
 from tincans.errors import ChannelBroken, EndOfStream
+from tincans.limits import CARRIED_BYTES
+from tincans.transports import Wrap
+
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Outcome(NamedTuple):
@@ -47,10 +54,14 @@ class RecordingChannel(Channel):
     what is sent. The taps hear what was received when `receive` returns it, and what was sent when it was accepted.
     """
 
-    __slots__ = ("_ends", "_outcome", "_taps", "channel", "local", "remote", "side", "traits")
+    __slots__ = ("_ends", "_outcome", "_taps", "channel", "local", "name", "recorders", "remote", "side", "traits")
 
-    def __init__(self, channel: Channel, taps: Sequence[Tap], side: Side) -> None:
+    def __init__(
+        self, channel: Channel, taps: Sequence[Tap], side: Side, *, recorders: Sequence[Recorder] = (), name: str = ""
+    ) -> None:
+        """`recorders` are those that gave the taps, and `name` what they were told: `beside` tells them more."""
         self.channel, self.side = channel, side
+        self.recorders, self.name = tuple(recorders), name
         self.local, self.remote, self.traits = channel.local, channel.remote, channel.traits
         self._taps = tuple(taps)  # none any more once they were told the end
         self._ends: tuple[Side, ...] = ()  # who ended what they say, the first first
@@ -82,6 +93,30 @@ class RecordingChannel(Channel):
         for tap in self._taps:
             tap.said(self.side, data)
 
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        """As `Channel.send_file`; the kernel does it as long as no tap wants the bytes."""
+        end = offset + count
+        while offset < end and not any(tap.wants(self.side) for tap in self._taps):
+            sent = min(end - offset, CARRIED_BYTES)
+            try:
+                await self.channel.send_file(file, offset, sent)
+            except ChannelBroken as error:
+                self._lost(error)
+                raise
+            for tap in self._taps:
+                tap.carried(self.side, sent)
+            offset += sent
+        await super().send_file(file, offset, end - offset)
+
+    async def secure(self, wrap: Wrap) -> None:
+        """Perform a handshake on the channel below: what is said from here on is said inside, and told plain.
+
+        Nobody may be receiving or sending. Raises `ConnectError`, and then the channel is closed.
+        """
+        self.channel = await wrap(self.channel)
+        for tap in self._taps:
+            tap.secured(self.channel.facts)
+
     async def send_eof(self) -> None:
         try:
             await self.channel.send_eof()
@@ -99,6 +134,16 @@ class RecordingChannel(Channel):
     def abort(self) -> None:
         self.channel.abort()
         self._closed(Outcome(How.RESET, self.side))
+
+    @property
+    def number(self) -> int:
+        """The conversation's number in the first journal that has it; 0 where none does."""
+        return next((tap.number for tap in self._taps if tap.number), 0)
+
+    def note(self, text: str) -> None:
+        """Tell the taps something that a reader should know."""
+        for tap in self._taps:
+            tap.noted(text)
 
     def end(self, how: How, by: Side | None = None, detail: str = "") -> None:
         """Explain beforehand why the channel is about to be closed; the first explanation counts."""
@@ -118,6 +163,43 @@ class RecordingChannel(Channel):
         taps, self._taps = self._taps, ()
         for tap in taps:
             tap.closed(*(self._outcome or outcome))
+
+
+async def secure(channel: Channel, wrap: Wrap) -> Channel:
+    """The channel inside TLS, after both agreed on it in the middle of a conversation (STARTTLS, AUTH TLS, STLS).
+
+    Where it is recorded, the recording goes on with what is said inside. Nobody may be receiving or sending, and what
+    came before the handshake must have been taken: whoever reads ahead refuses what the other side said too early.
+    Raises `ConnectError`; then, and when it is cancelled, the channel is closed.
+    """
+    if not isinstance(channel, RecordingChannel):
+        return await wrap(channel)
+    await channel.secure(wrap)
+    return channel
+
+
+def beside(channel: Channel, other: Channel, kind: Kind, facts: Mapping[str, str] = _NO_FACTS) -> Channel:
+    """`other`, told to those who record `channel`, as a conversation of its own: FTP's data connections.
+
+    `kind` says which part we have in it: LISTEN where the other side called us, CONNECT where we called. `facts` are
+    added to its own. Where `channel` is not recorded this is `other` itself. Owns `other`.
+    """
+    if not isinstance(channel, RecordingChannel) or not channel.recorders:
+        return other
+    begins = opening(kind, other, channel.name)
+    taps = begin(channel.recorders, msgspec.structs.replace(begins, facts={**begins.facts, **facts}))
+    return RecordingChannel(other, taps, Side.CLIENT if kind is Kind.CONNECT else Side.SERVER)
+
+
+def note(channel: Channel, text: str) -> None:
+    """Tell those who record `channel` something that a reader should know."""
+    if isinstance(channel, RecordingChannel):
+        channel.note(text)
+
+
+def number_of(channel: Channel) -> int:
+    """The number of the conversation on `channel` in the journal that records it; 0 where none does."""
+    return channel.number if isinstance(channel, RecordingChannel) else 0
 
 
 class Deaf:

@@ -231,7 +231,8 @@ class Server:
         taps = begin(self._recorders, opening(Kind.LISTEN, channel, self._name)) if self._recorders else []
         if self.limits.idle is not None:
             taps.append(Silence(self.limits.idle, lambda: self._silent(watched)))
-        watched = (SharedChannel if steering_taps(taps) else RecordingChannel)(channel, taps, Side.SERVER)
+        kind = SharedChannel if steering_taps(taps) else RecordingChannel
+        watched = kind(channel, taps, Side.SERVER, recorders=self._recorders, name=self._name)
         return watched
 
     def _silent(self, channel: RecordingChannel) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from tincans.channel import Buffer, Channel, Side
 from tincans.controls import RESET, Hand
-from tincans.conversation import Tap
+from tincans.conversation import Recorder, Tap
 from tincans.errors import CannotSteer, ChannelBusy, ChannelClosed, ChannelError
 from tincans.held import HeldChannel
 from tincans.limits import DATAGRAM_BYTES, SAY_BYTES
 from tincans.recording import RecordingChannel
 from tincans.tasks import spawn, wake
+from tincans.transports import Wrap
 
 
 class SharedChannel(RecordingChannel):
@@ -26,12 +27,14 @@ class SharedChannel(RecordingChannel):
     An app that goes on sending after its side was ended by hand is told `ChannelClosed`, as after its own `send_eof`.
     """
 
-    __slots__ = ("_hand", "_voice")
+    __slots__ = ("_hand", "_held", "_voice")
 
-    def __init__(self, channel: Channel, taps: Sequence[Tap], side: Side) -> None:
+    def __init__(
+        self, channel: Channel, taps: Sequence[Tap], side: Side, *, recorders: Sequence[Recorder] = (), name: str = ""
+    ) -> None:
         most = SAY_BYTES if channel.traits.reliable else min(SAY_BYTES, DATAGRAM_BYTES)
-        held = HeldChannel(channel, most=most)
-        super().__init__(held, taps, side)
+        self._held = held = HeldChannel(channel, most=most)
+        super().__init__(held, taps, side, recorders=recorders, name=name)
         self._voice = Voice(self, most)
         client, server = (held, self._voice) if side is Side.SERVER else (self._voice, held)
         self._hand = Hand(client, server, taps, self._reset)
@@ -46,6 +49,16 @@ class SharedChannel(RecordingChannel):
             await super().send(data)
         finally:
             voice.finish()
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        """Piece by piece, so that a person has a turn between them."""
+        await Channel.send_file(self, file, offset, count)
+
+    async def secure(self, wrap: Wrap) -> None:
+        held = self._held
+        held.channel = await wrap(held.channel)
+        for tap in self._taps:
+            tap.secured(held.facts)
 
     async def send_eof(self) -> None:
         voice = self._voice

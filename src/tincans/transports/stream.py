@@ -27,7 +27,7 @@ from typing import Any
 from tincans.address import Address
 from tincans.channel import Buffer, Channel, Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, ChannelError, EndOfStream
-from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES
+from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES, SENDFILE_BYTES
 from tincans.tasks import wake
 from tincans.transports.resolve import network_address
 
@@ -172,6 +172,38 @@ class SocketChannel(Channel):
             except OSError as error:
                 self._lost(error)
                 raise self._why_not() from error
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        if self._writer is not None:
+            raise ChannelBusy("sending")
+        if self._said_eof:
+            raise ChannelClosed
+        end, row = offset + count, 0
+        while offset < end:
+            try:
+                sent = os.sendfile(self.socket.fileno(), file, offset, min(end - offset, SENDFILE_BYTES))
+            except (BlockingIOError, InterruptedError):
+                await self._writable()
+                continue
+            except OSError as error:
+                raise self._not_sent(error, file, offset) from error
+            if not sent:
+                raise EOFError
+            offset += sent
+            row += 1
+            if row % CHUNKS_A_TURN == 0:  # a quick reader never makes us wait: let others have their turn
+                await asyncio.sleep(0)
+
+    def _not_sent(self, error: OSError, file: int, offset: int) -> Exception:
+        """Whether sendfile(2) failed on this side of it: then the file cannot be read, and the channel is sound."""
+        if self._closed:
+            return self._why_not()
+        try:
+            os.pread(file, 1, offset)
+        except OSError:
+            return error
+        self._lost(error)
+        return self._why_not()
 
     async def _writable(self) -> None:
         self._writer = self._loop.create_future()
