@@ -10,12 +10,16 @@
     idle = 600                      # seconds of silence after which a channel is closed
     drain = 5                       # seconds that open channels may go on when tincans stops
 
+    [users]                         # who may log in, for every app that asks; tincans passwd NAME makes a line
+    # ann = "SCRAM-SHA-256$600000:…"
+
     [[listen]]                      # as `tincans listen ADDRESS APP`
     name = "echo"                   # else it is called by its address
     address = ":7707"
-    app = "echo"                    # or "discard", "exec:COMMAND", "MODULE:FUNCTION"
+    app = "echo"                    # or "http:DIR", "ftp:DIR", "mail", "exec:COMMAND", "MODULE:FUNCTION" …
     record = true
     limits = { clients = 10 }
+    write = false                   # and whatever else the app has a use for (`tincans.apps.settings`)
 
     [[relay]]                       # as `tincans relay LISTEN TARGET`
     name = "front"
@@ -47,11 +51,14 @@ from msgspec import Meta
 
 from tincans import transports
 from tincans.address import NETWORK, Address
-from tincans.apps import find_app
+from tincans.apps import find_app, takes
+from tincans.apps.settings import Settings
 from tincans.errors import AddressError, ConfigError, NoSuchProtocol, UsageError
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.protocols import find_protocol
+from tincans.server import close_app
 from tincans.toml_lines import Place, TomlError, parse
+from tincans.users import Users
 
 #: The file that `tincans up` looks for.
 FILE = "tincans.toml"
@@ -83,6 +90,7 @@ Count = Annotated[int, Meta(ge=1, le=10**9, description="a whole number from 1 o
 Seconds = Annotated[float, Meta(gt=0, le=1e9, description="a number of seconds above 0")]
 Pause = Annotated[float, Meta(ge=0, le=1e9, description="a number of seconds, or 0")]
 Table = Annotated[dict[str, Any], Meta(description="a table of settings")]
+Records = Annotated[dict[str, str], Meta(description="a table of names and what tincans passwd prints for each")]
 Tables = Annotated[list[dict[str, Any]], Meta(description="tables, each under a header in two pairs of brackets")]
 
 
@@ -94,6 +102,8 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = ""
     limits: Limits = Limits()
     record: Switch = True
+    #: What the app is told; in the file each stands by its own name.
+    settings: Settings = Settings()
 
     @property
     def at(self) -> Address:
@@ -139,8 +149,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KINDS: dict[str, type[Listen | Relay]] = {"listen": Listen, "relay": Relay}
-_TOP = {"journal": Text, "page": Page, "record": Switch, "limits": Limits, "listen": Tables, "relay": Tables}
+_TOP = {
+    "journal": Text, "page": Page, "record": Switch, "limits": Limits, "users": Users, "listen": Tables, "relay": Tables
+}  # fmt: skip
 _LIMITS = {"clients": Count, "handshake": Seconds, "idle": Seconds, "drain": Pause}
+
+#: The settings of an app that stand in a [[listen]], each with its kind; users are in a table of their own.
+_APP = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "users"}
+
+#: The settings of an app that name a file.
+_APP_FILES = ("cert", "key", "mails")
 
 #: The options of an address that name a file.
 FILE_OPTIONS = ("ca", "cert", "key", "client-ca")
@@ -151,14 +169,31 @@ def load(path: Path) -> Config:
 
     The module of an app is imported, found from the current directory; nothing is opened and nobody is called.
     """
+    return parse_config(_read(path), path)
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode()
     except OSError as error:
         raise ConfigError(str(path), None, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(str(path), line, "a byte here is not UTF-8") from error
-    return parse_config(text, path)
+
+
+def load_users(path: Path) -> Users:
+    """The table [users] of a file, which may have other things in it, too. Raises `ConfigError`."""
+    try:
+        data, lines = parse(_read(path))
+    except TomlError as error:
+        raise ConfigError(str(path), error.line, error.reason) from error
+    if "users" not in data:
+        raise ConfigError(str(path), None, "it has no table [users]; tincans passwd makes its lines")
+    try:
+        return Users(_converted(("users",), data["users"], Records))
+    except (_Unfit, UsageError) as error:
+        raise ConfigError(str(path), lines.get(("users",)), str(error)) from error
 
 
 def default() -> Config:
@@ -218,11 +253,12 @@ class _Reader:
         self._path, self._lines = path, lines
         self._folder = path.absolute().parent
         self._mistakes: list[ConfigError] = []
-        self._limits, self._record = Limits(), True  # of the whole file, for every entry
+        self._limits, self._record, self._users = Limits(), True, Users()  # of the whole file, for every entry
 
     def read(self, data: dict[str, Any]) -> Config:
         top = self._table((), data, _TOP)
         self._limits, self._record = top.get("limits", self._limits), top.get("record", True)
+        self._users = top.get("users", self._users)
         entries = dict(self._entries(top))
         if not any(data.get(kind) for kind in _KINDS):
             self._mistake((), "nothing is to be run: it needs a [[listen]] or a [[relay]]")
@@ -252,7 +288,9 @@ class _Reader:
     def _entry(self, place: Place, data: dict[str, Any], kind: type[Entry]) -> Entry | None:
         """One listener or relay; None where it cannot be made, and why is among the mistakes."""
         fields = msgspec.structs.fields(kind)
-        settings: dict[str, Any] = {field.name: field.type for field in fields}
+        settings: dict[str, Any] = {field.name: field.type for field in fields if field.type is not Settings}
+        if kind is Listen:
+            settings |= _APP
         if data.get("intercept") is True:
             settings["target"] = _Intercepted
         found = self._table(place, data, settings)
@@ -262,8 +300,23 @@ class _Reader:
                 self._mistake(place, f"this [[{place[0]}]] has no setting {name!r}, and needs one")
         if not set(needed) <= set(found):
             return None
+        if kind is Listen:
+            found["settings"] = self._settings(place, found)
         entry: Entry = kind(**{"limits": self._limits, "record": self._record, **found})
         return entry if entry.name else msgspec.structs.replace(entry, name=short(entry.at))
+
+    def _settings(self, place: Place, found: dict[str, Any]) -> Settings:
+        """What an app is told, taken out of what its table has. The app is made, and thrown away."""
+        told = {name: found.pop(name) for name in _APP if name in found}
+        told |= {name: str(self._folder / told[name]) for name in _APP_FILES if name in told}
+        if "users" in takes(found["app"]):
+            told["users"] = self._users
+        settings = Settings(**told)
+        try:
+            close_app(find_app(found["app"], settings))
+        except UsageError as error:
+            self._mistake((*place, "app"), str(error))
+        return settings
 
     def _table(self, place: Place, data: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Those settings of a table that are right."""
@@ -284,12 +337,12 @@ class _Reader:
         if kind in (Address, _Intercepted):
             also = ("tls",) if kind is _Intercepted else ()
             return self._rooted(Address.parse(_converted(place, value, AddressText), also=also), also)
+        if kind is Users:
+            return Users(_converted(place, value, Records))
         value = _converted(place, value, kind)
         if kind is Page:
             return value if isinstance(value, bool) else Address.parse(str(value))
-        if kind is App:
-            find_app(str(value))
-        elif kind is Spoken:
+        if kind is Spoken:
             find_protocol(str(value))
         return value
 

@@ -12,3 +12,9 @@ def authority_folder() -> Path:
     """The local certificate authority: TINCANS_CA, or the folder `ca` in the user's data folder."""
     chosen = os.environ.get("TINCANS_CA")
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "ca"
+
+
+def mails_folder() -> Path:
+    """Where the app `mail` keeps what it takes: TINCANS_MAILS, or the folder `mails` in the user's data folder."""
+    chosen = os.environ.get("TINCANS_MAILS")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "mails"

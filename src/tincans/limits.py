@@ -396,6 +396,10 @@ PROTOCOLS_KEPT = 20_000
 COMMAND_CHARACTERS = 1024
 
 
+#: Rounds of PBKDF2-SHA-256 that a password is kept with (OWASP, "Password Storage Cheat Sheet", 2023: 600,000).
+PASSWORD_ROUNDS = 600_000
+
+
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""
 

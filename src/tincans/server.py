@@ -39,7 +39,8 @@ from tincans.shared import SharedChannel
 from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
-#: and is given a `BlockingChannel`. The channel is closed when it returns, and aborted when it raises.
+#: and is given a `BlockingChannel`. The channel is closed when it returns, and aborted when it raises. Where it has a
+#: `close`, that is called when its server has closed and the last caller has left.
 App = Callable[[Channel], Awaitable[None]] | Callable[[BlockingChannel], object]
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,13 @@ def in_task(app: App) -> Callable[[Channel], Awaitable[None]]:
     if is_async(app):
         return cast("Callable[[Channel], Awaitable[None]]", app)
     return partial(in_thread, cast("Callable[[BlockingChannel], object]", app))
+
+
+def close_app(app: App) -> None:
+    """Have an app give back what it holds; most hold nothing."""
+    close = getattr(app, "close", None)
+    if close is not None:
+        close()
 
 
 async def serve(
@@ -85,6 +93,7 @@ class Server:
         self.served = 0
         self._listener = listener
         self._app = in_task(app)
+        self._to_close: App | None = app
         self._recorders, self._name = tuple(recorders), name
         self._turned_away = turned_away or self._record_failure
         self._greets = type(listener).greet is not Listener.greet
@@ -92,6 +101,7 @@ class Server:
         self._callers: dict[asyncio.Task[None], Channel] = {}
         self._left = asyncio.Event()  # set when a caller leaves
         self._accepting = spawn(self._accept())
+        self._accepting.add_done_callback(self._perhaps_over)
 
     @property
     def address(self) -> Address:
@@ -185,6 +195,14 @@ class Server:
         self._left.set()
         if task.cancelled():
             channel.abort()  # it may have been cancelled before it began
+        if self._accepting.done():
+            self._perhaps_over()
+
+    def _perhaps_over(self, _: object = None) -> None:
+        """Once nobody is accepted any more and the last caller has left, the app is closed."""
+        if not self._callers and self._to_close is not None:
+            app, self._to_close = self._to_close, None
+            close_app(app)
 
     async def _attend(self, channel: Channel) -> None:
         """One caller, from the handshake to the close."""

@@ -183,7 +183,8 @@ class Switchboard:
         recorders = [self._journal, *self._watchers] if self._journal and entry.record else self._watchers
         try:
             if isinstance(entry, Listen):
-                return await serve(at, find_app(entry.app), limits=entry.limits, recorders=recorders, name=entry.name)
+                app = find_app(entry.app, entry.settings)
+                return await serve(at, app, limits=entry.limits, recorders=recorders, name=entry.name)
             return await relay(
                 at, entry.target, limits=entry.limits, recorders=recorders, name=entry.name,
                 timeout=entry.timeout, retry=entry.retry, intercept=entry.intercept,

@@ -10,12 +10,18 @@ when it has exited, too, the channel is closed, whether the caller has ended or 
 from __future__ import annotations
 
 from tincans.address import Address
+from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.errors import UsageError
 from tincans.pump import pump
 from tincans.recording import Deaf
 from tincans.tasks import spawn
 from tincans.transports.process import ProcessChannel, spawn_process
+
+
+def load(command: str, settings: Settings) -> Process:
+    """The app `exec:COMMAND`. Raises `UsageError`."""
+    return Process(command)
 
 
 class Process:

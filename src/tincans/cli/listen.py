@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tincans.cli import options
-from tincans.cli.options import ADDRESS, Listening, Record, Show, settings
+from tincans.cli.options import ADDRESS, Listening, Record, Show, Telling, settings
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 class AppType(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.5
-    """An app, found before anybody is served; what is wrong with it is told by `UsageError`."""
+    """An app, as it is written; it is found once its settings are known, before anybody is served."""
 
     name = "app"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from tincans.apps import find_app
-
-        return find_app(value) if isinstance(value, str) else value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        return [CompletionItem(each) for each in ("echo", "discard", "exec:") if each.startswith(incomplete)]
+        from tincans.apps import KINDS
+
+        written = (f"{name}:" if kind.rest and kind.rest != "[pop3]" else name for name, kind in KINDS.items())
+        return [CompletionItem(each) for each in (*written, "mail:pop3") if each.startswith(incomplete)]
 
 
 @click.command()
@@ -37,13 +38,15 @@ class AppType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 @click.argument("app", type=AppType(), required=False)
 @click.option("--once", is_flag=True, help="Serve one caller, then exit; byte for byte where you are the app.")
 @click.option("--crlf", is_flag=True, help="End the lines that you type in CR LF.")
+@options.telling
 @options.listening
 @options.showing
 @options.recording
 @options.common
 def command(
-    address: Address, app: Any, once: bool, crlf: bool, listening: Listening, show: Show, record: Record
-) -> int:
+    address: Address, app: str | None, once: bool, crlf: bool, telling: Telling, listening: Listening, show: Show,
+    record: Record,
+) -> int:  # fmt: skip
     """Listen on ADDRESS and let APP answer every caller.
 
     \b
@@ -52,6 +55,14 @@ def command(
                          that you type goes to all, "@2 text" to one
       echo               says back what it hears
       discard            hears everything and says nothing
+      chargen, daytime, time
+                         the old services of RFC 864, 867 and 868
+      http:DIR           a web server for the files of a folder
+      http:echo          a web server that answers with what it was asked
+      asgi:MODULE:APP    a web application of yours
+      ftp:DIR            an FTP server for the files of a folder
+      mail               takes every mail by SMTP or LMTP, and keeps it
+      mail:pop3          gives them out by POP3
       exec:COMMAND       a process for each caller, on its stdin and stdout
       MODULE:FUNCTION    your function of one channel
 
@@ -59,19 +70,26 @@ def command(
 
     \b
       tincans listen :7707 echo
+      tincans listen :8080 http:. --write
       tincans listen :0 --port-file port exec:'sort -u'
       tincans listen --once :9000 > received
     """
+    from tincans.apps import find_app
     from tincans.cli import serving
     from tincans.cli.answering import Answering, Yourself
     from tincans.errors import UsageError
+    from tincans.server import close_app
 
     settings().start_logging(record.quiet)
     if listening.workers > 1 and (once or app is None):
         raise UsageError("--workers needs an app that answers every caller, and neither --once nor you at a terminal")
+    if app is None and telling.settings.given():
+        raise UsageError(f"--{next(iter(telling.settings.given()))} is for an app, and without one you answer yourself")
+    if app is not None:
+        close_app(find_app(app, telling.settings))
     if app is None and show.is_chosen:
         reason = "--as, --full, --json and --secrets show what callers and an app say; without an app you see it all"
         raise UsageError(reason)
     how = Answering(listening, record, show, once)
-    serve = Yourself(how, crlf).serve if app is None else partial(how.serve, app)
+    serve = Yourself(how, crlf).serve if app is None else partial(how.serve, app, telling.settings)
     return serving.run(serve, address, listening, record)

@@ -9,6 +9,7 @@
     @recording        record=Record      --journal --no-record -q                whatever makes them
     @showing          show=Show          --as --hex --full --secrets --json      whatever prints them
     @listening        listening=Listening --port-file --workers --clients --idle   whatever listens
+    @telling          telling=Telling    --write --users --tls --mails …         whatever an app answers for
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from tincans.address import Address
+    from tincans.apps.settings import Settings as AppSettings
     from tincans.cli.meaning import Style
     from tincans.journal import Filter, Journal
     from tincans.limits import Limits
@@ -314,4 +317,54 @@ listening = _bundle(
     click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes that share the port. [1]"),
     click.option("--clients", type=click.IntRange(1), help="Callers at once; further ones wait. [no bound]"),
     click.option("--idle", type=SECONDS, metavar="SECONDS", help="Close a channel that was silent so long. [never]"),
+)
+
+
+class Telling(NamedTuple):
+    """What an app is told beside its name; None and empty: as it is by default."""
+
+    write: bool
+    guests: bool | None
+    users: str | None
+    tls: str | None
+    cert: str | None
+    key: str | None
+    passive: str | None
+    mails: str | None
+    keep: int | None
+    days: float | None
+
+    @property
+    def settings(self) -> AppSettings:
+        """Those given, checked as tincans.toml's are. Raises `UsageError` and, for the file of users, `ConfigError`."""
+        from msgspec import ValidationError, convert
+        from msgspec.structs import replace
+
+        from tincans.apps.settings import Settings as AppSettings
+        from tincans.config import load_users
+        from tincans.errors import UsageError
+
+        told = {name: value for name, value in self._asdict().items() if value is not None and name != "users"}
+        if self.cert and not self.tls:
+            told["tls"] = "offered"
+        try:
+            checked = convert(told, AppSettings)
+        except ValidationError as error:
+            raise UsageError(f"the settings of an app are not right: {error}") from error
+        return replace(checked, users=load_users(Path(self.users))) if self.users else checked
+
+
+telling = _bundle(
+    "telling",
+    Telling,
+    click.option("--write", is_flag=True, help="Let callers write, change and delete files."),
+    click.option("--guests/--no-guests", default=None, help="Let in who has not logged in. [if there are no users]"),
+    click.option("--users", metavar="FILE", help="A file with a table [users], as tincans passwd makes it."),
+    click.option("--tls", type=click.Choice(["off", "offered", "required"]), help="TLS by STARTTLS or AUTH TLS. [off]"),
+    click.option("--cert", metavar="FILE", help="The certificate shown then. [one of your own authority]"),
+    click.option("--key", metavar="FILE", help="Its key, where it is not in the same file."),
+    click.option("--passive", metavar="FROM-TO", help="The ports of FTP's passive data connections. [any]"),
+    click.option("--mails", metavar="DIR", help="Where mails are kept. [$TINCANS_MAILS, or in your home]"),
+    click.option("--keep", type=click.IntRange(1), metavar="N", help="How many mails are kept of a mailbox. [all]"),
+    click.option("--days", type=click.FloatRange(0, min_open=True), help="For how many days. [for ever]"),
 )
