@@ -55,6 +55,24 @@ def test_a_reader_that_does_not_read_costs_lines_and_no_time(monkeypatch: pytest
     assert read_all(reader) == [*(f"line {number}" for number in range(10)), "(5 skipped)"]
 
 
+def test_a_busy_machine_that_is_not_ready_yet_loses_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes the lines is loaded in the other thread, which may take longer than any reader is waited for."""
+    monkeypatch.setattr(output, "PATIENCE", 0.001)
+
+    class Slow(Plain):
+        def prepare(self) -> None:
+            assert not closing.wait(0.02)  # closed long ago, as far as patience goes
+
+    closing = threading.Event()
+    reader, writer = os.pipe()
+    out = Output(writer, Slow(), pytest.fail)
+    out.put("the only line")
+    out.close()
+    closing.set()
+    os.close(writer)
+    assert read_all(reader) == ["the only line"]
+
+
 def test_what_was_skipped_is_told_before_what_comes_next() -> None:
     reader, writer = os.pipe()
     filled = fill(writer)

@@ -29,8 +29,10 @@ ITEM_BYTES = 200
 #: Items made into lines at once: few, because the loop may have to wait so long for the interpreter.
 BATCH = 32
 
-#: `close` gives up on a reader that takes nothing for so long, in seconds.
+#: `close` gives up on a reader that takes nothing for so long, in seconds; on our own thread, which on a busy machine is
+#: still loading what it makes lines with, later.
 PATIENCE = 1.0
+THREAD_PATIENCE = 20.0
 
 Item = TypeVar("Item")
 Takes = TypeVar("Takes", contravariant=True)
@@ -62,6 +64,7 @@ class Output(Generic[Item]):
         self._put = 0  # the cost of all that was put, ever: written by the loop's thread
         self._taken = 0  # and of all that was written: by the other one
         self._skipped = 0
+        self._writing = False  # the other thread waits for the reader
         #: Whoever read it has gone: what is put now is thrown away.
         self.broken = False
         self._thread = threading.Thread(target=self._run, name="tincans output", daemon=True)
@@ -86,10 +89,11 @@ class Output(Generic[Item]):
     def close(self) -> None:
         """Write what waits, for as long as somebody reads it; gives up after `PATIENCE` without a byte taken."""
         self._queue.put((None, 0, self._skipped))
-        before = -1
-        while self._thread.is_alive() and self._taken != before:
+        waited = 0.0
+        while self._thread.is_alive() and waited < (PATIENCE if self._writing else THREAD_PATIENCE):
             before = self._taken
             self._thread.join(PATIENCE)
+            waited = waited + PATIENCE if self._taken == before else 0.0
 
     # ── the other thread ──────────────────────────────────────────────────────────────────────────────────
 
@@ -108,7 +112,9 @@ class Output(Generic[Item]):
         while len(batch) < BATCH and not self._queue.empty():
             batch.append(self._queue.get())
         text = "".join(self._lines(item, skipped) for item, _, skipped in batch)
+        self._writing = True
         _write_all(self._fd, text.encode("utf-8", "backslashreplace"))
+        self._writing = False
         self._taken += sum(cost for _, cost, _ in batch)
         return batch[-1][0] is not None
 
