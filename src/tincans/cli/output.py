@@ -29,8 +29,8 @@ ITEM_BYTES = 200
 #: Items made into lines at once: few, because the loop may have to wait so long for the interpreter.
 BATCH = 32
 
-#: `close` gives up on a reader that takes nothing for so long, in seconds; on our own thread, which on a busy machine is
-#: still loading what it makes lines with, later.
+#: `close` gives up on a reader that takes nothing for so long, in seconds; later on our own thread, which on a busy
+#: machine is still loading what it makes lines with.
 PATIENCE = 1.0
 THREAD_PATIENCE = 20.0
 
