@@ -41,6 +41,18 @@ class AddressError(TincansError):
         super().__init__(f"{text!r} is not an address: {reason}{hint}")
 
 
+class UrlError(TincansError):
+    """A URL says how to ask, whom, and for what, as in https://example.org/a/file or ftp://user@127.0.0.1:2121/folder/."""
+
+    exit_code = 2
+
+    def __init__(self, text: str, reason: str, example: str = "") -> None:
+        #: What was given, with stars for a password, the part that is wrong and why, and a URL that would work.
+        self.text, self.reason, self.example = text, reason, example
+        hint = f"; write for example {example}" if example else ""
+        super().__init__(f"{text!r} is not a URL: {reason}{hint}")
+
+
 class ConfigError(TincansError):
     """tincans up --check checks the whole file and starts nothing; docs/configuration.md shows all that it can say."""
 
