@@ -199,6 +199,21 @@ HTTP_CHUNK_DIGITS = 16
 #: HTTP: requests of one connection that wait for their answers. No client pipelines more than a few.
 HTTP_PIPELINED = 1000
 
+#: HTTP served: from the first byte of a head to its last (Apache's mod_reqtimeout 20 s), how long a connection is kept
+#: for the next request (nginx's keepalive_timeout 75 s), and how long a body may pause (nginx, client_body_timeout).
+HTTP_HEAD_SECONDS = 20.0
+HTTP_KEPT_SECONDS = 75.0
+HTTP_BODY_SECONDS = 60.0
+
+#: HTTP served: heads remembered, and how long they may be; what is read of a body that nobody wanted, so that the
+#: connection can be kept (Go's net/http reads 256 KiB).
+HTTP_HEADS_KEPT = 512
+HTTP_KEPT_HEAD_BYTES = 4096
+HTTP_UNWANTED_BYTES = 256 * 1024
+
+#: HTTP served: a part of a file up to this is read and sent in one call with the head; sendfile(2) takes a longer one.
+HTTP_SMALL_BYTES = 32 * 1024
+
 #: A WebSocket message up to this is one event; a longer one comes in pieces, as they arrive.
 WEBSOCKET_EVENT_BYTES = 1024 * 1024
 
@@ -232,6 +247,17 @@ SMTP_COMMAND_BYTES = 512
 SMTP_ENVELOPE_BYTES = 2048
 SASL_BYTES = 12288
 MAIL_LINE_BYTES = 1000
+
+#: The longest mail that the app `mail` takes: as Exchange's hard limit, where others stop at 10 to 50 MB; recipients of
+#: one mail (RFC 5321 §4.5.3.1.8 asks for 100 at the least, Postfix takes 1000); how long a client may say nothing
+#: (§4.5.3.2.7); and what it may do wrong before it is sent away (Postfix's smtpd_hard_error_limit).
+MAIL_BYTES = 2 * 1024 * 1024 * 1024
+MAIL_RECIPIENTS = 1000
+SMTP_SECONDS = 300.0
+SMTP_ERRORS = 20
+
+#: A name that anybody may log in with, as it is a mailbox: as long as a path (RFC 5321 §4.5.3.1.3).
+LOGIN_NAME_BYTES = 256
 
 #: POP3's lines, their ends included: a command's, and the first of a response (RFC 2449 §4).
 POP3_COMMAND_BYTES = 255
@@ -361,7 +387,9 @@ MAIL_PARTS = 200
 
 #: Parsing a mail takes the more the longer its fields are (Python's parser goes over an address list with quotes some
 #: hundred thousand times in 64 KiB), and the more multiparts each line may be the end of: longer fields are shown as
-#: they came, and a mail is not taken apart that has a longer one about its parts, or more lines times multiparts.
+#: they came, more fields not at all (mailers write some fifty), and a mail is not taken apart that has a longer one about
+#: its parts, or more lines times multiparts.
+MAIL_FIELDS = 500
 MAIL_FIELD_CHARACTERS = 2048
 MAIL_PART_FIELD_BYTES = 1024
 MAIL_LOOKS = 1_000_000
@@ -396,8 +424,31 @@ PROTOCOLS_KEPT = 20_000
 COMMAND_CHARACTERS = 1024
 
 
+#: A mail up to this size is written to its file at once when it is whole; of a longer one this much is held meanwhile.
+MAIL_HELD_BYTES = 64 * 1024
+
+#: Mails that are taken before the index hears of them by itself (it hears at once when somebody asks), and the seconds
+#: after which it does at the latest; retention is checked then, too.
+MAILS_A_LOOK = 1000
+MAILS_LOOK_SECONDS = 30.0
+
+#: The log of arrivals is begun anew at this size, and read in pieces of this size.
+ARRIVALS_BYTES = 1024 * 1024
+
+#: What of a mail is read to know its header, its attachments and the words to be found in it; how many characters of its
+#: words are kept for that; and for how long one call reads mails that were not read before.
+MAIL_READ_BYTES = 1024 * 1024
+MAIL_WORDS_CHARACTERS = 64 * 1024
+MAIL_READ_SECONDS = 0.25
+#: Links followed on the way to one file, as Linux does (path_resolution(7)); and a file's name (NAME_MAX).
+LINKS_FOLLOWED = 40
+FILE_NAME_BYTES = 255
+
 #: Rounds of PBKDF2-SHA-256 that a password is kept with (OWASP, "Password Storage Cheat Sheet", 2023: 600,000).
 PASSWORD_ROUNDS = 600_000
+
+#: Rows of a folder's listing that are made at once before others have their turn: two milliseconds.
+LISTING_ROWS = 200
 
 
 class Limits(NamedTuple):
