@@ -1,0 +1,26 @@
+"""The app `http`: a web server for the files of a folder, or one that answers with what it was asked.
+
+request.py      a head, read strictly or not at all
+intake.py       what a client says: heads and bodies
+exchange.py     one request and its response
+connection.py   the loop over them, and its patience
+site.py         the files of a folder
+"""
+
+from __future__ import annotations
+
+from tincans.apps.http.connection import Http
+from tincans.apps.settings import Settings
+
+__all__ = ["Http", "load"]
+
+
+def load(rest: str, settings: Settings) -> Http:
+    """The app `http:DIR`, or `http:echo`. Raises `UsageError` where there is no such folder."""
+    if rest == "echo":
+        from tincans.apps.http.echo import echo
+
+        return Http(echo)
+    from tincans.apps.http.site import Site
+
+    return Http(Site(rest, settings))
