@@ -302,6 +302,31 @@ class CannotWrite(TincansError):
         super().__init__(f"cannot write {path}: {reason}")
 
 
+class RequestRefused(TincansError):
+    """Check the path, and the user and password if the server wants any: in the URL, or in ~/.netrc (chmod 600)."""
+
+    def __init__(self, url: object, code: int, reason: str) -> None:
+        #: What was asked for, and what the server said: the code and the text of HTTP's status or FTP's reply.
+        self.url, self.code, self.reason = url, code, reason
+        super().__init__(f"{url}: the server says {f'{code} {reason}'.strip()}")
+
+
+class TransferFailed(TincansError):
+    """What came is kept: the same command with --continue goes on from there."""
+
+    def __init__(self, url: object, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"{url}: {reason}")
+
+
+class TreeIncomplete(TincansError):
+    """Run it again when the reasons are gone: what is the same at both ends is not transferred twice."""
+
+    def __init__(self, url: object, failed: int, count: int) -> None:
+        self.url, self.failed, self.count = url, failed, count
+        super().__init__(f"{url}: {failed} of {count} {'file' if count == 1 else 'files'} could not be transferred")
+
+
 class CannotProgram(TincansError):
     """Choose another language, or another form: .tin and .jsonl have all that was said, .pcapng its packets."""
 
@@ -320,3 +345,30 @@ class NoSuchConversation(JournalError):
     def __init__(self, number: int) -> None:
         self.number = number
         super().__init__(f"there is no conversation {number} in the journal")
+
+
+# ── mails ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class MailsError(TincansError):
+    """Name another folder with --mails, or make room and give yourself the right to write in this one."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot keep mails in {path}: {reason}")
+
+
+class MailsTooNew(MailsError):
+    """It was written by a newer tincans: update, or name another folder with --mails."""
+
+    def __init__(self, path: object, format_number: int, known: int) -> None:
+        self.format_number, self.known = format_number, known
+        super().__init__(path, f"it has format {format_number}, and this tincans reads up to {known}")
+
+
+class NoSuchMail(TincansError):
+    """tincans inbox lists the ones that there are."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"there is no mail {number}")

@@ -328,6 +328,17 @@ STATE_BYTES = 64 * 1024
 #: New ends are looked up in the list of all of the machine's sockets this often: it takes some 40 ms.
 NAME_SECONDS = 1.0
 
+#: The inboxes are asked this often whether something has changed.
+MAILS_SECONDS = 0.2
+
+#: What the API gives of inboxes at once: mailboxes, pieces of a mail's source, links of its HTML and characters of each;
+#: and pages made for frames that have not been fetched yet, of some megabytes at most.
+MAILBOXES_SHOWN = 500
+SOURCE_PIECE_BYTES = 256 * 1024
+FRAME_LINKS = 200
+FRAME_LINK_CHARACTERS = 2048
+FRAMES_KEPT = 8
+
 #: What the API gives at once: conversations of a list when nothing else is asked, and at most; bytes shown in hex.
 LIST_ROWS = 100
 LIST_MOST = 500
@@ -435,14 +446,44 @@ MAILS_LOOK_SECONDS = 30.0
 #: The log of arrivals is begun anew at this size, and read in pieces of this size.
 ARRIVALS_BYTES = 1024 * 1024
 
-#: What of a mail is read to know its header, its attachments and the words to be found in it; how many characters of its
-#: words are kept for that; and for how long one call reads mails that were not read before.
+#: What of a mail is read to know its header, its attachments and the words to be found in it; how many characters of
+#: its words are kept for that; and for how long one call reads mails that were not read before.
 MAIL_READ_BYTES = 1024 * 1024
 MAIL_WORDS_CHARACTERS = 64 * 1024
 MAIL_READ_SECONDS = 0.25
 #: Links followed on the way to one file, as Linux does (path_resolution(7)); and a file's name (NAME_MAX).
 LINKS_FOLLOWED = 40
 FILE_NAME_BYTES = 255
+
+#: A client gives up on a server that says nothing, or takes nothing, for this long: as lftp's net:timeout, a fifth of
+#: wget's read timeout.
+PATIENCE_SECONDS = 60.0
+
+#: Redirects followed for one request, as browsers do (the Fetch standard, "HTTP-redirect fetch": 20).
+REDIRECTS = 20
+
+#: The head of an HTTP response that a client reads: as curl's limit for all headers of one response, 300 KiB, which is
+#: more than any server sends; and how long it waits for 100 Continue before it sends a body all the same (RFC 9110
+#: §10.1.1 wants it to wait not for ever; curl's default).
+RESPONSE_HEAD_BYTES = 300 * 1024
+CONTINUE_SECONDS = 1.0
+
+#: A listing that a client reads to its end, and the names in it: a hundred thousand files of long names.
+LISTING_BYTES = 64 * 1024 * 1024
+
+#: Folders in folders that a mirror goes down: Linux's own limit of a path (4096 bytes) is some two thousand of one
+#: letter each, and a server that makes them up has no limit of its own.
+FOLDERS_DEEP = 100
+
+#: Files that a mirror transfers at once, as wget2 and lftp's users have it; and what a sent file is handed on in, so that
+#: progress is seen.
+JOBS = 4
+UPLOAD_STEP_BYTES = 1024 * 1024
+
+#: A connection that a client kept is used again within this long: below nginx's keepalive_timeout (75 s), and
+#: below the five minutes after which FTP servers say 421.
+KEPT_SECONDS = 30.0
+
 
 #: Rounds of PBKDF2-SHA-256 that a password is kept with (OWASP, "Password Storage Cheat Sheet", 2023: 600,000).
 PASSWORD_ROUNDS = 600_000

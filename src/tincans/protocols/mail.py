@@ -16,7 +16,14 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from tincans.limits import HELD_BYTES, MAIL_FIELD_CHARACTERS, MAIL_LINE_BYTES
+from tincans.limits import (
+    HELD_BYTES,
+    MAIL_FIELD_CHARACTERS,
+    MAIL_LINE_BYTES,
+    MAIL_LOOKS,
+    MAIL_PART_FIELD_BYTES,
+    MAIL_PARTS,
+)
 from tincans.protocols.events import Chunk, Event, Malformed
 from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.textual import Faulty
@@ -142,6 +149,22 @@ def dotted(data: bytes, *, begins_line: bool) -> bytes:
     """A piece of text as it is sent: the dots that begin lines are doubled."""
     data = data.replace(b"\r\n.", b"\r\n..")
     return b"." + data if begins_line and data.startswith(b".") else data
+
+
+#: A field about a part, of which Python's parser takes the square.
+_LONG = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t]){%d}" % MAIL_PART_FIELD_BYTES, re.IGNORECASE | re.MULTILINE)
+_PART_FIELD = re.compile(rb"^content-[a-z-]+:", re.IGNORECASE | re.MULTILINE)
+_SEVERAL = re.compile(rb"multipart/", re.IGNORECASE)
+
+
+def is_bearable(data: bytes, most: int = MAIL_LOOKS) -> bool:
+    """Whether it is taken apart in some seconds: a mail can be made so that it takes hours.
+
+    `most` is how many times a line may be compared with the end of a part, some microseconds each.
+    """
+    lines = data.count(b"\n") + data.count(b"\r") + 1
+    looks = lines * (1 + len(_SEVERAL.findall(data)))
+    return looks <= most and len(_PART_FIELD.findall(data)) <= 5 * MAIL_PARTS and not _LONG.search(data)
 
 
 # ── as it is shown ────────────────────────────────────────────────────────────────────────────────────────

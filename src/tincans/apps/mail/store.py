@@ -1,0 +1,304 @@
+"""The mail store: a folder that keeps every mail that was sent to it, and gives it out by mailbox.
+
+    taking      begin ─► write … ─► commit: a file, and a line in a log; no database       store_folder, store_incoming
+    asking      list, get, mailboxes: the index takes in the log's new lines first         store_index
+    looking     header, attachments and words are found when somebody asks for a mail      store_look
+    keeping     a thread of the process that takes mails removes the oldest                store_keeper
+
+Several processes may use one folder at once, to take mails and to read them. Taking is synchronous, some ten
+microseconds, and done in the loop; whoever asks does it in a thread (`asyncio.to_thread`), as a database and files are
+read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from tincans.apps.mail.store_folder import Folder, Shelf, sweep
+from tincans.apps.mail.store_incoming import Incoming
+from tincans.apps.mail.store_index import Index
+from tincans.apps.mail.store_keeper import Keeper, delete, remove_doomed
+from tincans.apps.mail.store_look import Header, glance, look
+from tincans.apps.mail.store_mail import NOBODY, Envelope, Mail, Mailbox
+from tincans.errors import MailsError, NoSuchMail
+from tincans.limits import LIST_ROWS, MAIL_READ_SECONDS, MAILS_A_LOOK
+
+__all__ = ["NOBODY", "Envelope", "Incoming", "Mail", "Mailbox", "Mails"]
+
+#: Rows as SQLite gives them. A name of its own, as `Mails.list` hides the type's.
+_Rows = list[Any]
+_Mails = list[Mail]
+_Sizes = list[tuple[int, int]]
+
+_COLUMNS = "mails.number, mails.at, mails.size, mails.file, mails.envelope, mails.seen, mails.header"
+_MOST = 2**63 - 1  # more than any number of a mail
+
+_envelope = msgspec.json.Decoder(Envelope).decode
+_header = msgspec.json.Decoder(Header).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Mails:
+    """The store in one folder. In one process there is one of each folder: `open` it and `close` it again.
+
+    Any thread may use it. Whatever the disk or the index refuses is a `MailsError`. Not to be used across a fork.
+    """
+
+    _opened: ClassVar[dict[Path, Mails]] = {}
+    _opening: ClassVar[threading.Lock] = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path | str, *, keep: int = 0, days: float = 0) -> Mails:
+        """Open the store in `folder`, which is made where there is none. Each `open` needs its `close`.
+
+        `keep` is how many mails each mailbox keeps, `days` for how long; 0 is all, and for ever. Where several ask, the
+        strictest counts. Raises `MailsError`, and `MailsTooNew`.
+        """
+        path = Path(folder).absolute()
+        with cls._opening:
+            mails = cls._opened.get(path)
+            if mails is None:
+                mails = cls._opened[path] = cls(path)
+            mails._users += 1
+            mails.keeper.ask(keep, days)
+        return mails
+
+    def __init__(self, path: Path) -> None:
+        """Use `open`."""
+        self._users = 0
+        self._turn = threading.RLock()  # whose turn it is at the index
+        self._shelf: Shelf | None = None
+        self.folder = Folder(path)
+        try:
+            self._index = Index(self.folder)
+        except BaseException:
+            self.folder.close()
+            raise
+        self.keeper = Keeper(self)
+        try:
+            self._tidy()
+        except BaseException:
+            self._close()
+            raise
+
+    def _tidy(self) -> None:
+        """What another process left undone when it was killed."""
+        with self.index() as index:
+            self.folder.no_number_up_to(index.value("SELECT max(number) FROM mails") or 0)
+            remove_doomed(self.folder, index)
+            sweep(self.folder.letters, self._known)
+
+    def _known(self, files: Sequence[str]) -> set[str]:
+        with self.index() as index:
+            return {file for file in files if index.value("SELECT 1 FROM mails WHERE file = ?", (file,))}
+
+    def close(self) -> None:
+        """Give it back; the last one closes it. What was begun and not committed is discarded by then."""
+        with self._opening:
+            self._users -= 1
+            if self._users == 0:
+                del self._opened[self.folder.path]
+                self._close()
+
+    def _close(self) -> None:
+        self.keeper.close()
+        with self._turn:
+            self._index.close()
+            if self._shelf is not None:
+                self._shelf.close()
+            self.folder.close()
+
+    # ── taking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, envelope: Envelope) -> Incoming:
+        """Begin to take a mail."""
+        return Incoming(self, envelope)
+
+    def shelf(self) -> Shelf:
+        """Where this process puts mails. Raises `OSError`."""
+        if self._shelf is None:
+            with self._turn:
+                self._shelf = self._shelf or Shelf(self.folder.letters)
+        return self._shelf
+
+    def arrived(self) -> None:
+        """A mail was taken."""
+        self.keeper.arrived()
+
+    # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def index(self) -> Iterator[Index]:
+        """The index, for this thread alone, with all that was taken. Raises `MailsError` for what it raises."""
+        with self._turn:
+            try:
+                self._index.catch_up()
+                yield self._index
+            except sqlite3.Error as error:
+                raise MailsError(self.folder.path, f"its index cannot be used: {error}") from error
+            except OSError as error:
+                raise MailsError(self.folder.path, (error.strerror or str(error)).lower()) from error
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever anything changed, in other processes too."""
+        with self._turn:
+            return self.folder.newest + self._index.changes
+
+    @property
+    def identity(self) -> str:
+        """What tells this store from any other that there was or will be, in this folder too."""
+        return self._index.identity
+
+    def mailboxes(self) -> list[Mailbox]:
+        """Those that have a mail in them, by name."""
+        counts = "count(*), count(*) - sum(seen), sum(size), max(number)"
+        with self.index() as index:
+            rows = index.rows(f"SELECT mailbox, {counts} FROM boxes GROUP BY mailbox ORDER BY mailbox")
+        return [Mailbox(*row) for row in rows]
+
+    def sizes(self, mailboxes: Sequence[str] | None = None) -> _Sizes:
+        """Number and size of each mail in any of these mailboxes, the oldest first; None is all of them."""
+        with self.index() as index:
+            if mailboxes is None:
+                return index.rows("SELECT number, size FROM mails ORDER BY number")
+            names = ", ".join("?" * len(mailboxes))
+            query = f"SELECT DISTINCT number, size FROM boxes WHERE mailbox IN ({names}) ORDER BY number"
+            return index.rows(query, mailboxes)
+
+    def list(self, *, mailbox: str = "", text: str = "", before: int = 0, limit: int = LIST_ROWS) -> _Mails:
+        """The newest mails first: of one mailbox or of all, numbered below `before` where that is given.
+
+        `text` is words, all of which stand in the header, the addresses or the text; the last letters of each may be
+        left out. Only mails that were looked at are found: see `look`, which this calls once.
+        """
+        query, values = f"SELECT {_COLUMNS} FROM mails", list[object]()
+        if text.strip():
+            self.look()
+            query += " JOIN words ON words.rowid = mails.number AND words MATCH ? AND words.rowid < ?"
+            values += [_phrases(text), before or _MOST]
+        if mailbox:
+            query += " JOIN boxes ON boxes.number = mails.number AND boxes.mailbox = ?"
+            values.append(mailbox)
+        order = "words.rowid" if text.strip() else "boxes.number" if mailbox else "mails.number"
+        query += f" WHERE {order} < ? ORDER BY {order} DESC LIMIT ?"
+        with self.index() as index:
+            return self._mails(index, index.rows(query, [*values, before or _MOST, limit]))
+
+    def get(self, number: int) -> Mail:
+        """One mail. Raises `NoSuchMail`."""
+        with self.index() as index:
+            found = self._mails(index, index.rows(f"SELECT {_COLUMNS} FROM mails WHERE number = ?", (number,)))
+        if not found:
+            raise NoSuchMail(number)
+        return found[0]
+
+    def path(self, number: int) -> Path:
+        """The file of one mail: byte by byte what was sent. Raises `NoSuchMail`."""
+        with self.index() as index:
+            file = index.value("SELECT file FROM mails WHERE number = ?", (number,))
+        if file is None:
+            raise NoSuchMail(number)
+        return self.folder.letters / str(file)
+
+    # ── changing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def delete(self, number: int, mailbox: str = "") -> None:
+        """Take a mail out of one mailbox, or of all; with the last it is gone. Raises `NoSuchMail`."""
+        with self.index() as index:
+            query, values = "SELECT count(*) FROM boxes WHERE number = ?", [number]
+            if not index.value(
+                f"{query} AND mailbox = ?" if mailbox else query, [*values, *[mailbox][: bool(mailbox)]]
+            ):
+                raise NoSuchMail(number)
+            delete(self.folder, index, [number], [mailbox] if mailbox else None)
+
+    def delete_all(self, numbers: Sequence[int], mailboxes: Sequence[str] | None = None) -> None:
+        """Take mails out of these mailboxes, or of all. Those that are not in them are left out."""
+        with self.index() as index:
+            delete(self.folder, index, numbers, mailboxes)
+
+    def clear(self, mailbox: str = "") -> None:
+        """Empty a mailbox, or all of them. What comes meanwhile stays."""
+        self.delete_all(
+            [number for number, _ in self.sizes([mailbox] if mailbox else None)], [mailbox] if mailbox else None
+        )
+
+    def mark_seen(self, number: int) -> None:
+        """Somebody has seen it, in each mailbox. Raises `NoSuchMail`."""
+        with self.index() as index:
+            seen = index.value("SELECT seen FROM mails WHERE number = ?", (number,))
+            if seen is None:
+                raise NoSuchMail(number)
+            if not seen:
+                with index.change():
+                    index.execute("UPDATE mails SET seen = 1 WHERE number = ?", (number,))
+                    index.execute("UPDATE boxes SET seen = 1 WHERE number = ?", (number,))
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def look(self, seconds: float = MAIL_READ_SECONDS) -> int:
+        """Read mails that nobody has looked at, the newest first, for so long; how many are left.
+
+        A search finds those alone that were looked at: call it again while something is left.
+        """
+        with self.index() as index:
+            query = f"SELECT {_COLUMNS} FROM mails WHERE header IS NULL ORDER BY number DESC LIMIT ?"
+            self._look(index, index.rows(query, (MAILS_A_LOOK,)), seconds)
+            return int(index.value("SELECT count(*) FROM mails WHERE header IS NULL"))
+
+    def _look(self, index: Index, rows: _Rows, seconds: float = MAIL_READ_SECONDS) -> dict[int, Header]:
+        """Look at the mails of these rows for so long, and keep in the index what was found."""
+        end = time.monotonic() + seconds
+        found: dict[int, tuple[Header, str]] = {}
+        for number, _, _, file, envelope, _, _ in rows:
+            if time.monotonic() > end:
+                break
+            try:
+                looked = look(self.folder.letters / file)
+            except FileNotFoundError:  # deleted meanwhile, or the disk has lost it
+                found[number] = Header(), ""
+            else:
+                sent = _envelope(envelope)
+                words = " ".join([looked.words, sent.user, sent.sender, *sent.recipients])
+                found[number] = looked.header, words
+        if found:
+            with index.transaction():
+                kept = [(_encode(header), number) for number, (header, _) in found.items()]
+                index.execute_many("UPDATE mails SET header = ? WHERE number = ? AND header IS NULL", kept)
+                still = set(index.numbers(list(found)))
+                rows = [(number, words) for number, (_, words) in found.items() if number in still]
+                index.execute_many("INSERT OR REPLACE INTO words (rowid, text) VALUES (?, ?)", rows)
+        return {number: header for number, (header, _) in found.items()}
+
+    def _mails(self, index: Index, rows: _Rows) -> _Mails:
+        looked = self._look(index, [row for row in rows if row[6] is None])
+        boxes = index.mailboxes_of([row[0] for row in rows])
+        made: _Mails = []
+        for number, at, size, file, envelope, seen, kept in rows:
+            header = _header(kept) if kept is not None else looked.get(number) or self._glance(file)
+            mail = Mail(
+                number=number, at=at, size=size, envelope=_envelope(envelope), mailboxes=boxes.get(number, ()),
+                seen=bool(seen), **msgspec.structs.asdict(header),
+            )  # fmt: skip
+            made.append(mail)
+        return made
+
+    def _glance(self, file: str) -> Header:
+        try:
+            return glance(self.folder.letters / file)
+        except FileNotFoundError:
+            return Header()
+
+
+def _phrases(text: str) -> str:
+    """A query of FTS5: each word as it is, whatever signs it has, or as the beginning of a longer one."""
+    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in text.split())
