@@ -174,24 +174,27 @@ class Mails:
             query = f"SELECT DISTINCT number, size FROM boxes WHERE mailbox IN ({names}) ORDER BY number"
             return index.rows(query, mailboxes)
 
-    def list(self, *, mailbox: str = "", text: str = "", before: int = 0, limit: int = LIST_ROWS) -> _Mails:
-        """The newest mails first: of one mailbox or of all, numbered below `before` where that is given.
+    def list(
+        self, *, mailbox: str = "", text: str = "", before: int = 0, offset: int = 0, limit: int = LIST_ROWS
+    ) -> _Mails:
+        """The newest mails first: of one mailbox or of all, numbered below `before` where that is given, without the
+        first `offset` of them.
 
         `text` is words, all of which stand in the header, the addresses or the text; the last letters of each may be
         left out. Only mails that were looked at are found: see `look`, which this calls once.
         """
-        query, values = f"SELECT {_COLUMNS} FROM mails", list[object]()
         if text.strip():
             self.look()
-            query += " JOIN words ON words.rowid = mails.number AND words MATCH ? AND words.rowid < ?"
-            values += [_phrases(text), before or _MOST]
-        if mailbox:
-            query += " JOIN boxes ON boxes.number = mails.number AND boxes.mailbox = ?"
-            values.append(mailbox)
-        order = "words.rowid" if text.strip() else "boxes.number" if mailbox else "mails.number"
-        query += f" WHERE {order} < ? ORDER BY {order} DESC LIMIT ?"
+        among, by, values = _among(mailbox, text)
+        query = f"SELECT {_COLUMNS} FROM mails {among} WHERE {by} < ? ORDER BY {by} DESC LIMIT ? OFFSET ?"
         with self.index() as index:
-            return self._mails(index, index.rows(query, [*values, before or _MOST, limit]))
+            return self._mails(index, index.rows(query, [*values, before or _MOST, limit, offset]))
+
+    def count(self, *, mailbox: str = "", text: str = "") -> int:
+        """How many `list` has, of those that were looked at until now."""
+        among, _, values = _among(mailbox, text)
+        with self.index() as index:
+            return int(index.value(f"SELECT count(*) FROM mails {among}", values))
 
     def get(self, number: int) -> Mail:
         """One mail. Raises `NoSuchMail`."""
@@ -297,6 +300,20 @@ class Mails:
             return glance(self.folder.letters / file)
         except FileNotFoundError:
             return Header()
+
+
+def _among(mailbox: str, text: str) -> tuple[str, str, list[object]]:
+    """What mails are joined with to be those alone, the number that they are ordered by, and the values for it."""
+    joined, by, values = [], "mails.number", list[object]()
+    if mailbox:
+        joined.append("JOIN boxes ON boxes.number = mails.number AND boxes.mailbox = ?")
+        by = "boxes.number"
+        values.append(mailbox)
+    if text.strip():
+        joined.append("JOIN words ON words.rowid = mails.number AND words MATCH ?")
+        by = "words.rowid"
+        values.append(_phrases(text))
+    return " ".join(joined), by, values
 
 
 def _phrases(text: str) -> str:
