@@ -164,7 +164,7 @@ def inside(path: str) -> str:
 
     Raises `FileNotFoundError` where there can be no such file: with NUL, or a part that is not there yet.
     """
-    if "\0" in path or not path.startswith("/"):
+    if "\0" in path or not path.startswith("/") or not (path.isascii() or _is_name(path)):
         raise _error(errno.ENOENT, path)
     if "/." in path or "//" in path:
         path = _resolved(path)
@@ -176,6 +176,14 @@ def inside(path: str) -> str:
 def is_part(name: str) -> bool:
     """Whether a file of this name is one that is not wholly there yet."""
     return name.startswith(".") and name.endswith(PART)
+
+
+def _is_name(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _resolved(path: str) -> str:
