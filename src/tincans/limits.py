@@ -250,11 +250,13 @@ MAIL_LINE_BYTES = 1000
 
 #: The longest mail that the app `mail` takes: as Exchange's hard limit, where others stop at 10 to 50 MB; recipients of
 #: one mail (RFC 5321 §4.5.3.1.8 asks for 100 at the least, Postfix takes 1000); how long a client may say nothing
-#: (§4.5.3.2.7); and what it may do wrong before it is sent away (Postfix's smtpd_hard_error_limit).
+#: (§4.5.3.2.7); what it may do wrong before it is sent away (Postfix's smtpd_hard_error_limit); and how long whoever is
+#: sent away may take to hear so.
 MAIL_BYTES = 2 * 1024 * 1024 * 1024
 MAIL_RECIPIENTS = 1000
 SMTP_SECONDS = 300.0
 SMTP_ERRORS = 20
+SMTP_GOODBYE_SECONDS = 0.2
 
 #: A name that anybody may log in with, as it is a mailbox: as long as a path (RFC 5321 §4.5.3.1.3).
 LOGIN_NAME_BYTES = 256
@@ -398,8 +400,8 @@ MAIL_PARTS = 200
 
 #: Parsing a mail takes the more the longer its fields are (Python's parser goes over an address list with quotes some
 #: hundred thousand times in 64 KiB), and the more multiparts each line may be the end of: longer fields are shown as
-#: they came, more fields not at all (mailers write some fifty), and a mail is not taken apart that has a longer one about
-#: its parts, or more lines times multiparts.
+#: they came, more fields not at all (mailers write some fifty), and a mail is not taken apart that has a longer one
+#: about its parts, or more lines times multiparts.
 MAIL_FIELDS = 500
 MAIL_FIELD_CHARACTERS = 2048
 MAIL_PART_FIELD_BYTES = 1024
@@ -458,6 +460,9 @@ FILE_NAME_BYTES = 255
 #: A client gives up on a server that says nothing, or takes nothing, for this long: as lftp's net:timeout, a fifth of
 #: wget's read timeout.
 PATIENCE_SECONDS = 60.0
+
+#: How long a client that leaves waits for the answer to its goodbye (QUIT): nothing depends on it.
+GOODBYE_SECONDS = 1.0
 
 #: Redirects followed for one request, as browsers do (the Fetch standard, "HTTP-redirect fetch": 20).
 REDIRECTS = 20

@@ -417,9 +417,7 @@ class SmtpSession(Session):
 
     def _write(self, side: Side, event: Event) -> bytes:
         if side is Side.SERVER and isinstance(event, replies.Reply):
-            status = event.status if isinstance(event, Reply) else ""
-            lines = tuple(f"{status} {line}".lstrip(" ") if status else line for line in event.lines)
-            return write_reply(Reply(code=event.code, lines=lines), coded=True)
+            return written(event)
         if side is Side.CLIENT:
             match event:
                 case Line():
@@ -439,6 +437,14 @@ class SmtpSession(Session):
             return data
         kept = bytes(self._inboxes[Side.CLIENT].data)  # a CR whose LF may come now
         return dotted(kept + data, begins_line=self._text.begins_line)[len(kept) :]
+
+
+def written(reply: replies.Reply) -> bytes:
+    """The bytes of a reply, its enhanced status in each line."""
+    status = f"{reply.status} " if isinstance(reply, Reply) and reply.status else ""
+    if len(reply.lines) == 1:
+        return encoded(f"{reply.code} {status}{reply.lines[0]}\r\n")
+    return write_reply(replies.Reply(code=reply.code, lines=tuple(status + line for line in reply.lines)), coded=True)
 
 
 class _Login:

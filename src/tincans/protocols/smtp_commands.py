@@ -292,6 +292,11 @@ def _parameters(words: str) -> tuple[dict[str, str], list[str]]:
     return found, faults
 
 
+def is_domain(name: str) -> bool:
+    """Whether it is a domain or an address literal, as EHLO and a greeting name one."""
+    return _NAME.fullmatch(name) is not None
+
+
 def extension_of(parameter: str) -> str | None:
     """The extension that a parameter of MAIL or RCPT belongs to; None where that is not known."""
     return _KNOWN[parameter][0] if parameter in _KNOWN else None

@@ -1,0 +1,162 @@
+"""The app `mail`: an SMTP and LMTP server (RFC 5321, RFC 2033) that takes every mail, and keeps it as it was sent.
+
+A caller has a session, which knows the protocol, and a dialogue, which knows what to answer:
+
+    channel ─► bytes ─► SmtpSession(strict) ─► events ─► Dialogue ─► replies ─► SmtpSession ─► bytes ─► channel
+                                                  └─► text of a mail ─► Incoming, on its way to the disk
+
+What came in one piece is answered in one piece (RFC 2920 §3.2). Whoever breaks a rule that others may read differently
+(a lone LF or CR, something said behind STARTTLS or behind a DATA that was not answered yet) is told so, and the channel
+is closed: none of what follows can be believed, and nothing of it is delivered ("SMTP smuggling").
+
+A mail is there once its 250 was said. Whatever ends the channel before, the caller, the server or a timeout, has left
+nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+
+from tincans.apps.mail.smtp_dialogue import Dialogue, House
+from tincans.channel import Channel, Side
+from tincans.conversation import How
+from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
+from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS, Limits
+from tincans.protocols import sasl
+from tincans.protocols.events import Event
+from tincans.protocols.smtp import SmtpSession, written
+from tincans.protocols.smtp_commands import Auth, Reply
+from tincans.recording import Silence, number_of, secure
+from tincans.tasks import spawn
+
+_SILENT = written(Reply(code=421, status="4.4.2", lines=(f"nothing was said for {SMTP_SECONDS:.0f} seconds",)))
+_STOPPED = written(Reply(code=421, status="4.3.2", lines=("the server stops",)))
+_WRONG = written(Reply(code=500, status="5.5.2", lines=("that breaks the rules of SMTP",)))
+
+#: What is answered by a login, which may take its time.
+_LOGIN = (Auth, sasl.Response)
+
+#: A piece of this size has no more commands than may wait for their replies, as the shortest is an empty line.
+_PIECE_BYTES = 2 * PIPELINED_COMMANDS
+
+
+class SmtpServer:
+    """The app. `close` gives the mails back."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def __call__(self, channel: Channel) -> None:
+        caller = _Caller(self._house, channel)
+        try:
+            await caller.attend()
+        except EndOfStream:
+            pass
+        except BaseException:
+            if caller.channel is not channel:  # inside TLS: nobody else knows it
+                caller.channel.abort()
+            raise
+        await caller.channel.aclose()
+
+    def close(self) -> None:
+        self._house.mails.close()
+
+
+class _Caller:
+    """One caller, from the greeting to the end. `channel` is another one once TLS was begun."""
+
+    def __init__(self, house: House, channel: Channel) -> None:
+        self.channel = channel
+        self._house = house
+        self._session = SmtpSession(strict=True)
+        self._dialogue = Dialogue(
+            house, client=str(channel.remote.bare()), conversation=partial(number_of, channel),
+            secure="tls.version" in channel.facts,
+        )  # fmt: skip
+        self._wrong: RemoteProtocolError | None = None
+
+    async def attend(self) -> None:
+        """Talk until one of the two has said goodbye. What was not taken whole by then is discarded."""
+        silence = Silence(SMTP_SECONDS, lambda: spawn(self._give_up()))
+        try:
+            await self.channel.send(self._said(self._dialogue.greeting))
+            while not self._dialogue.over:
+                data = await self.channel.receive()
+                silence.said(Side.CLIENT, data)
+                await self._hear(data)
+        except asyncio.CancelledError:
+            await self._say_last(_STOPPED)
+            raise
+        finally:
+            silence.closed(How.FINISHED)
+            self._dialogue.discard()
+
+    async def _hear(self, data: bytes) -> None:
+        """Act on what was said, and answer all of it at once."""
+        answers: list[bytes] = []
+        for piece in self._pieces(data):
+            answers += await self._answers(piece)
+            if self._dialogue.over:
+                break
+        if answers:
+            await self.channel.send(b"".join(answers))
+        if self._dialogue.begins_tls:
+            await self._begin_tls()
+
+    async def _answers(self, data: bytes) -> list[bytes]:
+        answers: list[bytes] = []
+        dialogue, events = self._dialogue, self._read(data)
+        while events:
+            ahead = self._session.waiting(Side.CLIENT)
+            for event in events:
+                replies = await dialogue.log_in(event) if isinstance(event, _LOGIN) else dialogue.answer(event, ahead)
+                answers += [self._said(reply) for reply in replies]
+                if dialogue.over:
+                    return answers
+            events = self._read(b"") if ahead else []  # what the answers have made readable
+        if self._wrong is not None:
+            self._dialogue.over = True
+            answers.append(self._wrong.reply or _WRONG)
+        return answers
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        """Commands in pieces of not too many; the text of a mail as it came."""
+        if len(data) <= _PIECE_BYTES or self._dialogue.takes_text:
+            yield data
+            return
+        for start in range(0, len(data), _PIECE_BYTES):
+            yield data[start : start + _PIECE_BYTES]
+
+    def _read(self, data: bytes) -> list[Event]:
+        """What was said; where it breaks the rules, what was said before that."""
+        try:
+            return self._session.receive(Side.CLIENT, data)
+        except RemoteProtocolError as error:
+            self._wrong = error
+            return [event for event in error.before if isinstance(event, Event)]
+
+    def _said(self, reply: Reply) -> bytes:
+        return written(reply) if self._wrong is not None else self._session.send(Side.SERVER, reply)
+
+    async def _begin_tls(self) -> None:
+        assert self._house.wrap is not None
+        async with asyncio.timeout(Limits().handshake):
+            self.channel = await secure(self.channel, self._house.wrap)
+        self._session.secured()
+        self._dialogue.secured()
+
+    # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _give_up(self) -> None:
+        """Nothing was said for too long. Whoever waits for the channel is told that it is closed."""
+        await self._say_last(_SILENT)
+        await self.channel.aclose()
+
+    async def _say_last(self, words: bytes) -> None:
+        """Say why the channel is about to be closed, if the other side listens."""
+        with contextlib.suppress(ChannelError, TimeoutError):
+            async with asyncio.timeout(SMTP_GOODBYE_SECONDS):
+                await self.channel.send(words)
