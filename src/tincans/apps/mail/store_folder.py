@@ -22,6 +22,7 @@ file it has open has no name any more, and the index, that the token in its firs
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -47,7 +48,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         """Make it where it is not there. Raises `MailsError` where it cannot be, or is something else's."""
-        self.path = path
+        self.path, self.letters = path, path / "letters"
         self._turn = threading.Lock()
         self._log = -1
         _prepare(path)
@@ -60,10 +61,6 @@ class Folder:
     @property
     def log(self) -> Path:
         return self.path / "arrivals"
-
-    @property
-    def letters(self) -> Path:
-        return self.path / "letters"
 
     def close(self) -> None:
         """Give the descriptors back. Idempotent."""
@@ -79,14 +76,18 @@ class Folder:
 
         A line begins with an end of a line, so that one which a kill has torn before spoils none but itself.
         """
-        with self._locked():
-            number = self.newest + 1
-            self._follow()
-            line = b"\n%d %b\n" % (number, words)
-            os.pwrite(self._counter, _NUMBER.pack(number), 0)
-            if os.write(self._log, line) != len(line):
-                raise OSError(28, "no space left on device")
-            return number
+        with self._turn:
+            fcntl.flock(self._counter, fcntl.LOCK_EX)
+            try:
+                number = self.newest + 1
+                self._follow()
+                line = b"\n%d %b\n" % (number, words)
+                os.pwrite(self._counter, _NUMBER.pack(number), 0)
+                if os.write(self._log, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                fcntl.flock(self._counter, fcntl.LOCK_UN)
+        return number
 
     @property
     def newest(self) -> int:
@@ -144,6 +145,7 @@ class Shelf:
     def __init__(self, letters: Path) -> None:
         """Make one, and hold its lock. Raises `OSError`."""
         self._path, self._lock = _take_shelf(letters)
+        self._name = self._path.name
         self._begun = 0
         self._serial = 0
         self._bucket = -1  # the descriptor of the folder that is being filled
@@ -155,15 +157,24 @@ class Shelf:
         return self._path / "begun" / str(self._begun)
 
     def place(self) -> tuple[int, str, str]:
-        """Where the next mail goes: a folder's descriptor, the file's name in it, and its path below `letters`."""
-        bucket, name = f"{self._serial // _A_FOLDER:03d}", f"{self._serial:06d}.eml"
-        if self._bucket < 0 or self._serial % _A_FOLDER == 0 or not os.fstat(self._bucket).st_nlink:
+        """Where the next mail goes: a folder's descriptor, the file's name in it, and its path below `letters`.
+
+        The folder may be removed while it is empty, by whoever deletes mails: then ask again, after `lost`.
+        """
+        serial = self._serial
+        bucket, name = f"{serial // _A_FOLDER:03d}", f"{serial:06d}.eml"
+        if self._bucket < 0 or serial % _A_FOLDER == 0:
             self._open(self._path / bucket)
-        self._serial += 1
-        return self._bucket, name, f"{self._path.name}/{bucket}/{name}"
+        self._serial = serial + 1
+        return self._bucket, name, f"{self._name}/{bucket}/{name}"
+
+    def lost(self) -> None:
+        """The folder that `place` gave is not there any more."""
+        os.close(self._bucket)
+        self._bucket = -1
 
     def _open(self, bucket: Path) -> None:
-        bucket.mkdir(mode=0o700, exist_ok=True)
+        bucket.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._bucket >= 0:
             os.close(self._bucket)
             self._bucket = -1

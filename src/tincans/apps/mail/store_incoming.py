@@ -91,28 +91,38 @@ class Incoming:
         self.discard()
 
     def _spill(self) -> None:
-        if self._file < 0:
+        if self._path is None:
             self._path = self._desk.shelf().begin()
             self._file = os.open(self._path, _NEW, 0o600)
-        _write(self._file, self._held)
-        self._held.clear()
+        if self._held:
+            _write(self._file, self._held)
+            self._held.clear()
 
     def _keep(self) -> int:
+        try:
+            below = self._put()
+        except FileNotFoundError:
+            self._desk.shelf().lost()
+            below = self._put()
+        words = b"%d %d %b %b" % (time.time_ns(), self.size, below.encode(), _encoded(self._envelope))
+        return self._desk.folder.append(words)
+
+    def _put(self) -> str:
+        """Have all of it in its place; which is that."""
         folder, name, below = self._desk.shelf().place()
-        at, size, envelope = time.time_ns(), self.size, _encoded(self._envelope)
         if self._path is not None:
             self._spill()
             self._close()
             os.rename(self._path, name, dst_dir_fd=folder)
             self._below = below
-        else:
-            file = os.open(name, _NEW, 0o600, dir_fd=folder)
-            self._below = below
-            try:
-                _write(file, self._held)
-            finally:
-                os.close(file)
-        return self._desk.folder.append(b"%d %d %b %b" % (at, size, below.encode(), envelope))
+            return below
+        file = os.open(name, _NEW, 0o600, dir_fd=folder)
+        self._below = below
+        try:
+            _write(file, self._held)
+        finally:
+            os.close(file)
+        return below
 
     def _close(self) -> None:
         if self._file >= 0:

@@ -23,6 +23,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -65,6 +66,9 @@ FORMAT = len(CONVERTERS)
 
 #: Between two attempts, in seconds: longer than anybody needs to make a database a WAL.
 _BUSY_REST = 0.005
+
+#: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
+_PARAMETERS = 900
 
 _decode = msgspec.json.Decoder(Envelope).decode
 
@@ -247,14 +251,18 @@ class Index:
         return bool(piece)
 
     def _insert(self, arrivals: Sequence[Arrival]) -> None:
-        self.execute_many(
-            "INSERT OR IGNORE INTO mails (number, at, size, file, envelope) VALUES (?, ?, ?, ?, ?)",
-            (each[:5] for each in arrivals),
-        )
-        self.execute_many(
-            "INSERT OR IGNORE INTO boxes (mailbox, number, size) VALUES (?, ?, ?)",
-            ((name, each.number, each.size) for each in arrivals for name in each.mailboxes),
-        )
+        mails = [each[:5] for each in arrivals]
+        boxes = [(name, each.number, each.size) for each in arrivals for name in each.mailboxes]
+        self._insert_rows("INSERT OR IGNORE INTO mails (number, at, size, file, envelope) VALUES {rows}", mails)
+        self._insert_rows("INSERT OR IGNORE INTO boxes (mailbox, number, size) VALUES {rows}", boxes)
+
+    def _insert_rows(self, query: str, rows: Sequence[Sequence[object]]) -> None:
+        """As many rows at once as a statement takes: it releases the interpreter once, and not for every row."""
+        width = len(rows[0]) if rows else 1
+        row, most = f"({', '.join('?' * width)})", _PARAMETERS // width
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            self._database.execute(query.format(rows=", ".join([row] * len(some))), list(chain.from_iterable(some)))
 
 
 def _patiently(prepare: Callable[[], None]) -> None:
