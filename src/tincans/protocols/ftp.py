@@ -11,7 +11,8 @@ the middle has to rewrite (`announced`, `announcing`):
 
 AUTH TLS holds the client until the server answered: after 234 both begin TLS (RFC 4217 §4), and FTP goes on inside.
 What the client said is text as Telnet has it (RFC 959 §4.1.3): IAC begins a signal, IAC IAC is the byte 255, and a CR
-in a file's name is followed by NUL (RFC 2640 §3.1).
+in a file's name is followed by NUL (RFC 2640 §3.1). A lone LF may be in a name, so a client whose first command ended
+in CR LF is believed to know what ends a line; another one, a person with netcat, ends each in an LF.
 """
 
 from __future__ import annotations
@@ -182,6 +183,20 @@ def _read_extended(said: str) -> tuple[DataAddress, tuple[int, int]] | None:
     return DataAddress(host, int(match[4])), match.span()
 
 
+def is_same_host(one: str, other: str) -> bool:
+    """Whether two hosts are one; as they are written where they are no numbers."""
+    try:
+        return _unmapped(one) == _unmapped(other)
+    except ValueError:
+        return one == other
+
+
+def _unmapped(host: str) -> object:
+    """The address; an IPv4 one where IPv6 carries it (RFC 4291 §2.5.5.2)."""
+    address = ip_address(host)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
 def _six(address: DataAddress) -> str:
     numbers = [*IPv4Address(address.host).packed, *address.port.to_bytes(2, "big")]
     return ",".join(map(str, numbers))
@@ -212,8 +227,6 @@ class Command(Faulty, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[!-`{-~]*", self.verb):
             raise ValueError(f"a verb is of capitals, and not {self.verb!r}")
-        if "\n" in self.argument:
-            raise ValueError("an argument has no end of a line in it")
         if not _TELNET.fullmatch(self.telnet):
             raise ValueError(f"{self.telnet!r} is no Telnet signal")
 
@@ -298,7 +311,8 @@ class Reply(replies.Reply, frozen=True, kw_only=True):
 
 
 class FtpSession(Session):
-    """The control connection. Everything is tolerated that FTP servers tolerate, strict or not: a lone LF ends a line.
+    """The control connection. Everything is tolerated that FTP servers tolerate, strict or not: a lone LF ends the line
+    of a client whose first command ended so.
 
     A command that is no text, or longer than FTP_COMMAND_BYTES, is wrong, and so is a reply without its three digits.
     """
@@ -315,6 +329,7 @@ class FtpSession(Session):
         self.protection = "C"
         self._replies = ReplyReader(coded=False)
         self._greeted = False
+        self._command_end = b""  # what ends the client's lines, once one has ended
         self._unanswered: deque[Command] = deque(maxlen=FTP_COMMANDS_WAITING)
 
     @property
@@ -344,20 +359,22 @@ class FtpSession(Session):
         return reply
 
     def _read_command(self, inbox: Inbox) -> Command | None:
+        end = self._command_end or b"\n"
         try:
-            line = inbox.line(FTP_COMMAND_BYTES, what="a command")
+            line = inbox.line(FTP_COMMAND_BYTES + 1 - len(end), end, what="a command")
         except Wrong as wrong:
             wrong.reply = b"500 The line is too long.\r\n"
             raise
         if line is None:
             return None
         start = inbox.start - len(line)
+        self._command_end = self._command_end or (b"\r\n" if line.endswith(b"\r\n") else b"\n")
         said = line.removesuffix(b"\n").removesuffix(b"\r")
         telnet = _TELNET.match(said)[0]  # type: ignore[index]  # it matches nothing, too
         verb, blank, argument = said[len(telnet) :].partition(b" ")
         if not re.fullmatch(rb"[!-~]*", verb):
             inbox.put_back(line)
-            raise Wrong("a command is text", start, until=b"\n", reply=b"500 What was that?\r\n")
+            raise Wrong("a command is text", start, until=end, reply=b"500 What was that?\r\n")
         command = Command(
             verb=text(verb).upper(), argument=text(_plain(argument)), telnet=telnet,
             faults=() if line.endswith(b"\r\n") else ("it ends in a lone LF",),
@@ -413,6 +430,8 @@ class FtpSession(Session):
     def _write(self, side: Side, event: Event) -> bytes:
         match event:
             case Command():
+                if "\n" in event.argument:
+                    raise LocalProtocolError("an LF in an argument is the end of the command to most servers")
                 return write_command(event)
             case replies.Reply():
                 try:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +34,7 @@ from tincans.conversation import Controls, How, Kind, Opening, Recorder, Tap, be
 from tincans.errors import ListenError
 from tincans.limits import DRAIN_SECONDS, FTP_DATA_SECONDS
 from tincans.protocols.events import Event, Upgraded
-from tincans.protocols.ftp import Command, DataAddress, FtpSession, Opens, Reply, write_command
+from tincans.protocols.ftp import Command, DataAddress, FtpSession, Opens, Reply, is_same_host, write_command
 from tincans.protocols.replies import write_reply
 from tincans.recording import Outcome
 from tincans.relays.link import carry, facts_of, join
@@ -123,7 +122,7 @@ class FtpSteerer(Steerer):
     async def _hear_port(self, command: Command, announced: DataAddress) -> bytes | None:
         """The server is to call the client."""
         client, server = self.steering.client, self.steering.server
-        if not _is_same(announced.host, client.remote.host):
+        if not is_same_host(announced.host, client.remote.host):
             self.steering.note(f"{command.summary} is not passed on: it is not the address that the client has")
             return write_command(command.announcing(_NOWHERE))
         callee = Address("tcp", client.remote.host, announced.port)
@@ -137,7 +136,7 @@ class FtpSteerer(Steerer):
         if reply.code == 227 and ":" in client.local.host:
             self.steering.note("227 cannot announce an IPv6 address, so the data connection is not followed")
             return None
-        if announced.host and not _is_same(announced.host, server.remote.host):
+        if announced.host and not is_same_host(announced.host, server.remote.host):
             self.steering.note(f"{server.remote.host} is called for data, and not {announced}, which is not the server")
         options = (("proxy", self._proxy),) if self._proxy else ()
         callee = Address("tcp", server.remote.host, announced.port, options=options)
@@ -188,7 +187,7 @@ class FtpSteerer(Steerer):
 
     async def _await_caller(self, meeting: _Meeting) -> tuple[Channel, str]:
         caller = await meeting.listener.accept()
-        while not _is_same(caller.remote.host, meeting.caller):
+        while not is_same_host(caller.remote.host, meeting.caller):
             self.steering.note(f"{caller.remote} called for data, and was turned away")
             caller.abort()
             caller = await meeting.listener.accept()
@@ -307,17 +306,3 @@ def _turned(tap: Tap) -> Tap:
 def _number_of(taps: Sequence[Tap]) -> int:
     """The conversation's number, by the first that has one."""
     return next((tap.number for tap in taps if tap.number), 0)
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two hosts are one; as they are written where they are no numbers."""
-    try:
-        return _plain(one) == _plain(other)
-    except ValueError:
-        return one == other
-
-
-def _plain(host: str) -> object:
-    """The address; an IPv4 one where IPv6 carries it (RFC 4291 §2.5.5.2)."""
-    address = ip_address(host)
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
