@@ -211,6 +211,9 @@ HTTP_HEADS_KEPT = 512
 HTTP_KEPT_HEAD_BYTES = 4096
 HTTP_UNWANTED_BYTES = 256 * 1024
 
+#: HTTP served: parts of a file in one request (Apache's MaxRanges allows 200, and nothing that people use asks for ten).
+HTTP_RANGES = 100
+
 #: HTTP served: a part of a file up to this is read and sent in one call with the head; sendfile(2) takes a longer one.
 HTTP_SMALL_BYTES = 32 * 1024
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from tincans import transports
 from tincans.address import Address
@@ -40,7 +40,9 @@ from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
 #: and is given a `BlockingChannel`. The channel is closed when it returns, and aborted when it raises. Where it has a
-#: `close`, that is called when its server has closed and the last caller has left.
+#: `close`, that is called when its server has closed and the last caller has left, and its end is waited for; a `retire`
+#: is called when it begins to close, so that nobody is kept who only might say something later; a `start` is awaited
+#: before the first caller is taken.
 App = Callable[[Channel], Awaitable[None]] | Callable[[BlockingChannel], object]
 
 log = logging.getLogger(__name__)
@@ -56,11 +58,21 @@ def in_task(app: App) -> Callable[[Channel], Awaitable[None]]:
     return partial(in_thread, cast("Callable[[BlockingChannel], object]", app))
 
 
-def close_app(app: App) -> None:
-    """Have an app give back what it holds; most hold nothing."""
-    close = getattr(app, "close", None)
-    if close is not None:
-        close()
+async def start_app(app: App) -> None:
+    """Have an app get ready; most are. Raises `UsageError` where it cannot."""
+    starting = _call(app, "start")
+    if starting is not None:
+        await starting
+
+
+def close_app(app: App) -> Coroutine[Any, Any, None] | None:
+    """Have an app give back what it holds; most hold nothing. What this gives, if it does, is to be awaited."""
+    return _call(app, "close")
+
+
+def _call(app: App | None, name: str) -> Coroutine[Any, Any, None] | None:
+    method = getattr(app, name, None)
+    return method() if method is not None else None
 
 
 async def serve(
@@ -72,12 +84,18 @@ async def serve(
 
     `recorders` are told every conversation under `name`. `reuse_port` lets several processes share one TCP or UDP port.
     A `listener` that there is already is used instead of opening `address`, and owned. `turned_away` is called with
-    each caller whose handshake failed and why, instead of telling the recorders. Raises `ListenError`.
+    each caller whose handshake failed and why, instead of telling the recorders. Raises `ListenError`, and `UsageError`
+    where the app cannot start.
     """
     if isinstance(address, str):
         address = Address.parse(address)
     if listener is None:
         listener = await transports.listen(address, reuse_port=reuse_port)
+    try:
+        await start_app(app)
+    except BaseException:
+        await listener.aclose()
+        raise
     return Server(listener, app, limits or Limits(), recorders, name, turned_away)
 
 
@@ -94,6 +112,7 @@ class Server:
         self._listener = listener
         self._app = in_task(app)
         self._to_close: App | None = app
+        self._closing: asyncio.Task[None] | None = None  # the app is closing
         self._recorders, self._name = tuple(recorders), name
         self._turned_away = turned_away or self._record_failure
         self._greets = type(listener).greet is not Listener.greet
@@ -129,6 +148,7 @@ class Server:
         await self._listener.aclose()  # the accepting task has, unless it was cancelled before it began
         while self._callers:
             await asyncio.wait(self._callers)
+        await self._app_closed()
         if not self._accepting.cancelled():
             self._accepting.result()
 
@@ -137,6 +157,8 @@ class Server:
         self._accepting.cancel()
         await asyncio.wait([self._accepting])
         await self._listener.aclose()
+        if self._callers:
+            _call(self._to_close, "retire")
 
     async def aclose(self) -> None:
         """Stop gracefully: accept nobody any more, let open channels finish for `limits.drain` seconds, abort the rest.
@@ -151,6 +173,7 @@ class Server:
             self.abort()
         if self._callers:
             await asyncio.wait(self._callers)
+        await self._app_closed()
 
     def abort(self) -> None:
         """Stop at once: accept nobody any more and abort every open channel; the apps are cancelled. Idempotent."""
@@ -198,11 +221,16 @@ class Server:
         if self._accepting.done():
             self._perhaps_over()
 
+    async def _app_closed(self) -> None:
+        if self._closing is not None:
+            await asyncio.wait([self._closing])
+
     def _perhaps_over(self, _: object = None) -> None:
         """Once nobody is accepted any more and the last caller has left, the app is closed."""
         if not self._callers and self._to_close is not None:
             app, self._to_close = self._to_close, None
-            close_app(app)
+            if (closing := close_app(app)) is not None:
+                self._closing = spawn(closing)
 
     async def _attend(self, channel: Channel) -> None:
         """One caller, from the handshake to the close."""

@@ -1,10 +1,13 @@
 """The app `http`: a web server for the files of a folder, or one that answers with what it was asked.
 
-request.py      a head, read strictly or not at all
-intake.py       what a client says: heads and bodies
-exchange.py     one request and its response
-connection.py   the loop over them, and its patience
-site.py         the files of a folder
+    request.py      a head, read strictly or not at all
+    intake.py       what a client says: heads and bodies
+    exchange.py     one request and its response
+    connection.py   the loop over them; patience.py, how long it waits
+    login.py        who may ask
+    site.py         the files of a folder; conditions.py, ranges.py and media.py, what is said of them
+
+Each stands on those above it.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ def load(rest: str, settings: Settings) -> Http:
         from tincans.apps.http.echo import echo
 
         return Http(echo)
+    from tincans.apps.http.login import Guarded
     from tincans.apps.http.site import Site
 
-    return Http(Site(rest, settings))
+    return Http(Guarded(Site(rest, settings), settings))

@@ -1,16 +1,15 @@
 """A connection of HTTP/1.x as a server has it: request after request, each answered before the next is read.
 
-    ┌─► head ──► handler ──► what it left of the body ──┬─► (kept) ─┐
-    │                                                   └─► close   │
-    └───────────────────────────────────────────────────────────────┘
+    ┌─► head ──► handler ──► what it left of the body ──┬─► kept ─┐
+    │                                                   └─► close │
+    └─────────────────────────────────────────────────────────────┘
 
 Pipelined requests wait in what was received, so answers are in order. What breaks the rules is answered as the error
 says, the channel is closed and nothing more of it is read: after a request that is read differently elsewhere, whatever
 follows may be somebody else's.
 
-**Patience.** One timer a connection looks whether the client is still within its time: for the rest of a head that it
-began (408, RFC 9110 §15.5.9), for the next request, for the next piece of a body. A request that is there at once costs
-no timer.
+**Patience.** One timer a connection looks whether the client is still within its time. Who is late with what he began
+hears so (408, RFC 9110 §15.5.9); who began nothing is left without a word.
 
 **Closing.** Where the client may be saying something yet, what it says is read and thrown away for a moment, so that
 no reset overtakes the answer (RFC 9112 §9.6).
@@ -20,48 +19,57 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, cast
 
 from tincans.apps.http.exchange import Exchange, Handler
 from tincans.apps.http.intake import Intake
+from tincans.apps.http.patience import Deadline, Patience
 from tincans.apps.http.request import read_request
 from tincans.channel import Channel
-from tincans.errors import ChannelError, RemoteProtocolError
-from tincans.limits import (
-    HTTP_BODY_SECONDS,
-    HTTP_HEAD_SECONDS,
-    HTTP_KEPT_SECONDS,
-    HTTP_UNWANTED_BYTES,
-    LINGER_SECONDS,
-)
+from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream, RemoteProtocolError
+from tincans.limits import LINGER_SECONDS
+from tincans.protocols.http_head import reply
 from tincans.recording import note
-from tincans.server import close_app
+from tincans.server import App, close_app, start_app
+from tincans.tasks import spawn
 
 log = logging.getLogger(__name__)
 
-_CRASHED = "500 Internal Server Error"
-
-
-class Patience(NamedTuple):
-    """How long is waited for a client, in seconds."""
-
-    head: float = HTTP_HEAD_SECONDS
-    kept: float = HTTP_KEPT_SECONDS
-    body: float = HTTP_BODY_SECONDS
+#: What ends a connection and is nobody's fault here.
+_LOST = (RemoteProtocolError, ChannelBroken, ChannelClosed, EndOfStream)
 
 
 class Http:
-    """The app that speaks HTTP/1.x to every caller and lets `handler` answer. Closing it closes that, if it can be."""
+    """The app that speaks HTTP/1.x to every caller and lets `handler` answer, which it starts and closes."""
 
     def __init__(self, handler: Handler, patience: Patience | None = None) -> None:
         self.handler, self.patience = handler, patience or Patience()
+        self._connections: set[Connection] = set()
+        self._retired = False
 
     async def __call__(self, channel: Channel) -> None:
-        await Connection(channel, self.handler, self.patience).run()
+        connection = Connection(channel, self.handler, self.patience)
+        self._connections.add(connection)
+        try:
+            if self._retired:
+                connection.retire()
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
 
-    def close(self) -> None:
-        close_app(self.handler)  # type: ignore[arg-type]
+    def retire(self) -> None:
+        """Keep no connection any more: those that wait for a request are closed, the others behind their response."""
+        self._retired = True
+        for connection in self._connections:
+            connection.retire()
+
+    async def start(self) -> None:
+        await start_app(cast("App", self.handler))
+
+    def close(self) -> Coroutine[Any, Any, None] | None:
+        return close_app(cast("App", self.handler))
 
 
 class Connection:
@@ -69,27 +77,45 @@ class Connection:
 
     def __init__(self, channel: Channel, handler: Handler, patience: Patience) -> None:
         self.channel, self.handler = channel, handler
-        self._intake = Intake(channel)
+        self._deadline = Deadline(self._late)
+        self._intake = Intake(channel, self._deadline, patience)
+        self._kept = patience.kept
+        self._exchange: Exchange | None = None  # the one that goes on
+        self._retired = False
 
     async def run(self) -> None:
-        """To the end of the connection. Raises what the channel does, and what breaks a response that was begun."""
-        try:
-            while await self._exchange():
-                pass
-        except RemoteProtocolError as error:
-            note(self.channel, error.reason)
-            log.info("%s was refused: %s", self.channel.remote, error.reason)
-            await self.channel.send(error.reply)
-            await self._linger()
+        """To the end of the connection, which the caller closes. Raises what the channel does.
 
-    async def _exchange(self) -> bool:
+        It raises, too, what broke a response in its middle, as only an abort tells the client of that.
+        """
+        try:
+            self._deadline.set(self._intake.patience.head)
+            while await self._next():
+                self._exchange = None
+                self._deadline.set(self._kept)
+        except RemoteProtocolError as error:
+            await self._refused(error)
+        finally:
+            self._deadline.close()
+
+    def retire(self) -> None:
+        """Close it now where it waits for a request, and else behind the response."""
+        self._retired = True
+        if self._exchange is not None:
+            self._exchange.keeps = False
+        elif not self._intake.ahead:
+            spawn(self.channel.aclose())
+
+    async def _next(self) -> bool:
         """One request and its response; whether there may be another."""
-        request = read_request(await self._intake.head())
-        exchange = Exchange(request, self._intake)
+        intake = self._intake
+        head = await intake.head()
+        self._deadline.clear()
+        exchange = self._exchange = Exchange(read_request(head), intake)
+        if self._retired:
+            exchange.keeps = False
         await self._answer(exchange)
-        if exchange.content.ended and exchange.keeps:
-            return True
-        if exchange.keeps and await self._drained(exchange):
+        if exchange.keeps and (exchange.content.ended or await exchange.discard()):
             return True
         if not exchange.upgraded:
             await self._linger()
@@ -99,29 +125,41 @@ class Connection:
         """Have the handler respond. Where it crashed before it said anything, the client hears that it did."""
         try:
             await self.handler(exchange)
-        except (ChannelError, EOFError):
+        except _LOST:
+            raise
+        except Exception:
             if exchange.status and not exchange.finished:
                 raise
-            if not exchange.status:
-                raise
-        except Exception:
             log.exception("%s %s: the handler crashed", exchange.request.method, exchange.request.target)
-            if exchange.status:
-                raise
+            exchange.keeps = False
         if not exchange.status:
             exchange.keeps = False
-            await exchange.respond(500, [("Content-Type", "text/plain")], b"the handler crashed\n")
+            await exchange.respond(500, [("Content-Type", "text/plain")], b"500 Internal Server Error\n")
 
-    async def _drained(self, exchange: Exchange) -> bool:
-        """Read what the handler left of the body; False where that is too much."""
-        if exchange.waited_for:
-            return False  # whether the client says it now, nobody knows
-        read = 0
-        while not exchange.content.ended:
-            if (exchange.content.left or 0) + read > HTTP_UNWANTED_BYTES:
-                return False
-            read += len(await exchange.content.take())
-        return True
+    async def _refused(self, error: RemoteProtocolError) -> None:
+        """Say what is wrong, unless there was a response already; where that is not complete, it is torn."""
+        note(self.channel, error.reason)
+        log.info("%s was refused: %s", self.channel.remote, error.reason)
+        exchange = self._exchange
+        if exchange is None or not exchange.status:
+            await self.channel.send(error.reply)
+        elif not exchange.finished:
+            raise error
+        await self._linger()
+
+    def _late(self) -> None:
+        reason = "the client took too long"
+        note(self.channel, reason)
+        log.info("%s: %s", self.channel.remote, reason)
+        spawn(self._leave(reason))
+
+    async def _leave(self, reason: str) -> None:
+        """Nobody is sending: the one task waits for the client, and hears of this by `ChannelClosed`."""
+        exchange = self._exchange
+        with suppress(ChannelError):
+            if self._intake.ahead if exchange is None else not exchange.status:
+                await self.channel.send(reply("408 Request Timeout", reason))
+        await self.channel.aclose()
 
     async def _linger(self) -> None:
         with suppress(ChannelError, TimeoutError):

@@ -27,7 +27,7 @@ from tincans.apps.http.intake import Content, Intake
 from tincans.apps.http.request import Fields, Request, refuse
 from tincans.channel import Buffered, Channel
 from tincans.errors import LocalProtocolError
-from tincans.limits import HTTP_SMALL_BYTES
+from tincans.limits import HTTP_SMALL_BYTES, HTTP_UNWANTED_BYTES
 
 __all__ = ["Body", "Exchange", "Fields", "Handler", "Request", "Span"]
 
@@ -84,9 +84,8 @@ class Exchange:
     def body(self, most: int | None = None) -> AsyncIterator[bytes]:
         """The pieces of the request's body, as they come; a client that waits for leave to say it is told to go on.
 
-        The iterator raises `EndOfStream` where the body is cut off, and `RemoteProtocolError` where it is malformed or
-        has more than `most` bytes: a handler that lets that pass has it answered (400, 413). A second call goes on
-        where the first stopped.
+        The iterator raises `RemoteProtocolError` where the body is malformed or cut off, or has more than `most` bytes:
+        a handler that lets that pass has it answered (400, 413). A second call goes on where the first stopped.
         """
         return Pieces(self, most)
 
@@ -96,6 +95,23 @@ class Exchange:
             self.waited_for = False
             await self.channel.send(_CONTINUE)
         return await self.content.take()
+
+    async def discard(self, most: int = HTTP_UNWANTED_BYTES) -> bool:
+        """Read what is left of the body and throw it away; False where that is not wanted.
+
+        It is not where the client still waits for leave to say it, or where it has more than `most` bytes. Raises as
+        `body` does.
+        """
+        read = 0
+        while not self.content.ended:
+            if self.waited_for or read + (self.content.left or 0) > most:
+                return False
+            read += len(await self.content.take())
+        return True
+
+    async def left(self) -> None:
+        """Wait until the client has left, or has ended what it says. Read the body before. Cancelling is harmless."""
+        await self._intake.left()
 
     # ── the response ──────────────────────────────────────────────────────────────────────────────────────
 

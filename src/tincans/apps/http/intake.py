@@ -7,10 +7,14 @@ not waited for either.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import suppress
 
+from tincans.apps.http.patience import Deadline, Patience
 from tincans.apps.http.request import CHUNKED, check_trailers, refuse
 from tincans.channel import Channel
+from tincans.errors import ChannelError, EndOfStream
 from tincans.limits import HTTP_CHUNK_LINE_BYTES, HTTP_HEAD_BYTES, HTTP_START_BYTES, RECEIVE_BYTES
 
 _END = b"\r\n\r\n"
@@ -19,16 +23,15 @@ _BARE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?: |\Z)")
 #: RFC 9112 §7.1, without the blanks that it lets a recipient put up with.
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~\x80-\xff]*)?")
-_TOO_LARGE = "431 Request Header Fields Too Large"
 
 
 class Intake:
-    """Reads a channel. Cancelling any of it loses nothing that was not given yet, but a chunk's frame."""
+    """Reads a channel, by a deadline. Cancelling loses what was taken of a line or a head that is not complete yet."""
 
-    __slots__ = ("ahead", "channel")
+    __slots__ = ("ahead", "channel", "deadline", "patience")
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, channel: Channel, deadline: Deadline, patience: Patience) -> None:
+        self.channel, self.deadline, self.patience = channel, deadline, patience
         #: What was received and not yet taken.
         self.ahead = bytearray()
 
@@ -40,9 +43,10 @@ class Intake:
         ahead = self.ahead
         if not ahead:
             data = await self.channel.receive()
-            if data.find(_END) == len(data) - 4 and len(data) <= HTTP_START_BYTES and data[0] != _CR:
+            if data.endswith(_END) and data.find(_END) == len(data) - 4 and data[0] != _CR:
                 return data  # nothing but this head: the usual case
             ahead += data
+        self.deadline.set(self.patience.head)
         looked, passed = 0, False
         while True:
             if not passed and ahead[:2] == b"\r\n":
@@ -53,12 +57,7 @@ class Intake:
                 return self._take(end + 4)
             self._check(looked, passed)
             looked = max(0, len(ahead) - 3)
-            ahead += await self.channel.receive()
-
-    @property
-    def begun(self) -> bool:
-        """Whether there is the beginning of a head."""
-        return len(self.ahead) > 0
+            await self._more(begun=len(ahead) > 0)
 
     # ── heads ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,14 +76,10 @@ class Intake:
     # ── what bodies are made of ───────────────────────────────────────────────────────────────────────────────
 
     async def some(self, most: int) -> bytes:
-        """What comes next, 1 … `most` bytes. Raises `EndOfStream`."""
-        if self.ahead:
-            return self._take(min(most, RECEIVE_BYTES))
-        data = await self.channel.receive()
-        if len(data) > most:
-            self.ahead += data[most:]
-            data = data[:most]
-        return data
+        """What comes next, 1 … `most` bytes."""
+        if not self.ahead:
+            await self._more()
+        return self._take(min(most, RECEIVE_BYTES))
 
     async def line(self, most: int, reason: str) -> bytes:
         """Up to and with CR LF. Refuses what is longer, for that reason, and what ends in LF alone."""
@@ -93,7 +88,7 @@ class Intake:
             if len(self.ahead) >= most:
                 refuse(reason)
             looked = len(self.ahead)
-            self.ahead += await self.channel.receive()
+            await self._more()
         if found >= most:
             refuse(reason)
         line = self._take(found + 1)
@@ -104,13 +99,31 @@ class Intake:
     async def line_end(self) -> None:
         """CR LF and nothing else."""
         while len(self.ahead) < 2 and (not self.ahead or self.ahead[0] == _CR):
-            self.ahead += await self.channel.receive()
+            await self._more()
         if self._take(2) != b"\r\n":
             refuse("a chunk does not end where its size says")
+
+    async def left(self) -> None:
+        """Wait until the client has left. What it says meanwhile is kept, as much as a head has; the rest waits, too.
+
+        Nobody may take anything meanwhile. Cancelling loses nothing.
+        """
+        with suppress(ChannelError):
+            while len(self.ahead) < HTTP_HEAD_BYTES:
+                self.ahead += await self.channel.receive()
+            await asyncio.Future()  # it said too much for anybody to notice
 
     def take_all(self) -> bytes:
         """All that was received and not yet taken."""
         return self._take(len(self.ahead))
+
+    async def _more(self, *, begun: bool = True) -> None:
+        try:
+            self.ahead += await self.channel.receive()
+        except EndOfStream:
+            if begun:
+                refuse("the client ends in the middle of a request")
+            raise
 
     def _take(self, count: int) -> bytes:
         data = bytes(self.ahead[:count])
@@ -121,13 +134,14 @@ class Intake:
 class Content:
     """The body of one request, taken piece by piece."""
 
-    __slots__ = ("_chunked", "_intake", "_left", "ended")
+    __slots__ = ("_begun", "_chunked", "_intake", "_left", "ended")
 
     def __init__(self, intake: Intake, length: int) -> None:
         """`length` in bytes, or `CHUNKED`."""
         self._intake = intake
         self._chunked = length == CHUNKED
         self._left = 0 if self._chunked else length
+        self._begun = False  # there was a chunk
         #: It was taken to its end, trailers included.
         self.ended = length == 0
 
@@ -137,21 +151,28 @@ class Content:
         return None if self._chunked and not self.ended else self._left
 
     async def take(self) -> bytes:
-        """The next piece; ``b""`` at the end. Raises `EndOfStream` where it is cut off, and `RemoteProtocolError`."""
+        """The next piece; ``b""`` at the end. Raises `RemoteProtocolError` where it is malformed or cut off."""
         if self.ended:
             return b""
+        self._intake.deadline.set(self._intake.patience.body)
+        piece = await self._take()
+        self._intake.deadline.clear()
+        return piece
+
+    async def _take(self) -> bytes:
         if not self._left and not await self._next_chunk():
             return b""
         piece = await self._intake.some(self._left)
         self._left -= len(piece)
         if not self._left:
-            if self._chunked:
-                await self._intake.line_end()
-            else:
-                self.ended = True
+            self._begun = self._chunked
+            self.ended = not self._chunked
         return piece
 
     async def _next_chunk(self) -> bool:
+        """Whether there is one more; the line's end behind the one before is read first."""
+        if self._begun:
+            await self._intake.line_end()
         line = await self._intake.line(HTTP_CHUNK_LINE_BYTES, "the line before a chunk is too long")
         match = _SIZE.fullmatch(line, 0, len(line) - 2)
         if match is None:

@@ -37,6 +37,8 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+;=-]+)(?::[0-9]{0
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#@]+)(?P<rest>[/?][^#]*|)", re.IGNORECASE)
 _ORIGIN = re.compile(r"/[^#]*")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+#: The fields that make a request conditional (RFC 9110 §13.1), or ask for a part (§14.2).
+_ASKING = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range"})
 #: What may be said once at the most.
 _ONCE = ("content-length", "transfer-encoding", "host", "expect", "authorization")
 
@@ -93,6 +95,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     keeps: bool
     #: The client waits for "100 Continue" before it says the body.
     patient: bool
+    #: It is conditional, or asks for a part.
+    asks: bool
     #: The client would go on in another protocol (RFC 9110 §7.8), the name of which is in lower case; else empty.
     upgrade: str
 
@@ -137,6 +141,7 @@ def _read(data: bytes) -> Request:
     return Request(
         method=method, target=target, path=_decoded(path), query=query, fields=Fields(head.fields, head.known),
         version=version, host=host, length=length, patient=_patient(head, version),
+        asks=not _ASKING.isdisjoint(head.known),
         keeps="close" not in options and (version == "1.1" or "keep-alive" in options),
         upgrade=head.known.get("upgrade", "").lower() if "upgrade" in options and version == "1.1" else "",
     )  # fmt: skip

@@ -2,19 +2,31 @@
 
 What a method does is in `Site.methods`; whoever lets more be done adds its handler there. A folder without an index
 file is shown by `Site.folder`.
+
+A file is opened for each request, so what is served is what is there now; what can be remembered of it (its type, tag
+and date, as fields) is remembered by its inode, time and size. A small one leaves in one call with its head; a large
+one is sent by the kernel where the channel is a socket.
+
+A file `x.br` or `x.gz` beside `x`, that is no older, is sent in its place to who takes that.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Awaitable, Callable, Iterable
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
-from stat import S_ISDIR
+from typing import NamedTuple
 from urllib.parse import quote
 
-from tincans.apps.http.exchange import Exchange, Handler, Span
+from tincans.apps.http.conditions import failed, tag_of, wants_part
+from tincans.apps.http.exchange import Exchange, Handler, Span, render
+from tincans.apps.http.media import CODINGS, codings, type_of
+from tincans.apps.http.ranges import parts_of, several
 from tincans.apps.settings import Settings
-from tincans.files import Files
+from tincans.files import Files, OpenFile
 
 #: What answers for a folder: its path ends in "/".
 Folder = Callable[[Exchange, str], Awaitable[None]]
@@ -42,6 +54,7 @@ class Site:
         handler = self.methods.get(exchange.request.method)
         try:
             if handler is None:
+                await exchange.discard()
                 await fail(exchange, 405, fields=[("Allow", ", ".join(self.methods))])
             else:
                 await handler(exchange)
@@ -54,32 +67,100 @@ class Site:
         self.files.close()
 
     async def options(self, exchange: Exchange) -> None:
+        """What can be done here; of "*" and of any path the same."""
+        await exchange.discard()
         await exchange.respond(204, [("Allow", ", ".join(self.methods))])
 
     async def get(self, exchange: Exchange) -> None:
+        """GET and HEAD. A body has no meaning there (RFC 9110 §9.3.1), and is read so that it is known to be one."""
+        if not exchange.content.ended:
+            await exchange.discard()
         path = exchange.request.path
         if path.endswith("/"):
             await self._folder(exchange, path)
-        elif S_ISDIR(self.files.stat(path).st_mode):
+            return
+        try:
+            file = self.files.open(path)
+        except IsADirectoryError:
             await redirect(exchange, path + "/")
-        else:
-            await self._file(exchange, path)
+            return
+        with file:
+            await self._file(exchange, path, file)
 
     async def _folder(self, exchange: Exchange, path: str) -> None:
         for name in INDEX:
             try:
-                await self._file(exchange, path + name)
-            except FileNotFoundError:
+                file = self.files.open(path + name)
+            except (FileNotFoundError, IsADirectoryError):
                 continue
+            with file:
+                await self._file(exchange, path + name, file)
             return
         if self.folder is None:
             await fail(exchange, 404)
         else:
             await self.folder(exchange, path)
 
-    async def _file(self, exchange: Exchange, path: str) -> None:
-        with self.files.open(path) as file:
-            await exchange.respond(200, (), Span(file.fd, 0, file.stat.st_size))
+    async def _file(self, exchange: Exchange, path: str, file: OpenFile) -> None:
+        accepted = exchange.request.fields.get("accept-encoding")
+        for coding in codings(accepted) if accepted else ():
+            try:
+                packed = self.files.open(path + CODINGS[coding])
+            except OSError:
+                continue
+            with packed:
+                if packed.stat.st_mtime_ns >= file.stat.st_mtime_ns:
+                    await send_file(exchange, packed, type_of(path), coding)
+                    return
+        await send_file(exchange, file, type_of(path))
+
+
+class _Shown(NamedTuple):
+    """What a client is told about a file."""
+
+    tag: str
+    modified: float
+    fields: bytes
+
+
+@lru_cache(1024)
+def _shown(kind: str, coding: str, tag: str, modified: float) -> _Shown:
+    fields = [
+        ("Content-Type", kind),
+        ("Last-Modified", formatdate(modified, usegmt=True)),
+        ("ETag", tag),
+        ("Accept-Ranges", "bytes"),
+        ("Vary", "Accept-Encoding"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return _Shown(tag, modified, render([*fields, ("Content-Encoding", coding)] if coding else fields))
+
+
+async def send_file(exchange: Exchange, file: OpenFile, kind: str, coding: str = "") -> None:
+    """Respond with an open file: all of it, the parts that are asked for, or that nothing has changed."""
+    stat, request = file.stat, exchange.request
+    size = stat.st_size
+    shown = _shown(kind, coding, tag_of(stat), stat.st_mtime)
+    if not request.asks:
+        await exchange.respond(200, shown.fields, Span(file.fd, 0, size))
+        return
+    if status := failed(request.fields, reads=True, tag=shown.tag, modified=shown.modified):
+        await exchange.respond(status, shown.fields)
+        return
+    wanted = request.fields.get("range") if request.method == "GET" else ""
+    parts = None
+    if wanted and wants_part(request.fields, tag=shown.tag, modified=shown.modified):
+        parts = parts_of(wanted, size)
+    if parts is None:
+        await exchange.respond(200, shown.fields, Span(file.fd, 0, size))
+    elif not parts:
+        await fail(exchange, 416, fields=[("Content-Range", f"bytes */{size}")])
+    elif len(parts) == 1:
+        fields = shown.fields + render([("Content-Range", parts[0].of(size))])
+        await exchange.respond(206, fields, Span(file.fd, parts[0].first, parts[0].size))
+    else:
+        several_kind, body = several(parts, size, file.fd, kind)
+        await exchange.respond(206, shown.fields.replace(kind.encode(), several_kind.encode(), 1), body)
 
 
 async def fail(exchange: Exchange, status: int, text: str = "", fields: Iterable[tuple[str, str]] = ()) -> None:
@@ -92,5 +173,5 @@ async def fail(exchange: Exchange, status: int, text: str = "", fields: Iterable
 async def redirect(exchange: Exchange, path: str) -> None:
     """Send the client to another path of ours, with the query that it asked with."""
     query = exchange.request.query
-    location = quote(path, errors="surrogateescape") + (f"?{query}" if query else "")
-    await exchange.respond(301, [("Location", location)])
+    location = "/" + quote(os.fsencode(path)).lstrip("/")  # with two slashes it would begin with a host
+    await exchange.respond(301, [("Location", f"{location}?{query}" if query else location)])

@@ -1,0 +1,111 @@
+"""Who may ask: names and passwords (RFC 7617), and hosts that cannot be somebody else's.
+
+**Basic.** A request without a login is a guest's where guests are let in; one with a wrong login is refused even so.
+The password goes over the wire as it is: outside of this machine that wants TLS.
+
+**The Host.** What listens on this machine alone is meant for this machine alone, and yet a page from anywhere can have
+a browser here ask for it: its own name is made to point to 127.0.0.1, and the page reads the answer as its own (DNS
+rebinding). So on a loopback address, where guests are let in, a request has to call us by an address, or by a name that
+nobody can have in the public DNS: one without a dot, this machine's own, or one below a domain reserved for that
+(RFC 6761, RFC 6762, RFC 8375). Any other is answered with 421.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from base64 import b64decode
+from collections.abc import Coroutine
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, cast
+
+from tincans.apps.http.exchange import Exchange, Handler
+from tincans.apps.settings import Settings
+from tincans.channel import Channel
+from tincans.server import App, close_app
+
+REALM = 'Basic realm="tincans", charset="UTF-8"'
+
+_BASIC = re.compile(r"basic +(?P<token>[A-Za-z0-9+/]+={0,2})[ \t]*", re.IGNORECASE)
+_PRIVATE = (".localhost", ".test", ".example", ".invalid", ".local", ".internal", ".home.arpa")
+
+
+class Guarded:
+    """A handler, for those who may ask. It is closed with this."""
+
+    def __init__(self, handler: Handler, settings: Settings) -> None:
+        self.handler, self._users, self._guests = handler, settings.users, settings.lets_guests_in
+
+    async def __call__(self, exchange: Exchange) -> None:
+        login = exchange.request.fields.get("authorization")
+        if login and self._users:
+            user = await self._user(login)
+            if user is None:
+                await challenge(exchange)
+                return
+            exchange.user = user
+        elif not self._guests:
+            await challenge(exchange)
+            return
+        elif not is_ours(exchange.request.host, exchange.channel):
+            await _misdirected(exchange)
+            return
+        await self.handler(exchange)
+
+    def close(self) -> Coroutine[Any, Any, None] | None:
+        return close_app(cast("App", self.handler))
+
+    async def _user(self, login: str) -> str | None:
+        """Who that is; None where the login is wrong or none."""
+        match = _BASIC.fullmatch(login)
+        if match is None:
+            return None
+        try:
+            name, colon, password = b64decode(match["token"]).decode().partition(":")
+        except ValueError:
+            return None
+        return name if colon and await self._users.check(name, password) else None
+
+
+async def challenge(exchange: Exchange) -> None:
+    """Ask for a login (401)."""
+    fields = [("WWW-Authenticate", REALM), ("Content-Type", "text/plain; charset=utf-8")]
+    await exchange.respond(401, fields, b"401 Log in with a name and a password\n")
+
+
+def is_ours(host: str, channel: Channel) -> bool:
+    """Whether a request that names `host` cannot be another site's, had in by its name. Empty is an old client."""
+    if not _is_loopback(channel.local.host):
+        return True
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.removesuffix(":")
+    name = name.lower().rstrip(".")
+    return name in ("", channel.local.host) or name in _own_names() or _cannot_be_public(name)
+
+
+@lru_cache(64)
+def _cannot_be_public(name: str) -> bool:
+    return "." not in name or name.endswith(_PRIVATE) or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(64)
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ip_address(host).is_loopback
+
+
+@lru_cache(1)
+def _own_names() -> frozenset[str]:
+    return frozenset({socket.gethostname().lower()})
+
+
+async def _misdirected(exchange: Exchange) -> None:
+    text = f"421 {exchange.request.host} is not a name of this server, which listens on this machine alone\n"
+    await exchange.respond(421, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
