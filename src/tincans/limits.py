@@ -211,7 +211,7 @@ HTTP_HEADS_KEPT = 512
 HTTP_KEPT_HEAD_BYTES = 4096
 HTTP_UNWANTED_BYTES = 256 * 1024
 
-#: HTTP served: parts of a file in one request (Apache's MaxRanges allows 200, and nothing that people use asks for ten).
+#: HTTP served: parts of a file in one request (Apache's MaxRanges allows 200, and no program people use asks for ten).
 HTTP_RANGES = 100
 
 #: HTTP served: a part of a file up to this is read and sent in one call with the head; sendfile(2) takes a longer one.
@@ -470,6 +470,10 @@ GOODBYE_SECONDS = 1.0
 #: Redirects followed for one request, as browsers do (the Fetch standard, "HTTP-redirect fetch": 20).
 REDIRECTS = 20
 
+#: What a redirect says beside where it leads is read over where it is shorter than this, to go on on the same
+#: connection; a new one costs less than reading more.
+REDIRECT_BYTES = 64 * 1024
+
 #: The head of an HTTP response that a client reads: as curl's limit for all headers of one response, 300 KiB, which is
 #: more than any server sends; and how long it waits for 100 Continue before it sends a body all the same (RFC 9110
 #: §10.1.1 wants it to wait not for ever; curl's default).
@@ -493,8 +497,17 @@ UPLOAD_STEP_BYTES = 1024 * 1024
 KEPT_SECONDS = 30.0
 
 
-#: Rounds of PBKDF2-SHA-256 that a password is kept with (OWASP, "Password Storage Cheat Sheet", 2023: 600,000).
+#: Rounds of PBKDF2-SHA-256 that a password is kept with (OWASP, "Password Storage Cheat Sheet", 2023: 600,000), and at
+#: most, so that a digit too many does not have a login take minutes: these take some seconds.
 PASSWORD_ROUNDS = 600_000
+PASSWORD_ROUNDS_MOST = 10_000_000
+
+#: How long an ASGI application may take to end, and what goes on in it behind its responses: half of what systemd gives
+#: a whole service by default is 45, and a person who pressed Ctrl-C waits ten.
+ASGI_END_SECONDS = 10.0
+
+#: `http:echo` waits at most so long before it answers, where it is asked to: as httpbin.
+ECHO_DELAY_SECONDS = 10.0
 
 #: Rows of a folder's listing that are made at once before others have their turn: two milliseconds.
 LISTING_ROWS = 200

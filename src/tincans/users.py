@@ -9,13 +9,14 @@ without ever saying it. Neither key is the password, and guessing costs a PBKDF2
 tenths of a second: so a right password is remembered for as long as the process runs, by a digest under a key of the
 process' own.
 
-A name that nobody has costs as much as a wrong password, and SCRAM is shown a salt for it that stays the same: so
-nobody finds out which names there are (RFC 5802 §9).
+A name that nobody has costs as much as a wrong password, and SCRAM is shown a salt for it that stays the same, in all
+workers and after a restart: so nobody finds out which names there are (RFC 5802 §9).
 """
 
 from __future__ import annotations
 
 import asyncio
+import binascii
 import hashlib
 import hmac
 import os
@@ -25,9 +26,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tincans.errors import UsageError
-from tincans.limits import PASSWORD_ROUNDS
+from tincans.limits import PASSWORD_ROUNDS, PASSWORD_ROUNDS_MOST
+from tincans.saslprep import saslprep
 
-_RECORD = re.compile(r"SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/]+=*)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)")
+_RECORD = re.compile(r"SCRAM-SHA-256\$([0-9]{1,9}):([A-Za-z0-9+/]+=*)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)")
 
 #: What a name may be: it stands in paths, in addresses of mail and in every protocol's line.
 NAME = re.compile(r"[\w.@+-]{1,64}")
@@ -47,15 +49,18 @@ class Verifier(NamedTuple):
     def parse(cls, record: str) -> Verifier:
         """Read a record. Raises `ValueError`."""
         match = _RECORD.fullmatch(record)
-        if match is None or not int(match[1]):
-            raise ValueError("a password is kept as tincans passwd prints it, SCRAM-SHA-256$…")
-        return cls(int(match[1]), *(b64decode(part) for part in match.groups()[1:]))
+        try:
+            if match is not None and 0 < int(match[1]) <= PASSWORD_ROUNDS_MOST:
+                return cls(int(match[1]), *(b64decode(part) for part in match.groups()[1:]))
+        except binascii.Error:
+            pass
+        raise ValueError("a password is kept as tincans passwd prints it, SCRAM-SHA-256$…")
 
     @classmethod
     def of(cls, password: str, *, rounds: int = PASSWORD_ROUNDS, salt: bytes | None = None) -> Verifier:
         """Make one. It takes some tenths of a second; by default the salt is a new one."""
         salt = os.urandom(_SALT_BYTES) if salt is None else salt
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode("utf-8", "surrogatepass"), salt, rounds)
+        salted = hashlib.pbkdf2_hmac("sha256", _prepared(password), salt, rounds)
         client_key = hmac.digest(salted, b"Client Key", "sha256")
         server_key = hmac.digest(salted, b"Server Key", "sha256")
         return cls(rounds, salt, hashlib.sha256(client_key).digest(), server_key)
@@ -84,6 +89,8 @@ class Users:
             except ValueError as error:
                 raise UsageError(f"the user {name!r}: {error}") from error
         self._secret = os.urandom(32)
+        #: The same in every process that has these users, and known to nobody who has not their records.
+        self._disguise = hashlib.sha256("\n".join(map(str, self._verifiers.values())).encode()).digest()
         self._right: dict[str, bytes] = {}  # a digest of the password that was right, by name
 
     async def check(self, name: str, password: str) -> bool:
@@ -98,12 +105,12 @@ class Users:
         return right
 
     def verifier(self, name: str) -> Verifier:
-        """What SCRAM is done with. A name that nobody has gets one that no password fits, the same each time."""
+        """What SCRAM is done with. A name that nobody has gets one that no password fits, always with the same salt."""
         found = self._verifiers.get(name)
         if found is not None:
             return found
         rounds = next(iter(self._verifiers.values())).rounds if self._verifiers else PASSWORD_ROUNDS
-        made = hmac.digest(self._secret, name.encode("utf-8", "surrogatepass"), "sha512")
+        made = hmac.digest(self._disguise, name.encode("utf-8", "surrogatepass"), "sha512")
         return Verifier(rounds, made[:_SALT_BYTES], made[_SALT_BYTES:48], made[32:])
 
     def __contains__(self, name: str) -> bool:
@@ -120,3 +127,12 @@ class Users:
 
     def __hash__(self) -> int:
         return hash(tuple(self._verifiers.items()))
+
+
+def _prepared(password: str) -> bytes:
+    """A password as it is digested: prepared, or, as PostgreSQL does it, just as it is where it cannot be."""
+    try:
+        password = saslprep(password)
+    except ValueError:
+        pass
+    return password.encode("utf-8", "surrogatepass")
