@@ -268,6 +268,16 @@ LOGIN_NAME_BYTES = 256
 POP3_COMMAND_BYTES = 255
 POP3_RESPONSE_BYTES = 512
 
+#: A POP3 client may say nothing for so long (RFC 1939 §3 asks for ten minutes at the least); and so many lines of a list
+#: are written before others have their turn.
+POP3_SECONDS = 600.0
+POP3_ITEMS_A_TURN = 500
+
+#: A wrong password is answered after so long, and so many close the channel: as Dovecot's auth_failure_delay, and
+#: OpenSSH's MaxAuthTries halved.
+LOGIN_REST_SECONDS = 1.0
+LOGIN_ATTEMPTS = 3
+
 #: One line of IMAP, its literals not counted: a SEARCH's answer with a hundred thousand numbers.
 IMAP_LINE_BYTES = 1024 * 1024
 

@@ -36,7 +36,8 @@ __all__ = ["NOBODY", "Envelope", "Incoming", "Mail", "Mailbox", "Mails"]
 #: Rows as SQLite gives them. A name of its own, as `Mails.list` hides the type's.
 _Rows = list[Any]
 _Mails = list[Mail]
-_Sizes = list[tuple[int, int]]
+_Letters = list[tuple[int, int, str]]
+_Names = list[str]
 
 _COLUMNS = "mails.number, mails.at, mails.size, mails.file, mails.envelope, mails.seen, mails.header"
 _MOST = 2**63 - 1  # more than any number of a mail
@@ -165,14 +166,23 @@ class Mails:
             rows = index.rows(f"SELECT mailbox, {counts} FROM boxes GROUP BY mailbox ORDER BY mailbox")
         return [Mailbox(*row) for row in rows]
 
-    def sizes(self, mailboxes: Sequence[str] | None = None) -> _Sizes:
-        """Number and size of each mail in any of these mailboxes, the oldest first; None is all of them."""
+    def mailboxes_of(self, name: str) -> _Names:
+        """Those that belong to who is called `name`: of that name; and, where it is no address, of that local part."""
+        own = name.lower() if "@" in name else name
         with self.index() as index:
-            if mailboxes is None:
-                return index.rows("SELECT number, size FROM mails ORDER BY number")
-            names = ", ".join("?" * len(mailboxes))
-            query = f"SELECT DISTINCT number, size FROM boxes WHERE mailbox IN ({names}) ORDER BY number"
-            return index.rows(query, mailboxes)
+            names = [found for (found,) in index.rows("SELECT DISTINCT mailbox FROM boxes")]
+        return [each for each in names if each == own or ("@" in each and each.rpartition("@")[0] == name.lower())]
+
+    def letters(self, mailboxes: Sequence[str] | None = None) -> _Letters:
+        """Number, size and file (below `folder.letters`) of each mail in any of these mailboxes, the oldest first.
+
+        None is all of them.
+        """
+        query, names = "SELECT number, size, file FROM mails", list(mailboxes or ())
+        if mailboxes is not None:
+            query += f" WHERE number IN (SELECT number FROM boxes WHERE mailbox IN ({', '.join('?' * len(names))}))"
+        with self.index() as index:
+            return index.rows(f"{query} ORDER BY number", names)
 
     def list(
         self, *, mailbox: str = "", text: str = "", before: int = 0, offset: int = 0, limit: int = LIST_ROWS
@@ -231,20 +241,24 @@ class Mails:
 
     def clear(self, mailbox: str = "") -> None:
         """Empty a mailbox, or all of them. What comes meanwhile stays."""
-        self.delete_all(
-            [number for number, _ in self.sizes([mailbox] if mailbox else None)], [mailbox] if mailbox else None
-        )
+        mailboxes = [mailbox] if mailbox else None
+        self.delete_all([number for number, _, _ in self.letters(mailboxes)], mailboxes)
 
     def mark_seen(self, number: int) -> None:
         """Somebody has seen it, in each mailbox. Raises `NoSuchMail`."""
         with self.index() as index:
-            seen = index.value("SELECT seen FROM mails WHERE number = ?", (number,))
-            if seen is None:
+            if not index.numbers([number]):
                 raise NoSuchMail(number)
-            if not seen:
+            self.mark_all_seen([number])
+
+    def mark_all_seen(self, numbers: Sequence[int]) -> None:
+        """Somebody has seen them. Those that there are not are left out."""
+        with self.index() as index:
+            unseen = [(n,) for n in numbers if index.value("SELECT seen FROM mails WHERE number = ?", (n,)) == 0]
+            if unseen:
                 with index.change():
-                    index.execute("UPDATE mails SET seen = 1 WHERE number = ?", (number,))
-                    index.execute("UPDATE boxes SET seen = 1 WHERE number = ?", (number,))
+                    index.execute_many("UPDATE mails SET seen = 1 WHERE number = ?", unseen)
+                    index.execute_many("UPDATE boxes SET seen = 1 WHERE number = ?", unseen)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,133 @@
+"""The app `mail:pop3`: a POP3 server (RFC 1939) that gives out what the app `mail` took.
+
+A caller has a session, which knows the protocol, and a dialogue, which knows what to answer:
+
+    channel ─► bytes ─► Pop3Session(strict) ─► events ─► Dialogue ─► events ─► Pop3Session ─► bytes ─► channel
+
+Answers to commands that came together are sent together (RFC 2449 §6.6), in pieces: a mail of any length takes no more
+memory than one piece, and a client that reads slowly slows the reading of the file down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from tincans.apps.mail.pop3_dialogue import Answer, Dialogue, House
+from tincans.apps.mail.store import Mails
+from tincans.apps.settings import Settings
+from tincans.channel import Channel, Side
+from tincans.conversation import How
+from tincans.errors import EndOfStream, RemoteProtocolError
+from tincans.folders import mails_folder
+from tincans.limits import PIPELINED_COMMANDS, POP3_ITEMS_A_TURN, POP3_SECONDS, Limits
+from tincans.protocols.events import Event
+from tincans.protocols.pop3 import Pop3Session
+from tincans.recording import Silence, secure
+from tincans.tasks import spawn
+
+_WRONG = b"-ERR that breaks the rules of POP3\r\n"
+
+#: What answers are gathered to before they are sent.
+_ANSWER_BYTES = 64 * 1024
+
+
+def load(settings: Settings) -> Pop3Server:
+    """The app, told its settings. Raises `MailsError`, and `UsageError` where TLS cannot be offered."""
+    wrap = settings.wrap()
+    mails = Mails.open(settings.mails or mails_folder(), keep=settings.keep, days=settings.days)
+    return Pop3Server(House(mails, settings.users, wrap, settings.tls == "required", settings.days, settings.keep))
+
+
+class Pop3Server:
+    """The app. `close` gives the mails back."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def __call__(self, channel: Channel) -> None:
+        caller = _Caller(self._house, channel)
+        try:
+            await caller.attend()
+        except EndOfStream:
+            pass
+        except BaseException:
+            if caller.channel is not channel:  # inside TLS: nobody else knows it
+                caller.channel.abort()
+            raise
+        await caller.channel.aclose()
+
+    def close(self) -> None:
+        self._house.mails.close()
+
+
+class _Caller:
+    """One caller, from the greeting to the end. `channel` is another one once TLS was begun."""
+
+    def __init__(self, house: House, channel: Channel) -> None:
+        self.channel = channel
+        self._house = house
+        self._session = Pop3Session(strict=True)
+        self._dialogue = Dialogue(house, secure="tls.version" in channel.facts)
+        self._wrong: RemoteProtocolError | None = None
+        self._said = bytearray()  # and not yet sent
+
+    async def attend(self) -> None:
+        """Talk until one of the two has said goodbye. Only a QUIT deletes anything."""
+        silence = Silence(POP3_SECONDS, lambda: spawn(self.channel.aclose()))
+        try:
+            await self._say([self._dialogue.greeting])
+            await self._flush()
+            while not self._dialogue.over:
+                data = await self.channel.receive()
+                silence.said(Side.CLIENT, data)
+                for start in range(0, len(data), PIPELINED_COMMANDS):  # so many at most: the shortest is an empty line
+                    await self._hear(data[start : start + PIPELINED_COMMANDS])
+                await self._flush()
+                if self._dialogue.begins_tls:
+                    await self._begin_tls()
+        finally:
+            silence.closed(How.FINISHED)
+            self._dialogue.close()
+
+    async def _hear(self, data: bytes) -> None:
+        """Answer what was said."""
+        events = self._read(data)
+        while events and not self._dialogue.over:
+            for event in events:
+                await self._say(await self._dialogue.answer(event))
+                if self._dialogue.over or self._dialogue.begins_tls:
+                    break
+            events = self._read(b"")  # what the answers have made readable
+        if self._wrong is not None and not self._dialogue.over:
+            self._dialogue.over = True
+            self._said += self._wrong.reply or _WRONG
+
+    def _read(self, data: bytes) -> list[Event]:
+        """What was said; where it breaks the rules, what was said before that."""
+        if self._wrong is not None or self._session.is_through:
+            return []
+        try:
+            return self._session.receive(Side.CLIENT, data)
+        except RemoteProtocolError as error:
+            self._wrong = error
+            return [event for event in error.before if isinstance(event, Event)]
+
+    async def _say(self, answer: Answer) -> None:
+        for count, event in enumerate(answer, 1):
+            self._said += self._session.send(Side.SERVER, event)
+            if len(self._said) >= _ANSWER_BYTES:
+                await self._flush()
+            if count % POP3_ITEMS_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _flush(self) -> None:
+        if self._said:
+            data, self._said = self._said, bytearray()
+            await self.channel.send(data)
+
+    async def _begin_tls(self) -> None:
+        assert self._house.wrap is not None
+        async with asyncio.timeout(Limits().handshake):
+            self.channel = await secure(self.channel, self._house.wrap)
+        self._session.secured()
+        self._dialogue.secured()
