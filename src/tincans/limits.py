@@ -211,6 +211,10 @@ HTTP_HEADS_KEPT = 512
 HTTP_KEPT_HEAD_BYTES = 4096
 HTTP_UNWANTED_BYTES = 256 * 1024
 
+#: HTTP served: small files that are kept in memory, all together and as many.
+HTTP_FILES_BYTES = 16 * 1024 * 1024
+HTTP_FILES_KEPT = 4096
+
 #: HTTP served: parts of a file in one request (Apache's MaxRanges allows 200, and no program people use asks for ten).
 HTTP_RANGES = 100
 
@@ -269,9 +273,9 @@ POP3_COMMAND_BYTES = 255
 POP3_RESPONSE_BYTES = 512
 
 #: A POP3 client may say nothing for so long (RFC 1939 §3 asks for ten minutes at the least); and so many lines of a list
-#: are written before others have their turn.
+#: are made at once.
 POP3_SECONDS = 600.0
-POP3_ITEMS_A_TURN = 500
+POP3_LINES_A_TURN = 500
 
 #: A wrong password is answered after so long, and so many close the channel: as Dovecot's auth_failure_delay, and
 #: OpenSSH's MaxAuthTries halved.
@@ -466,6 +470,10 @@ ARRIVALS_BYTES = 1024 * 1024
 MAIL_READ_BYTES = 1024 * 1024
 MAIL_WORDS_CHARACTERS = 64 * 1024
 MAIL_READ_SECONDS = 0.25
+
+#: One datagram of chargen (RFC 864).
+CHARGEN_DATAGRAM_BYTES = 512
+
 #: Links followed on the way to one file, as Linux does (path_resolution(7)); and a file's name (NAME_MAX).
 LINKS_FOLLOWED = 40
 FILE_NAME_BYTES = 255

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -136,6 +136,7 @@ RULES = {
     "QUIT": Rule(r"", None),
 }
 
+_END = b".\r\n"
 _GREETING = "(GREETING)"
 _LOGINS = ("PASS", "APOP", "AUTH")
 _HELD = ("AUTH", "STLS")
@@ -342,6 +343,28 @@ class Pop3Session(Session):
         self._text = None
         return EndOfMail(faults=tuple(reading.faults))
 
+    def say_text(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """What our own end, the server, says behind `+OK`: a mail or a list, its dots doubled, and the lone dot.
+
+        `pieces` are text of which every line ends in CR LF, cut anywhere but between those two. Unlike what `send`
+        gives it is not heard again, which a client that fetches many mails would wait for: no line of it can be taken
+        for the last, whatever it is. Raises `LocalProtocolError` where nothing follows now, and where the last line has
+        no end.
+        """
+        if self._text is None and not self._in_list:
+            raise LocalProtocolError("nothing follows what was said")
+        begins_line, count = True, 0
+        for piece in pieces:
+            data = dotted(piece, begins_line=begins_line)
+            begins_line = piece.endswith(b"\r\n")
+            count += len(data)
+            yield data
+        if not begins_line:
+            raise LocalProtocolError("the last line of a text ends in CR LF")
+        self._text, self._in_list = None, False
+        self.moved({Side.SERVER: self.offset(Side.SERVER) + count + len(_END)})
+        yield _END
+
     # ── gaps, and writing ─────────────────────────────────────────────────────────────────────────────────
 
     def _skip(self, side: Side, count: int) -> bool:
@@ -364,12 +387,12 @@ class Pop3Session(Session):
                 case sasl.Response(response=response):
                     return encoded(response) + b"\r\n"
                 case EndOfList() if self._in_list:
-                    return b".\r\n"
+                    return _END
                 case Text(data=data) if self._text is not None:
                     kept = bytes(self._inboxes[Side.SERVER].data)  # a CR whose LF may come now
                     return dotted(kept + data, begins_line=self._text.begins_line)[len(kept) :]
                 case EndOfMail() if self._text is not None and self._text.begins_line:
-                    return b".\r\n"
+                    return _END
         raise LocalProtocolError(f"the {side.value} does not say {event.summary!r} now")
 
 

@@ -11,6 +11,7 @@ memory than one piece, and a client that reads slowly slows the reading of the f
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 from tincans.apps.mail.pop3_dialogue import Answer, Dialogue, House
 from tincans.apps.mail.store import Mails
@@ -19,7 +20,7 @@ from tincans.channel import Channel, Side
 from tincans.conversation import How
 from tincans.errors import EndOfStream, RemoteProtocolError
 from tincans.folders import mails_folder
-from tincans.limits import PIPELINED_COMMANDS, POP3_ITEMS_A_TURN, POP3_SECONDS, Limits
+from tincans.limits import PIPELINED_COMMANDS, POP3_SECONDS, Limits
 from tincans.protocols.events import Event
 from tincans.protocols.pop3 import Pop3Session
 from tincans.recording import Silence, secure
@@ -75,7 +76,7 @@ class _Caller:
         """Talk until one of the two has said goodbye. Only a QUIT deletes anything."""
         silence = Silence(POP3_SECONDS, lambda: spawn(self.channel.aclose()))
         try:
-            await self._say([self._dialogue.greeting])
+            await self._say(self._dialogue.greeting)
             await self._flush()
             while not self._dialogue.over:
                 data = await self.channel.receive()
@@ -113,17 +114,22 @@ class _Caller:
             return [event for event in error.before if isinstance(event, Event)]
 
     async def _say(self, answer: Answer) -> None:
-        for count, event in enumerate(answer, 1):
-            self._said += self._session.send(Side.SERVER, event)
-            if len(self._said) >= _ANSWER_BYTES:
-                await self._flush()
-            if count % POP3_ITEMS_A_TURN == 0:
-                await asyncio.sleep(0)
+        self._said += self._session.send(Side.SERVER, answer.event)
+        if answer.behind is not None:
+            with closing(answer.behind):  # whatever ends this: it has a file open
+                for data in self._session.say_text(answer.behind):
+                    self._said += data
+                    if len(self._said) >= _ANSWER_BYTES:
+                        await self._flush()
+        elif len(self._said) >= _ANSWER_BYTES:
+            await self._flush()
 
     async def _flush(self) -> None:
+        """Send what is said so far. Others have their turn: a client that reads quickly never makes us wait."""
         if self._said:
             data, self._said = self._said, bytearray()
             await self.channel.send(data)
+            await asyncio.sleep(0)
 
     async def _begin_tls(self) -> None:
         assert self._house.wrap is not None

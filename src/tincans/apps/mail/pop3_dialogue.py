@@ -4,37 +4,42 @@
             ▲ STLS: TLS, and everything anew     └ the channel ends in any other way: nothing is removed
 
 The session has judged already what is a command and whether its argument can be one (`faults`); here is decided what
-only this server knows. An answer is a list of events or an iterator of them: a mail is read while it is sent.
+only this server knows. What follows a status, a mail or a list, is made while it is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from itertools import islice
+from typing import BinaryIO, NamedTuple
 
 from tincans.apps.login import Login, LoginRefused, Why, offered
 from tincans.apps.mail.pop3_maildrop import InUse, Letter, Maildrop, regular, top, whole
 from tincans.apps.mail.store import Mails
 from tincans.errors import MailsError
-from tincans.limits import LOGIN_ATTEMPTS, LOGIN_REST_SECONDS
+from tincans.limits import LOGIN_ATTEMPTS, LOGIN_REST_SECONDS, POP3_LINES_A_TURN
 from tincans.protocols import sasl
 from tincans.protocols.events import Event, encoded
-from tincans.protocols.mail import EndOfMail, Text
-from tincans.protocols.pop3 import Challenge, Command, EndOfList, Item, Status
+from tincans.protocols.pop3 import Challenge, Command, Status
 from tincans.transports import Wrap
 from tincans.users import Users
 
-Answer = Iterable[Event]
+
+class Answer(NamedTuple):
+    """A status or a challenge, and what follows it, if anything does: lines that end in CR LF, in pieces."""
+
+    event: Status | Challenge
+    behind: Generator[bytes] | None = None
 
 
-def _ok(message: str = "") -> Status:
-    return Status(ok=True, message=message)
+def _ok(message: str = "", behind: Generator[bytes] | None = None) -> Answer:
+    return Answer(Status(ok=True, message=message), behind)
 
 
-def _no(message: str) -> Status:
-    return Status(ok=False, message=message)
+def _no(message: str) -> Answer:
+    return Answer(Status(ok=False, message=message))
 
 
 _WRONG = _no("[AUTH] the name or the password is wrong")
@@ -90,7 +95,7 @@ class Dialogue:
             self._drop = None
 
     @property
-    def greeting(self) -> Status:
+    def greeting(self) -> Answer:
         return _ok("tincans gives out the mails it took")
 
     async def answer(self, event: Event) -> Answer:
@@ -99,16 +104,16 @@ class Dialogue:
             return await self._log_in(event.response)
         assert isinstance(event, Command)
         if event.faults:
-            return [_no(event.faults[0])]
+            return _no(event.faults[0])
         if self._house.tls_first and not self._secure and event.verb not in _BEFORE_TLS:
-            return [_no("STLS comes first")]
+            return _no("STLS comes first")
         if (before := _BEFORE.get(event.verb)) is not None:
-            return [_no("you are logged in")] if self._drop is not None else await before(self, event.argument)
+            return _no("you are logged in") if self._drop is not None else await before(self, event.argument)
         if event.verb in _ALWAYS:
             return await _ALWAYS[event.verb](self)
         if event.verb not in _AFTER:
-            return [_no(f"there is no {event.verb} here")]
-        return [_no("a login comes first")] if self._drop is None else _AFTER[event.verb](self._drop, event.argument)
+            return _no(f"there is no {event.verb} here")
+        return _no("a login comes first") if self._drop is None else _AFTER[event.verb](self._drop, event.argument)
 
     # ── before the login, and at any time ─────────────────────────────────────────────────────────────────
 
@@ -120,15 +125,15 @@ class Dialogue:
         named = [f"SASL {' '.join(offered(house.users))}", "USER"] if says_passwords else []
         expire = [f"EXPIRE {int(house.days)}" if house.days else "EXPIRE NEVER"] * (not house.keep)  # else, who knows
         items = [*named, *_ALWAYS_THERE, *expire, *(["STLS"] if has_tls else []), "IMPLEMENTATION tincans"]
-        return [_ok("this is what I can"), *(Item(item=item) for item in items), EndOfList()]
+        return _ok("this is what I can", _lines(items))
 
     async def _user(self, name: str) -> Answer:
         self._name = name
-        return [_ok("and the password?")]
+        return _ok("and the password?")
 
     async def _pass(self, password: str) -> Answer:
         if self._name is None:
-            return [_no("USER comes before PASS")]
+            return _no("USER comes before PASS")
         name, self._name = self._name, None
         login = Login("PLAIN", self._house.users)
         return await self._decide(login, b64encode(encoded(f"\0{name}\0{password}")).decode())
@@ -136,14 +141,14 @@ class Dialogue:
     async def _auth(self, argument: str) -> Answer:
         mechanism, _, first = argument.partition(" ")
         if mechanism.upper() not in offered(self._house.users):
-            return [_no(f"I know {', '.join(offered(self._house.users))} alone")]
+            return _no(f"I know {', '.join(offered(self._house.users))} alone")
         self._login = Login(mechanism.upper(), self._house.users)
         return await self._log_in(first or None)
 
     async def _log_in(self, response: str | None) -> Answer:
         login, self._login = self._login, None
         if login is None:
-            return [_no("no login goes on")]
+            return _no("no login goes on")
         return await self._decide(login, response)
 
     async def _decide(self, login: Login, response: str | None) -> Answer:
@@ -153,17 +158,17 @@ class Dialogue:
             return await self._refuse(error.why)
         if challenge is not None:
             self._login = login
-            return [Challenge(challenge=challenge)]
+            return Answer(Challenge(challenge=challenge))
         return await self._open(login.name)
 
     async def _refuse(self, why: Why) -> Answer:
         """Nobody guesses passwords quickly, or many over one channel."""
         if why is not Why.WRONG:
-            return [_no(why.value)]
+            return _no(why.value)
         self._wrong += 1
         self.over = self._wrong >= LOGIN_ATTEMPTS
         await asyncio.sleep(self._house.rest)
-        return [_WRONG]
+        return _WRONG
 
     async def _open(self, name: str) -> Answer:
         house = self._house
@@ -171,33 +176,33 @@ class Dialogue:
             self._drop = Maildrop(house.mails, name, anybody=not house.users)
             await asyncio.to_thread(self._drop.read)
         except InUse:
-            return [_IN_USE]
+            return _IN_USE
         except MailsError as error:
             self.close()
-            return [_no(f"[SYS/TEMP] {error}")]
-        return [_ok(f"there are {_counted(self._drop)}")]
+            return _no(f"[SYS/TEMP] {error}")
+        return _ok(f"there are {_counted(self._drop)}")
 
     async def _stls(self, _: str) -> Answer:
         if self._house.wrap is None or self._secure:
-            return [_no("TLS stands already" if self._secure else "there is no TLS here")]
+            return _no("TLS stands already" if self._secure else "there is no TLS here")
         self.begins_tls = True
-        return [_ok("go on with TLS")]
+        return _ok("go on with TLS")
 
     async def _utf8(self, _: str) -> Answer:
         """RFC 6856 §2: mails are given as they were sent in any case."""
-        return [_ok("mails are given as they were sent")]
+        return _ok("mails are given as they were sent")
 
     async def _quit(self) -> Answer:
         self.over = True
         if self._drop is None:
-            return [_ok("goodbye")]
+            return _ok("goodbye")
         try:
             await asyncio.to_thread(self._drop.update)
         except MailsError as error:
-            return [_no(f"[SYS/TEMP] some mails were not deleted: {error}")]
+            return _no(f"[SYS/TEMP] some mails were not deleted: {error}")
         finally:
             self.close()
-        return [_ok("goodbye")]
+        return _ok("goodbye")
 
 
 # ── after the login ───────────────────────────────────────────────────────────────────────────────────────
@@ -217,22 +222,22 @@ def _found(drop: Maildrop, argument: str) -> Letter | None:
 
 def _stat(drop: Maildrop, _: str) -> Answer:
     kept = drop.kept
-    return [_ok(f"{len(kept)} {sum(letter.size for _, letter in kept)}")]
+    return _ok(f"{len(kept)} {sum(letter.size for _, letter in kept)}")
 
 
 def _listed(drop: Maildrop, argument: str, what: Callable[[Letter], object]) -> Answer:
     """One mail in the status itself, or all in a list."""
-    if argument:
-        letter = _found(drop, argument)
-        return [_NO_MAIL if letter is None else _ok(f"{argument} {what(letter)}")]
-    return _all(drop, what)
+    if not argument:
+        return _ok(_counted(drop), _lines(f"{number} {what(letter)}" for number, letter in drop.kept))
+    letter = _found(drop, argument)
+    return _NO_MAIL if letter is None else _ok(f"{argument} {what(letter)}")
 
 
-def _all(drop: Maildrop, what: Callable[[Letter], object]) -> Iterator[Event]:
-    yield _ok(_counted(drop))
-    for number, letter in drop.kept:
-        yield Item(item=f"{number} {what(letter)}")
-    yield EndOfList()
+def _lines(words: Iterable[str]) -> Generator[bytes]:
+    """A list in pieces of not too many lines."""
+    waiting = iter(words)
+    while some := list(islice(waiting, POP3_LINES_A_TURN)):
+        yield "".join(f"{each}\r\n" for each in some).encode()
 
 
 def _list(drop: Maildrop, argument: str) -> Answer:
@@ -245,47 +250,49 @@ def _uidl(drop: Maildrop, argument: str) -> Answer:
 
 def _retr(drop: Maildrop, argument: str) -> Answer:
     letter = _found(drop, argument)
-    return [_NO_MAIL] if letter is None else _sent(drop, letter)
+    if letter is None or (file := _opened(drop, letter)) is None:
+        return _NO_MAIL if letter is None else _LOST
+    letter.is_read = True
+    return _ok(f"{letter.size} bytes", _read(file, whole(file)))
 
 
 def _top(drop: Maildrop, argument: str) -> Answer:
     number, _, lines = argument.partition(" ")
     letter = _found(drop, number)
-    return [_NO_MAIL] if letter is None else _sent(drop, letter, int(lines[:10]))
+    if letter is None or (file := _opened(drop, letter)) is None:
+        return _NO_MAIL if letter is None else _LOST
+    return _ok("", _read(file, top(file, int(lines[:10]))))
 
 
-def _sent(drop: Maildrop, letter: Letter, lines: int | None = None) -> Iterator[Event]:
-    """A mail, read while it is sent. The store may have deleted it meanwhile: too many came, or it is too old."""
+def _opened(drop: Maildrop, letter: Letter) -> BinaryIO | None:
+    """A mail's file; None where the store has deleted it meanwhile, as too many came or it is too old."""
     try:
-        file = drop.path_of(letter).open("rb", buffering=0 if lines is None else -1)
+        return open(drop.path_of(letter), "rb")
     except OSError:
-        yield _LOST
-        return
+        return None
+
+
+def _read(file: BinaryIO, pieces: Iterable[bytes]) -> Generator[bytes]:
     with file:
-        yield _ok(f"{letter.size} bytes")
-        if lines is None:
-            letter.is_read = True
-        for piece in regular(whole(file) if lines is None else top(file, lines)):
-            yield Text(data=piece)
-    yield EndOfMail()
+        yield from regular(pieces)
 
 
 def _dele(drop: Maildrop, argument: str) -> Answer:
     letter = _found(drop, argument)
     if letter is None:
-        return [_NO_MAIL]
+        return _NO_MAIL
     letter.is_deleted = True
-    return [_ok("it will be deleted at QUIT")]
+    return _ok("it will be deleted at QUIT")
 
 
 def _noop(drop: Maildrop, _: str) -> Answer:
-    return [_ok()]
+    return _ok()
 
 
 def _rset(drop: Maildrop, _: str) -> Answer:
     for letter in drop.letters:
         letter.is_deleted = False
-    return [_ok(f"there are {_counted(drop)}")]
+    return _ok(f"there are {_counted(drop)}")
 
 
 _BEFORE: dict[str, Callable[[Dialogue, str], Awaitable[Answer]]] = {

@@ -82,8 +82,8 @@ class Maildrop:
         """The unique name of a mail: the same in every session, and never that of another mail (RFC 1939 §7)."""
         return f"{self._identity}.{letter.number}"
 
-    def path_of(self, letter: Letter) -> Path:
-        return self._mails.folder.letters / letter.file
+    def path_of(self, letter: Letter) -> str:
+        return f"{self._mails.folder.letters}/{letter.file}"
 
     def update(self) -> None:
         """Remove what is marked as deleted, and remember what was read (RFC 1939 §6).
