@@ -40,9 +40,9 @@ from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
 #: and is given a `BlockingChannel`. The channel is closed when it returns, and aborted when it raises. Where it has a
-#: `close`, that is called when its server has closed and the last caller has left, and its end is waited for; a `retire`
-#: is called when it begins to close, so that nobody is kept who only might say something later; a `start` is awaited
-#: before the first caller is taken.
+#: `start`, that is awaited before the first caller is taken; a `retire` is called when its server begins to close, so
+#: that nobody is kept who only might say something later; a `close` is called when the server has closed and the last
+#: caller has left, and its end is waited for.
 App = Callable[[Channel], Awaitable[None]] | Callable[[BlockingChannel], object]
 
 log = logging.getLogger(__name__)

@@ -92,6 +92,10 @@ class Top:
             return self._walk(text, flags)
         raise _error(number, path)
 
+    def look(self, path: str) -> os.stat_result:
+        """What lies at `path`, links followed, *outside too*: only to be compared with what `reach` gave before."""
+        return os.stat(inside(path), dir_fd=self._fd)
+
     def above(self, path: str) -> tuple[int, str]:
         """The folder in which `path` lies, and its name there. The caller closes the descriptor.
 

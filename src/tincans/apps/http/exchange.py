@@ -49,6 +49,8 @@ Handler = Callable[["Exchange"], Awaitable[None]]
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
+#: Responses that have no body (RFC 9110 §6.4.1).
+_SILENT = frozenset({204, 304})
 _OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -127,18 +129,23 @@ class Exchange:
         if self.status:
             raise LocalProtocolError("there was a response already")
         said = fields if isinstance(fields, bytes) else render(fields)
-        parts = _parts(body)
-        if parts is not None:
-            length = sum([len(part) if isinstance(part, bytes) else part.size for part in parts])
         self.status = status
+        parts: Sequence[bytes | Span] = ()
+        if isinstance(body, bytes):
+            length, parts = len(body), (body,)
+        elif isinstance(body, Span):
+            length, parts = body.size, (body,)
+        elif not isinstance(body, AsyncIterable):
+            length, parts = sum([len(part) if isinstance(part, bytes) else part.size for part in body]), body
         head = self._head(status, said, length)
-        if status in (204, 304) or self.request.method == "HEAD":
+        if status in _SILENT or self.request.method == "HEAD":
             await self.channel.send(head)
-        elif parts is not None:
-            await self._send(head, parts)
-        else:
-            assert isinstance(body, AsyncIterable)
+        elif isinstance(body, bytes) and len(body) <= HTTP_SMALL_BYTES:
+            await self.channel.send(head + body)
+        elif isinstance(body, AsyncIterable):
             await self._stream(head, body, length)
+        else:
+            await self._send(head, parts)
         self.finished = True
 
     async def upgrade(self, fields: Iterable[tuple[str, str]]) -> Buffered:
@@ -148,8 +155,9 @@ class Exchange:
         """
         if self.status:
             raise LocalProtocolError("there was a response already")
+        head = b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % render(fields, ours=False)
         self.status, self.upgraded, self.keeps = 101, True, False
-        await self.channel.send(b"HTTP/1.1 101 Switching Protocols\r\n" + render(fields, ours=False) + b"\r\n")
+        await self.channel.send(head)
         self.finished = True
         return Buffered(self.channel, self._intake.take_all())
 
@@ -158,7 +166,7 @@ class Exchange:
         if length is None and old:
             self.keeps = False  # the end of the body is the end of the connection
         framing = b""
-        if status >= 200 and status not in (204, 304):
+        if status not in _SILENT:
             if length is not None:
                 framing = b"Content-Length: %d\r\n" % length
             elif not old:
@@ -175,8 +183,9 @@ class Exchange:
         for part in parts:
             if isinstance(part, Span):
                 if part.size > HTTP_SMALL_BYTES:
-                    await self.channel.send(waiting)
-                    waiting = b""
+                    if waiting:
+                        await self.channel.send(waiting)
+                        waiting = b""
                     await self.channel.send_file(part.file, part.offset, part.size)
                     continue
                 part = _read(part)
@@ -240,13 +249,6 @@ def render(fields: Iterable[tuple[str, str]], *, ours: bool = True) -> bytes:
             raise LocalProtocolError(f"{name} is not for a handler to say")
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
-
-
-def _parts(body: Body) -> Sequence[bytes | Span] | None:
-    """What the body is made of; None where that is not there yet."""
-    if isinstance(body, bytes | Span):
-        return (body,)
-    return None if isinstance(body, AsyncIterable) else body
 
 
 def _read(span: Span) -> bytes:

@@ -22,7 +22,6 @@ from typing import Any, cast
 
 from tincans.apps.http.exchange import Exchange, Handler
 from tincans.apps.settings import Settings
-from tincans.channel import Channel
 from tincans.server import App, close_app
 
 REALM = 'Basic realm="tincans", charset="UTF-8"'
@@ -48,7 +47,7 @@ class Guarded:
         elif not self._guests:
             await challenge(exchange)
             return
-        elif not is_ours(exchange.request.host, exchange.channel):
+        elif not is_ours(exchange.request.host, exchange.channel.local.host):
             await _misdirected(exchange)
             return
         await self.handler(exchange)
@@ -74,36 +73,27 @@ async def challenge(exchange: Exchange) -> None:
     await exchange.respond(401, fields, b"401 Log in with a name and a password\n")
 
 
-def is_ours(host: str, channel: Channel) -> bool:
-    """Whether a request that names `host` cannot be another site's, had in by its name. Empty is an old client."""
-    if not _is_loopback(channel.local.host):
+@lru_cache(256)
+def is_ours(host: str, local: str) -> bool:
+    """Whether a request to `local` that names `host` cannot be one to another site, brought here by its name.
+
+    Who names none is an old client, and no browser.
+    """
+    if not (_is_address(local) and ip_address(local).is_loopback):
         return True
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host.removesuffix(":")
-    name = name.lower().rstrip(".")
-    return name in ("", channel.local.host) or name in _own_names() or _cannot_be_public(name)
-
-
-@lru_cache(64)
-def _cannot_be_public(name: str) -> bool:
-    return "." not in name or name.endswith(_PRIVATE) or _is_address(name)
+    name, _, port = host.rpartition(":")
+    name = (name if port.isdigit() or not port else host).lower().rstrip(".")
+    if not name or "." not in name or name.endswith(_PRIVATE) or name == socket.gethostname().lower():
+        return True
+    return _is_address(name.removeprefix("[").removesuffix("]"))
 
 
 def _is_address(name: str) -> bool:
     try:
-        ip_address(name.removeprefix("[").removesuffix("]"))
+        ip_address(name)
     except ValueError:
         return False
     return True
-
-
-@lru_cache(64)
-def _is_loopback(host: str) -> bool:
-    return _is_address(host) and ip_address(host).is_loopback
-
-
-@lru_cache(1)
-def _own_names() -> frozenset[str]:
-    return frozenset({socket.gethostname().lower()})
 
 
 async def _misdirected(exchange: Exchange) -> None:

@@ -97,6 +97,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     patient: bool
     #: It is conditional, or asks for a part.
     asks: bool
+    #: It is a GET for just what is there: neither that, nor a packed form.
+    is_plain: bool
     #: The client would go on in another protocol (RFC 9110 §7.8), the name of which is in lower case; else empty.
     upgrade: str
 
@@ -137,11 +139,12 @@ def _read(data: bytes) -> Request:
         refuse("the Content-Length is a list")
     host, rest = _where(head, method, target)
     path, _, query = rest.partition("?")
+    asks = not _ASKING.isdisjoint(head.known)
     options = heads.tokens(head.known["connection"]) if "connection" in head.known else ()
     return Request(
         method=method, target=target, path=_decoded(path), query=query, fields=Fields(head.fields, head.known),
         version=version, host=host, length=length, patient=_patient(head, version),
-        asks=not _ASKING.isdisjoint(head.known),
+        asks=asks, is_plain=not asks and method == "GET" and "accept-encoding" not in head.known,
         keeps="close" not in options and (version == "1.1" or "keep-alive" in options),
         upgrade=head.known.get("upgrade", "").lower() if "upgrade" in options and version == "1.1" else "",
     )  # fmt: skip

@@ -3,9 +3,9 @@
 What a method does is in `Site.methods`; whoever lets more be done adds its handler there. A folder without an index
 file is shown by `Site.folder`.
 
-A file is opened for each request, so what is served is what is there now; what can be remembered of it (its type, tag
-and date, as fields) is remembered by its inode, time and size. A small one leaves in one call with its head; a large
-one is sent by the kernel where the channel is a socket.
+A file is opened, or at least looked at, for each request: what is served is what is there now. What can be remembered
+of it (its type, tag and date, as fields) is remembered by its inode, time and size. A small one leaves in one call with
+its head, and is kept (`kept.py`); a large one is sent by the kernel where the channel is a socket.
 
 A file `x.br` or `x.gz` beside `x`, that is no older, is sent in its place to who takes that.
 """
@@ -23,10 +23,12 @@ from urllib.parse import quote
 
 from tincans.apps.http.conditions import failed, tag_of, wants_part
 from tincans.apps.http.exchange import Exchange, Handler, Span, render
+from tincans.apps.http.kept import Kept
 from tincans.apps.http.media import CODINGS, codings, type_of
 from tincans.apps.http.ranges import parts_of, several
 from tincans.apps.settings import Settings
 from tincans.files import Files, OpenFile
+from tincans.limits import HTTP_SMALL_BYTES
 
 #: What answers for a folder: its path ends in "/".
 Folder = Callable[[Exchange, str], Awaitable[None]]
@@ -47,6 +49,7 @@ class Site:
         """Raises `UsageError` where there is no such folder."""
         self.settings = settings
         self.files = Files(folder, write=settings.write)
+        self._kept = Kept(self.files)
         self.methods: dict[str, Handler] = {"GET": self.get, "HEAD": self.get, "OPTIONS": self.options}
         self.folder: Folder | None = None
 
@@ -79,6 +82,8 @@ class Site:
         if path.endswith("/"):
             await self._folder(exchange, path)
             return
+        if await self._sent(exchange, path):
+            return
         try:
             file = self.files.open(path)
         except IsADirectoryError:
@@ -88,6 +93,8 @@ class Site:
             await self._file(exchange, path, file)
 
     async def _folder(self, exchange: Exchange, path: str) -> None:
+        if await self._sent(exchange, path + INDEX[0]):
+            return
         for name in INDEX:
             try:
                 file = self.files.open(path + name)
@@ -113,6 +120,18 @@ class Site:
                     await send_file(exchange, packed, type_of(path), coding)
                     return
         await send_file(exchange, file, type_of(path))
+        if exchange.request.is_plain and file.stat.st_size <= HTTP_SMALL_BYTES:
+            self._kept.put(path, file, _shown_of(file, type_of(path)).fields)
+
+    async def _sent(self, exchange: Exchange, path: str) -> bool:
+        """Whether the file was in memory, and nothing more is asked than what is there."""
+        if not exchange.request.is_plain:
+            return False
+        file = self._kept.get(path)
+        if file is None:
+            return False
+        await exchange.respond(200, file.fields, file.data)
+        return True
 
 
 class _Shown(NamedTuple):
@@ -121,6 +140,10 @@ class _Shown(NamedTuple):
     tag: str
     modified: float
     fields: bytes
+
+
+def _shown_of(file: OpenFile, kind: str, coding: str = "") -> _Shown:
+    return _shown(kind, coding, tag_of(file.stat), file.stat.st_mtime)
 
 
 @lru_cache(1024)
@@ -138,9 +161,8 @@ def _shown(kind: str, coding: str, tag: str, modified: float) -> _Shown:
 
 async def send_file(exchange: Exchange, file: OpenFile, kind: str, coding: str = "") -> None:
     """Respond with an open file: all of it, the parts that are asked for, or that nothing has changed."""
-    stat, request = file.stat, exchange.request
-    size = stat.st_size
-    shown = _shown(kind, coding, tag_of(stat), stat.st_mtime)
+    request, size = exchange.request, file.stat.st_size
+    shown = _shown_of(file, kind, coding)
     if not request.asks:
         await exchange.respond(200, shown.fields, Span(file.fd, 0, size))
         return
