@@ -527,6 +527,12 @@ ASGI_END_SECONDS = 10.0
 #: `http:echo` waits at most so long before it answers, where it is asked to: as httpbin.
 ECHO_DELAY_SECONDS = 10.0
 
+#: A form: the bytes of a field that is no file (a path, PATH_MAX, each byte percent-encoded), of one line in the head of
+#: a part, and the parts of one form (Starlette has 1000 files, too).
+FORM_FIELD_BYTES = 3 * 4096
+FORM_HEAD_BYTES = 16 * 1024
+FORM_PARTS = 1000
+
 #: Rows of a folder's listing that are made at once before others have their turn: two milliseconds.
 LISTING_ROWS = 200
 

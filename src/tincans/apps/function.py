@@ -22,15 +22,19 @@ from tincans.server import App
 
 def load_function(text: str) -> App:
     """The function that `MODULE:FUNCTION` names. `UsageError` when it cannot be an app, and why."""
-    module_name, _, path = text.partition(":")
-    if not module_name or not path:
-        raise UsageError(f"{text!r} is not an app: write MODULE:FUNCTION, as in myapp:main")
-    module = _import(module_name)
-    function = _find(module, path)
+    function = find_object(text, "MODULE:FUNCTION, as in myapp:main")
     if not callable(function):
         raise UsageError(f"{text} is {_a(type(function).__name__)} and not a function of one channel")
     _check_parameters(text, function)
     return cast("App", function)
+
+
+def find_object(text: str, form: str) -> Any:
+    """What `MODULE:NAME` names, `form` being how it should be written. `UsageError` when there is no such thing."""
+    module_name, _, path = text.partition(":")
+    if not module_name or not path:
+        raise UsageError(f"{text!r} is not an app: write {form}")
+    return _find(_import(module_name), path)
 
 
 def _import(name: str) -> ModuleType:

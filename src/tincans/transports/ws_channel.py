@@ -31,7 +31,7 @@ class WebSocketChannel(Channel):
     """Messages over the channel below, which it owns, once the opening handshake is done."""
 
     __slots__ = (
-        "_answers", "_below", "_closed", "_end", "_facts", "_message", "_messages", "_outlet", "_partial",
+        "_answers", "_below", "_closed", "_end", "_facts", "_goodbye", "_message", "_messages", "_outlet", "_partial",
         "_partial_text", "_protocol", "_receiving", "_sending", "_text", "local", "remote",
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ class WebSocketChannel(Channel):
         self._message = b""  # what `send` sends
         self._end: ChannelError | None = None
         self._closed = False
+        self._goodbye = Close(CloseCode.NORMAL_CLOSURE, "")
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -175,7 +176,7 @@ class WebSocketChannel(Channel):
 
     async def _close_politely(self) -> None:
         if self._protocol.state is State.OPEN:
-            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._protocol.send_close(self._goodbye.code, self._goodbye.reason)
             self._answers += self._protocol.data_to_send()
         await self._outlet.flush()
         while not (self._receiving.taken or self._protocol.close_rcvd or self._protocol.parser_exc):

@@ -6,6 +6,10 @@
     connection.py   the loop over them; patience.py, how long it waits
     login.py        who may ask
     site.py         the files of a folder; conditions.py, ranges.py and media.py, what is said of them
+    writing.py      what changes them; upload.py, what forms do
+    folder.py       the listing of a folder; listing.py, what it says; listing_page.py, how that looks
+    echo.py         the handler of http:echo
+    asgi.py         the app asgi:MODULE:APP
 
 Each stands on those above it.
 """
@@ -22,9 +26,11 @@ def load(rest: str, settings: Settings) -> Http:
     """The app `http:DIR`, or `http:echo`. Raises `UsageError` where there is no such folder."""
     if rest == "echo":
         from tincans.apps.http.echo import echo
+        from tincans.apps.http.login import Guarded
 
-        return Http(echo)
+        return Http(Guarded(echo, settings))
+    from tincans.apps.http.folder import equip
     from tincans.apps.http.login import Guarded
     from tincans.apps.http.site import Site
 
-    return Http(Guarded(Site(rest, settings), settings))
+    return Http(Guarded(equip(Site(rest, settings)), settings))
