@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection as AsyncConnection
 from websockets.asyncio.client import connect as async_connect
 from websockets.exceptions import ConnectionClosed
@@ -23,6 +24,7 @@ from tincans.config import parse_config
 from tincans.journal import Journal, open_journal
 from tincans.register import Register
 from tincans.switchboard import Switchboard
+from tincans.watch.inboxes import Inboxes
 from tincans.watch.page import Page, serve_page
 from tincans.watch.tokens import Tokens
 from tincans.watch.watched import Watched
@@ -219,13 +221,49 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def serving_page(
-    journal: Journal, *, board: Switchboard | None = None, register: Register | None = None
-) -> AsyncIterator[Guest]:
-    """The page of a journal, visited with the token that may steer."""
-    watched = Watched(journal, "a test's journal", board=board, register=register)
+    journal: Journal, *, board: Switchboard | None = None, register: Register | None = None,
+    inboxes: Inboxes | None = None,
+) -> AsyncIterator[Guest]:  # fmt: skip
+    """The page of a journal, and of inboxes, visited with the token that may steer."""
+    watched = Watched(journal, "a test's journal", board=board, register=register, inboxes=inboxes)
     async with serve_page(Address.parse(":0"), watched, TOKENS) as page:
         yield Guest(page)
 
+
+# ── what the page says of itself ──────────────────────────────────────────────────────────────────────────
+
+
+class Document:
+    """The document that the page serves, by which answers are checked."""
+
+    def __init__(self, told: Any) -> None:
+        self.told = told
+        self._strict = json.loads(json.dumps(told))
+        for schema in self._strict["components"]["schemas"].values():
+            if "properties" in schema:
+                schema["additionalProperties"] = False
+
+    def check(self, path: str, answer: Answer, method: str = "get") -> Any:
+        """An answer of a path, as the document has it; gives its JSON."""
+        responses = self.told["paths"][path][method]["responses"]
+        content = responses["200" if answer.status == 200 else "default"]["content"]
+        media = answer.headers["content-type"].partition(";")[0]
+        if media != "application/json" or media not in content:
+            assert media in [each.partition(";")[0] for each in content], media
+            return None
+        self.fits(answer.json, content[media]["schema"])
+        return answer.json
+
+    def fits(self, told: Any, schema: Any) -> None:
+        whole = {"components": self._strict["components"], **json.loads(json.dumps(schema))}
+        Draft202012Validator(whole).validate(told)
+
+
+async def document(guest: Guest) -> Document:
+    return Document(await guest.get("/api/openapi.json"))
+
+
+# ── a switchboard with a page ─────────────────────────────────────────────────────────────────────────────
 
 ECHO_AND_RELAY = """\
 [[listen]]

@@ -113,6 +113,11 @@ class Switchboard:
         return [_row(line) for line in self._lines.values()]
 
     @property
+    def entries(self) -> list[Entry]:
+        """The entries that run, in the configuration's order."""
+        return [line.entry for line in self._lines.values()]
+
+    @property
     def clients(self) -> int:
         """How many callers there are now, those of dismissed entries included."""
         return sum(server.clients for server in self._servers())

@@ -1,4 +1,4 @@
-"""All of what a message carries, from wherever it begins to wherever it ends; and mails, however they are made."""
+"""All of what a message carries, from wherever it begins to wherever it ends; a mail, too."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from email.message import EmailMessage
 import brotli
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tincans.channel import Side
 from tincans.conversation import How, Kind, Opening, Tap
 from tincans.journal import Bounds
 from tincans.journal.memory import MemoryJournal
-from tincans.limits import CONTENT_MOST, MAIL_LOOKS, MAIL_PART_FIELD_BYTES, MAIL_PARTS
-from tincans.watch.content import Carried, content, mail, part, read_mail, read_part
+from tincans.limits import CONTENT_MOST
+from tincans.watch.content import content, mail, part
+from tincans.watch.parts import Carried
 from tincans.watch.reel import Reel
 from tincans.watch.reels import Reels
 from tincans.watch.shapes import Item
@@ -218,53 +217,3 @@ async def test_what_is_no_mail_has_no_parts(reels: Reels, journal: MemoryJournal
     with pytest.raises(Refused) as caught:
         await mail(reel, found.id)
     assert caught.value.status == 409
-
-
-def whole(data: bytes) -> Carried:
-    return Carried("message/rfc822", data)
-
-
-def test_text_becomes_utf8_and_what_nobody_knows_stays() -> None:
-    assert read_part(b"Content-Type: text/plain; charset=latin-1\n\n\xfc", "1") == Carried("text/plain", "ü".encode())
-    assert read_part(b"Content-Type: text/plain; charset=klingon\n\n\xfc", "1") == Carried("text/plain", b"\xfc")
-    assert read_part(b"Content-Type: image/png\n\n\xfc", "1") == Carried("image/png", b"\xfc")
-
-
-def multipart(count: int) -> bytes:
-    return b"Content-Type: multipart/mixed; boundary=a\n\n" + b"--a\n\nx\n" * count + b"--a--\n"
-
-
-def test_so_many_parts_and_not_one_more() -> None:
-    assert len(read_mail(whole(multipart(MAIL_PARTS))).parts) == MAIL_PARTS
-    assert len(read_mail(whole(multipart(MAIL_PARTS + 1))).parts) == MAIL_PARTS
-
-
-def test_a_mail_that_would_take_hours_is_not_taken_apart() -> None:
-    for more, lack in ((0, ""), (1, "its parts cannot be told apart")):
-        field = b"Content-Type: text/plain; a=".ljust(len(b"content-type:") + MAIL_PART_FIELD_BYTES - 1 + more, b"x")
-        assert read_mail(whole(field + b"\n\nx")).lack == lack
-    for more, lack in ((-3, ""), (-2, "its parts cannot be told apart")):
-        assert read_mail(whole(b"A: b\n\n" + b"\n" * (MAIL_LOOKS + more))).lack == lack
-
-
-@given(st.binary() | st.lists(st.sampled_from(LETTER.split(b" ")), max_size=60).map(b" ".join), st.text(max_size=5))
-def test_no_mail_is_too_broken(data: bytes, path: str) -> None:
-    shown = read_mail(whole(data))
-    for each in shown.parts:
-        found = read_part(data, each.path)
-        assert found is not None
-    read_part(data, path)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\nContent-Type: message/rfc822\r\n\r\n" * 3000,
-        b"From: " + b"(" * 5000 + b"\r\n\r\n",
-        b"To: " + b'"\\"' * 30_000 + b"\r\n\r\n",
-        b"Content-Disposition: attachment; filename*=x''%ff\r\n\r\n",
-        b"Content-Transfer-Encoding: uu\r\n\r\nbegin 666 x\r\n!!\r\n",
-    ],
-)
-def test_a_mail_made_to_break_a_parser_is_shown(data: bytes) -> None:
-    assert read_mail(whole(data)).parts

@@ -44,7 +44,11 @@ MADE: dict[str, Callable[[], Any]] = {
     "conversation": lambda: shapes.conversation(CONVERSATION, "http"),
     "state": lambda: shapes.state(STATE),
     "said": lambda: shapes.said(7, b"a\x00\xff", [(8, 9)], [(9, 10)]),
-    "mail": lambda: shapes.mail([("Subject", HOSTILE)], [("1", "text/plain", HOSTILE, 12)], "it is not over yet"),
+    "mail": lambda: shapes.mail(
+        [("Subject", HOSTILE)],
+        [shapes.Part(path="1", media="text/plain", name=HOSTILE, size=12, role="body", id=HOSTILE)],
+        "it is not over yet",
+    ),
     "program": lambda: shapes.program(Program(1, HOSTILE, f"{HOSTILE} --flag")),
 }
 

@@ -180,13 +180,16 @@ class _Up:
         """Serve the page, if there is to be one; where nothing is recorded it is that of an empty journal."""
         if not self._page:
             return None
+        from tincans.watch.inboxes import Inboxes, of_board
         from tincans.watch.watched import Watched
 
         if journal is None:
             journal = open_journal("memory:")
             stack.push_async_callback(journal.aclose)
         where = self._where() if self._record.record else ""
-        watched = Watched(journal, where, board=board, register=register)
+        inboxes = Inboxes(of_board(board))
+        stack.push_async_callback(asyncio.to_thread, inboxes.close)
+        watched = Watched(journal, where, board=board, register=register, inboxes=inboxes)
         return await page.serve_beside(stack, self._page, watched)
 
     async def _start(self, board: Switchboard, config: Config) -> None:

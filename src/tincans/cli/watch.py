@@ -29,6 +29,7 @@ _NOTICE_SECONDS = 0.25
 @click.option("--address", type=ADDRESS, help="Where to serve the page. [:7700, or a free port where that is taken]")
 @click.option("--read-only", is_flag=True, help="Print the address with the token that may look, and not steer.")
 @click.option("--no-open", "opens", flag_value=False, default=True, help="Open no browser.")
+@click.option("--mails", metavar="DIR", type=click.Path(file_okay=False), help="The inbox to show. [the user's own]")
 @click.option("--port-file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the real port there.")
 @click.option("--json", "as_json", is_flag=True, help="No page: print one event a line, as they are said from now on.")
 @click.option("--full", is_flag=True, help="With --json: all events, and not some hundreds a second.")
@@ -40,7 +41,7 @@ _NOTICE_SECONDS = 0.25
 @options.common
 def command(
     address: Address | None, read_only: bool, opens: bool, port_file: str | None, as_json: bool, full: bool,
-    secrets: bool, protocol: str, journal: str | None,
+    secrets: bool, protocol: str, journal: str | None, mails: str | None,
 ) -> None:  # fmt: skip
     """Open a page on which every recorded conversation is seen, and every one that goes on.
 
@@ -55,8 +56,9 @@ def command(
     given = {"--full": full, "--secrets": secrets, "--as": bool(protocol)}
     if not as_json and (alone := [name for name, is_given in given.items() if is_given]):
         raise click.UsageError(f"{alone[0]} is about events: it goes with --json")
-    if as_json and (address is not None or read_only or port_file):
-        raise click.UsageError("with --json there is no page: it goes without --address, --read-only and --port-file")
+    if as_json and (address is not None or read_only or port_file or mails):
+        others = "--address, --read-only, --mails and --port-file"
+        raise click.UsageError(f"with --json there is no page: it goes without {others}")
     settings().start_logging()
     from tincans import tasks
 
@@ -65,7 +67,7 @@ def command(
 
         tasks.run(_print_events(journal, Wanted(protocol=protocol, full=full, secrets=secrets)))
     else:
-        tasks.run(_Watch(journal, address, read_only, opens, port_file).run())
+        tasks.run(_Watch((journal, mails), address, read_only, opens, port_file).run())
 
 
 async def _print_events(where: str | None, wanted: Wanted) -> None:
@@ -107,8 +109,10 @@ class _Watch:
     """One run of the command with a page."""
 
     def __init__(
-        self, where: str | None, address: Address | None, read_only: bool, opens: bool, port_file: str | None
-    ) -> None:
+        self, where: tuple[str | None, str | None], address: Address | None, read_only: bool, opens: bool,
+        port_file: str | None,
+    ) -> None:  # fmt: skip
+        """`where` the journal and the mails are."""
         self._where, self._address, self._read_only = where, address, read_only
         self._opens, self._port_file = opens, port_file
 
@@ -118,7 +122,7 @@ class _Watch:
 
         stop = Stop()
         async with AsyncExitStack() as stack:
-            watched = await stack.enter_async_context(Watched.reading(self._where))
+            watched = await stack.enter_async_context(Watched.reading(*self._where))
             page = await serve(stack, self._address, watched)
             stack.enter_context(port_file(self._port_file))(page.address)
             self._announce(page)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from tincans.watch.shapes import Conversation, Program, Row, Second, State, Trouble
+from tincans.watch.mailshapes import Delivery, Inbox, MailRow
+from tincans.watch.shapes import Conversation, Mail, Program, Row, Second, State, Trouble
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
@@ -66,6 +67,30 @@ class Seconds(msgspec.Struct, frozen=True, kw_only=True):
 
     step: int
     seconds: list[Second]
+
+
+class Inboxes(msgspec.Struct, frozen=True, kw_only=True):
+    """The inboxes that there are, in the order of the switchboard."""
+
+    rows: list[Inbox]
+
+
+class MailListing(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the mails that were asked for, the newest first."""
+
+    total: int
+    offset: int
+    rows: list[MailRow]
+    #: Mails in which the text was not looked for yet: the same request goes on.
+    left: int
+
+
+class OneMail(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail: its row in a list, how it came, and what it says, with all fields of its header."""
+
+    mail: MailRow
+    delivery: Delivery
+    read: Mail
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +151,12 @@ class Grew(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="gre
     can: list[str]
 
 
+class Arrived(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mails"):
+    """The inboxes that there are, each with a number that is another one once something in it has changed."""
+
+    revisions: dict[str, int]
+
+
 class Well(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="well"):
     """What could not be shown can be shown again."""
 
@@ -135,10 +166,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     all: bool = False
     seconds: bool = False
+    mails: bool = False
     conversation: int | None = None
     #: As which the open conversation is decoded; empty for what is found out.
     protocol: str = ""
 
 
 #: All that is told over `/api/live`.
-TOLD: tuple[Any, ...] = (Hello, Changes, Gone, Board, Programs, States, Chart, Grew, Trouble, Well)
+TOLD: tuple[Any, ...] = (Hello, Changes, Gone, Board, Programs, States, Chart, Grew, Arrived, Trouble, Well)

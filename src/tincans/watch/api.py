@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from tincans.watch import files, looking, reading, shapes, standing, steering
-from tincans.watch.answers import TOLD, Board, Done, Finding, Hello, Listing, Look, One, Seconds
+from tincans.watch import files, looking, mails, mailshapes, reading, shapes, standing, steering
+from tincans.watch.answers import (
+    TOLD,
+    Board,
+    Done,
+    Finding,
+    Hello,
+    Inboxes,
+    Listing,
+    Look,
+    MailListing,
+    One,
+    OneMail,
+    Seconds,
+)
 from tincans.watch.asking import Call, Decoded, Numbered
 from tincans.watch.endpoints import Endpoint, Nothing
 from tincans.watch.openapi import document
@@ -13,6 +26,7 @@ from tincans.watch.openapi import document
 _ONE = "/api/conversations/{number}"
 _BYTES = ("application/octet-stream",)
 _ROW = "/api/board/{name}"
+_MAIL = "/api/mails/{number}"
 
 
 async def described(call: Call, asked: Nothing) -> dict[str, Any]:
@@ -48,4 +62,13 @@ ROWS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{_ONE}/reset", steering.reset, Numbered, (Done,), "end it at once", Nothing),
     Endpoint("POST", f"{_ROW}/stop", steering.stop, steering.Named, (Board,), "take no new callers", Nothing),
     Endpoint("POST", f"{_ROW}/start", steering.start, steering.Named, (Board,), "listen there again", Nothing),
+    Endpoint("GET", "/api/inboxes", mails.inboxes, Nothing, (Inboxes,), "the inboxes and their mailboxes"),
+    Endpoint("GET", "/api/mails", mails.mails, mails.Which, (MailListing,), "the mails that were taken"),
+    Endpoint("POST", "/api/mails/clear", mails.clear, mails.Clearing, (Done,), "delete all mails", Nothing),
+    Endpoint("GET", _MAIL, mails.mail, mails.Numbered, (OneMail,), "one mail, taken apart"),
+    Endpoint("GET", f"{_MAIL}/source", mails.source, mails.Numbered, _BYTES, "all of it, as it was sent"),
+    Endpoint("GET", f"{_MAIL}/parts/{{path}}", mails.part, mails.Part, _BYTES, "a part of it, unpacked"),
+    Endpoint("GET", f"{_MAIL}/frame", mails.frame, mails.Framed, (mailshapes.Frame,), "its HTML, made for a frame"),
+    Endpoint("POST", f"{_MAIL}/seen", mails.seen, mails.Numbered, (Done,), "somebody has read it", Nothing),
+    Endpoint("POST", f"{_MAIL}/delete", mails.delete, mails.Leaving, (Done,), "delete it", Nothing),
 )  # fmt: skip

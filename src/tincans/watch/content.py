@@ -4,39 +4,24 @@ What is shown of it in items is bounded. Here it is decoded once more, from the 
 CONTENT_MOST of it is unpacked and put together, across pages. Secrets stay masked unless the reel shows them.
 
 A mail is content like any other, with the type `message/rfc822`; `mail` takes it apart, and `part` gives one of its
-parts. Mails are hostile: whatever one is, there is an answer, and nothing is raised but `Refused`.
+parts, by `parts.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
 from functools import partial
-from typing import NamedTuple
 
 from tincans.channel import Side
 from tincans.conversation import Entry
 from tincans.decoding import Heard
-from tincans.limits import CONTENT_MOST, MAIL_LOOKS, MAIL_PART_FIELD_BYTES, MAIL_PARTS
-from tincans.protocols.mail import heads
+from tincans.limits import CONTENT_MOST
 from tincans.protocols.view import View
 from tincans.watch import shapes
 from tincans.watch.items import MAIL, Begun, Items
+from tincans.watch.parts import Carried, read_mail, read_part
 from tincans.watch.playhead import Pace, Playhead
 from tincans.watch.reel import Reel
 from tincans.watch.trouble import Refused
-
-
-class Carried(NamedTuple):
-    """What a message carries: its media type, empty where nobody said, and as much as there is of it."""
-
-    media: str
-    data: bytes
-    #: Why that is not all; empty where it is.
-    lack: str = ""
 
 
 async def content(reel: Reel, item: str) -> Carried:
@@ -150,83 +135,3 @@ async def _mail(reel: Reel, item: str) -> Carried:
     if carried.media != MAIL:
         raise Refused(409, f"what begins at item {item} is no mail", f"Only what is {MAIL} is taken apart.")
     return carried
-
-
-def read_mail(carried: Carried) -> shapes.Mail:
-    """What a reader of a mail is shown. Never raises."""
-    try:
-        parsed = _parse(carried.data)
-        fields = list(heads(parsed))
-        parts = [(path, each.get_content_type(), _name(each), len(_payload(each))) for path, each in _leaves(parsed)]
-    except Exception:  # the parser has bugs, and a mail that nobody can read is still to be shown
-        whole = ("1", MAIL, "", len(carried.data))
-        return shapes.mail([], [whole], carried.lack or "its parts cannot be told apart")
-    return shapes.mail(fields, parts, carried.lack)
-
-
-def read_part(data: bytes, path: str) -> Carried | None:
-    """One part of a mail; None where there is none of that path. Never raises."""
-    try:
-        found = next((each for at, each in _leaves(_parse(data)) if at == path), None)
-        return None if found is None else _unpacked(found)
-    except Exception:  # as above
-        return Carried(MAIL, data) if path == "1" else None
-
-
-def _parse(data: bytes) -> EmailMessage:
-    if not _is_bearable(data):
-        raise ValueError("it would take too long")
-    parsed = message_from_bytes(data, policy=policy.default)
-    assert isinstance(parsed, EmailMessage)
-    return parsed
-
-
-#: A field about a part, of which parsing takes the square.
-_LONG = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t]){%d}" % MAIL_PART_FIELD_BYTES, re.IGNORECASE | re.MULTILINE)
-_FIELD = re.compile(rb"^content-[a-z-]+:", re.IGNORECASE | re.MULTILINE)
-_SEVERAL = re.compile(rb"multipart/", re.IGNORECASE)
-
-
-def _is_bearable(data: bytes) -> bool:
-    """Whether it is taken apart in some seconds: a mail can be made so that it takes hours."""
-    lines = data.count(b"\n") + data.count(b"\r") + 1
-    looks = lines * (1 + len(_SEVERAL.findall(data)))
-    return looks <= MAIL_LOOKS and len(_FIELD.findall(data)) <= 5 * MAIL_PARTS and not _LONG.search(data)
-
-
-def _leaves(parsed: Message) -> Iterator[tuple[str, Message]]:
-    """The parts that are not made of parts, MAIL_PARTS at most, each with its path."""
-    waiting = deque([("", parsed)])
-    found = 0
-    while waiting and found < MAIL_PARTS:
-        path, each = waiting.popleft()
-        inner = each.get_payload() if each.is_multipart() else None
-        if not isinstance(inner, list):
-            found += 1
-            yield path or "1", each
-            continue
-        dot = f"{path}." if path else ""
-        parts = [(f"{dot}{number}", part) for number, part in enumerate(inner, 1) if isinstance(part, Message)]
-        waiting.extendleft(reversed(parts))
-
-
-def _name(leaf: Message) -> str:
-    try:
-        return leaf.get_filename() or ""
-    except Exception:  # as above: a broken name is none
-        return ""
-
-
-def _payload(leaf: Message) -> bytes:
-    data = leaf.get_payload(decode=True)
-    return data if isinstance(data, bytes) else b""
-
-
-def _unpacked(leaf: Message) -> Carried:
-    data, media = _payload(leaf), leaf.get_content_type()
-    if leaf.get_content_maintype() != "text":
-        return Carried(media, data)
-    try:
-        return Carried(media, data.decode(leaf.get_content_charset("utf-8"), "replace").encode("utf-8", "replace"))
-    except LookupError:  # nobody knows the charset
-        return Carried(media, data)

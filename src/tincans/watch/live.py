@@ -93,6 +93,11 @@ async def serve_events(call: Call, socket: WebSocket, closing: asyncio.Event) ->
     await until_closed(socket, closing, hear(), tell())
 
 
+def _wide(look: Look) -> tuple[bool, ...]:
+    """What of it is about all."""
+    return look.all, look.seconds, look.mails
+
+
 class _Reader:
     """What one reader wants, and what it was told."""
 
@@ -131,7 +136,7 @@ class _Reader:
     def _ask(self, look: Look) -> None:
         if (look.conversation, look.protocol) != (self._look.conversation, self._look.protocol):
             self._other.set()
-        if (look.all, look.seconds) != (self._look.all, self._look.seconds):
+        if _wide(look) != _wide(self._look):
             self._forget()
         self._look = look
         self._asked.set()
@@ -186,6 +191,8 @@ class _Reader:
             if seconds:
                 self._second = seconds[-1].at
                 yield Chart(seconds=seconds)
+        if self._look.mails and (self._lookout.mails[0] > self._mark or not self._mark):
+            yield self._lookout.mails[1]
 
     def _about_all(self) -> Iterator[Any]:
         lookout, mark = self._lookout, self._mark

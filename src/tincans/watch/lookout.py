@@ -38,7 +38,8 @@ from tincans.switchboard import Row as BoardRow
 from tincans.tasks import spawn, wake
 from tincans.text import escape
 from tincans.watch import shapes
-from tincans.watch.answers import Board
+from tincans.watch.answers import Arrived, Board
+from tincans.watch.arriving import arrive
 from tincans.watch.chart import Chart
 from tincans.watch.naming import Ends, name
 from tincans.watch.newest import Newest, Standing
@@ -61,6 +62,8 @@ class Lookout:
         self.rows: Newest[Standing] = Newest()
         self.gone: Newest[None] = Newest()
         self.board: tuple[int, Board] = (0, Board(rows=[]))
+        #: The inboxes, and how often each has changed.
+        self.mails: tuple[int, Arrived] = (0, Arrived(revisions={}))
         self.trouble: tuple[int, shapes.Trouble | None] = (0, None)
         self.chart = Chart(watched.now())
         #: Who waits for whom, in open conversations that became silent.
@@ -90,12 +93,13 @@ class Lookout:
     async def __aenter__(self) -> Lookout:
         self._ticking, self._judging = spawn(self._run()), spawn(judge(self, self._silences))
         self._naming, self._listening = spawn(name(self, self._ends)), spawn(listen(self, self.shown))
+        self._arriving = spawn(arrive(self, self.watched.inboxes))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [self._ticking, self._judging, self._naming, self._listening]
+        tasks = [self._ticking, self._judging, self._naming, self._listening, self._arriving]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -146,6 +150,12 @@ class Lookout:
         standing = self.rows.get(told.number)
         if protocol and (standing is None or standing.protocol != protocol):
             self._keep([standing.told if standing else told])
+            self._has_aside = True
+
+    def arrived(self, told: Arrived) -> None:
+        """The inboxes were looked at."""
+        if told != self.mails[1]:
+            self.mails = self._next, told
             self._has_aside = True
 
     @property

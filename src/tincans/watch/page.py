@@ -32,6 +32,7 @@ from tincans.watch import api, live
 from tincans.watch.asking import Call
 from tincans.watch.assets import Assets
 from tincans.watch.endpoints import serve
+from tincans.watch.framed import Frames
 from tincans.watch.guard import STEERS, Guard
 from tincans.watch.lookout import Lookout
 from tincans.watch.reels import Reels
@@ -105,7 +106,7 @@ async def serve_page(address: Address, watched: Watched, tokens: Tokens) -> Asyn
         def call(steers: bool) -> Call:
             return Call(watched, lookout, reels, steers)
 
-        server = await _serve(sockets, _app(call, closing, tokens, address))
+        server = await _serve(sockets, _app(call, watched.inboxes.frames, closing, tokens, address))
         page = Page(address, tokens, server, closing)
         try:
             yield page
@@ -114,7 +115,9 @@ async def serve_page(address: Address, watched: Watched, tokens: Tokens) -> Asyn
             reels.close()
 
 
-def _app(call: Callable[[bool], Call], closing: asyncio.Event, tokens: Tokens, address: Address) -> ASGIApp:
+def _app(
+    call: Callable[[bool], Call], frames: Frames, closing: asyncio.Event, tokens: Tokens, address: Address
+) -> ASGIApp:
     """The routes, behind the guard; `call` is given whether a token may steer."""
 
     async def serve_live(socket: WebSocket) -> None:
@@ -130,6 +133,7 @@ def _app(call: Callable[[bool], Call], closing: asyncio.Event, tokens: Tokens, a
     routes.append(WebSocketRoute("/api/live", serve_live))
     routes.append(WebSocketRoute("/api/events", serve_events))
     routes.append(WebSocketRoute("/{path:path}", _no_such_socket))
+    routes.append(Route("/frames/{ticket}", frames.serve))
     routes.append(Route("/{path:path}", assets.serve, methods=_METHODS))
     return Guard(Router(routes, redirect_slashes=False), tokens, address.port, address.host, assets.inline)
 

@@ -10,11 +10,11 @@ from tincans.channel import Side
 from tincans.watch import shapes
 from tincans.watch.answers import Seconds
 from tincans.watch.asking import Call, Decoded, Numbered, Size, Text
-from tincans.watch.content import Carried
 from tincans.watch.content import content as unpacked
 from tincans.watch.content import mail as taken_apart
 from tincans.watch.content import part as part_of
 from tincans.watch.endpoints import File
+from tincans.watch.parts import Carried
 from tincans.watch.reel import Reel
 from tincans.watch.timeline import timeline
 
@@ -58,7 +58,7 @@ async def said(call: Call, asked: Spanned) -> shapes.Bytes:
 
 
 async def content(call: Call, asked: Item) -> File:
-    return _carried(await unpacked(_reel(call, asked), asked.item))
+    return carried_file(await unpacked(_reel(call, asked), asked.item))
 
 
 async def mail(call: Call, asked: Item) -> shapes.Mail:
@@ -66,19 +66,19 @@ async def mail(call: Call, asked: Item) -> shapes.Mail:
 
 
 async def part(call: Call, asked: Part) -> File:
-    return _carried(await part_of(_reel(call, asked), asked.item, asked.path))
+    return carried_file(await part_of(_reel(call, asked), asked.item, asked.path))
 
 
 async def seconds(call: Call, asked: Numbered) -> Seconds:
     return await timeline(call.watched.journal, asked.number, call.reels.run)
 
 
-def _carried(carried: Carried) -> File:
+def carried_file(carried: Carried, name: str = "content") -> File:
     """Whatever was said is no page of ours: a browser is to save it, and to run nothing of it if it shows it after
     all."""
     headers = {"Tincans-Media": _header(carried.media), "Tincans-Lack": _header(carried.lack)}
     policy = {"Content-Security-Policy": "sandbox; default-src 'none'"}
-    return File("application/octet-stream", carried.data, "content", {**headers, **policy})
+    return File("application/octet-stream", carried.data, name, {**headers, **policy})
 
 
 def _header(text: str) -> str:

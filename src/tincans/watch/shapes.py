@@ -10,7 +10,7 @@ texts have been escaped (`tincans.text.escape`) where a party chose them, so tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -153,6 +153,9 @@ def said(start: int, data: bytes, hidden: list[tuple[int, int]], missing: list[t
     return Bytes(start=start, data=data.hex(), hidden=hidden, missing=missing)
 
 
+Role = Literal["body", "inline", "attached"]
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a mail that is not made of parts."""
 
@@ -163,6 +166,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     #: Bytes, unpacked.
     size: int
+    #: What a reader takes it for: text to read, a picture within that, or a file beside it.
+    role: Role
+    #: By which the text shows it, as `cid:ID`; empty for most.
+    id: str
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mail"):
@@ -174,13 +181,17 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mai
     lack: str
 
 
-def mail(headers: list[tuple[str, str]], parts: list[tuple[str, str, str, int]], lack: str) -> Mail:
-    """The shape of a mail; its parts are paths, media types, names and sizes."""
+def mail(headers: list[tuple[str, str]], parts: list[Part], lack: str) -> Mail:
+    """The shape of a mail; the texts of its parts are as they were chosen."""
     return Mail(
-        headers=[(escape(name), escape(value)) for name, value in headers],
-        parts=[Part(path=path, media=escape(media), name=escape(name), size=size) for path, media, name, size in parts],
+        headers=[(escape(name), escape(value)) for name, value in headers], parts=[_part(each) for each in parts],
         lack=escape(lack),
-    )
+    )  # fmt: skip
+
+
+def _part(told: Part) -> Part:
+    media, name, id_ = escape(told.media), escape(told.name), escape(told.id)
+    return msgspec.structs.replace(told, media=media, name=name, id=id_)
 
 
 class Socket(msgspec.Struct, frozen=True, kw_only=True):

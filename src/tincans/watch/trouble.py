@@ -16,8 +16,10 @@ from tincans.errors import (
     ChannelError,
     JournalError,
     ListenError,
+    MailsError,
     NoSuchConversation,
     NoSuchEntry,
+    NoSuchMail,
     NoSuchProtocol,
     NotStarted,
     TincansError,
@@ -31,6 +33,7 @@ from tincans.watch.shapes import Trouble, to_json
 _STATUS: tuple[tuple[type[TincansError], int], ...] = (
     (NoSuchConversation, 404),
     (NoSuchEntry, 404),
+    (NoSuchMail, 404),
     (NoSuchProtocol, 400),
     (UsageError, 400),
     (CannotSteer, 409),
@@ -39,6 +42,7 @@ _STATUS: tuple[tuple[type[TincansError], int], ...] = (
     (ListenError, 409),
     (ChannelError, 409),
     (JournalError, 503),
+    (MailsError, 503),
 )
 MISTAKE = 500
 

@@ -1,4 +1,4 @@
-"""What is watched: a journal, and in `tincans up` the switchboard and the conversations that go on through it.
+"""What is watched: a journal and inboxes, and in `tincans up` the switchboard and what goes on through it.
 
 `tincans watch` looks at a journal that others write, and that may go away and come back while it looks: a folder that
 was deleted, and made anew by the next program that records. So nobody keeps the journal: each asks for it when it is
@@ -7,6 +7,7 @@ needed.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from tincans.clock import SYSTEM, Clock
 from tincans.errors import JournalError
+from tincans.folders import mails_folder
 from tincans.journal import Journal, default_folder, open_journal
+from tincans.watch.inboxes import Inboxes, of_folder
 
 if TYPE_CHECKING:
     from tincans.register import Register
@@ -23,35 +26,39 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """The journal, the switchboard and the register. Who made those closes them, but for a journal that was
-    reopened."""
+    """The journal, the inboxes, the switchboard and the register. Who made those closes them, but for a journal that
+    was reopened."""
 
     def __init__(
         self, journal: Journal, where: str = "", *, board: Switchboard | None = None, register: Register | None = None,
-        reopen: Callable[[], Journal] | None = None, index: Path | None = None, clock: Clock = SYSTEM,
+        inboxes: Inboxes | None = None, reopen: Callable[[], Journal] | None = None, index: Path | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:  # fmt: skip
         """`where` is what a person is told. `index` is the journal's file that is looked after; where it was replaced,
         `reopen` opens the new one."""
         self._journal, self.where = journal, where
         self.board, self.register = board, register
+        self.inboxes = inboxes if inboxes is not None else Inboxes()
         self.now = clock.now
         self._index, self._reopen = index, reopen
         self._seen = _identity(index)
 
     @classmethod
     @asynccontextmanager
-    async def reading(cls, where: str | None) -> AsyncIterator[Watched]:
-        """A journal that other programs write, as `open_journal` names it, while the block runs. Raises
-        `JournalError`."""
+    async def reading(cls, where: str | None, mails: str | None = None) -> AsyncIterator[Watched]:
+        """A journal that other programs write, as `open_journal` names it, and the mails in a folder, the user's own
+        where it is None, while the block runs. Raises `JournalError`."""
         folder = _folder(where)
 
         def reopen() -> Journal:
             return open_journal(folder, create=False)
 
-        watched = cls(reopen(), str(folder), reopen=reopen, index=folder / "index.sqlite3")
+        inboxes = Inboxes(of_folder(mails or mails_folder()))
+        watched = cls(reopen(), str(folder), inboxes=inboxes, reopen=reopen, index=folder / "index.sqlite3")
         try:
             yield watched
         finally:
+            await asyncio.to_thread(inboxes.close)
             await watched.journal.aclose()
 
     @property
