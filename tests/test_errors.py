@@ -21,6 +21,7 @@ from tincans.errors import (
     NotStarted,
     TincansError,
     TinError,
+    UrlError,
     UsageError,
 )
 
@@ -32,6 +33,7 @@ GIVEN: dict[str, Any] = {
     "address": "tcp://127.0.0.1:9000", "seconds": 2.5, "host": "nowhere", "doing": "receiving", "kind": "udp",
     "what": "a line", "limit": 5, "path": "/journal", "format_number": 9, "known": 1, "number": 7, "missing": 12,
     "name": "echo", "error": ConnectionRefused("tcp://127.0.0.1:1"), "others": (), "caller": False, "language": "C",
+    "url": "http://127.0.0.1/x", "code": 404, "failed": 2, "count": 3,
 }  # fmt: skip
 
 
@@ -70,7 +72,7 @@ def test_it_has_advice_of_its_own(kind: type[TincansError]) -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_wrong_command_is_2_and_a_failed_one_is_1(kind: type[TincansError]) -> None:
-    wrong = issubclass(kind, AddressError | ConfigError | UsageError | NoSuchProtocol | TinError)
+    wrong = issubclass(kind, AddressError | ConfigError | UrlError | UsageError | NoSuchProtocol | TinError)
     assert kind.exit_code == (2 if wrong else 1)
 
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from tincans.channel import Side as Side
     from tincans.channel import Traits as Traits
     from tincans.client import connect as connect
+    from tincans.clients.calling import Calling as Calling
+    from tincans.clients.transfers import get as get
+    from tincans.clients.transfers import ls as ls
+    from tincans.clients.transfers import put as put
+    from tincans.clients.url import Url as Url
     from tincans.errors import AddressError as AddressError
     from tincans.errors import AddressInUse as AddressInUse
     from tincans.errors import CannotHalfClose as CannotHalfClose
@@ -69,6 +74,11 @@ _HOME = {
     "Traits": "channel",
     "Limits": "limits",
     "connect": "client",
+    "Calling": "clients.calling",
+    "Url": "clients.url",
+    "get": "clients.transfers",
+    "ls": "clients.transfers",
+    "put": "clients.transfers",
     "Server": "server",
     "serve": "server",
     "relay": "relays",

@@ -327,6 +327,14 @@ class TreeIncomplete(TincansError):
         super().__init__(f"{url}: {failed} of {count} {'file' if count == 1 else 'files'} could not be transferred")
 
 
+class CannotRead(TincansError):
+    """Name a file that is there and that you may read; - reads stdin."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot read {path}: {reason}")
+
+
 class CannotProgram(TincansError):
     """Choose another language, or another form: .tin and .jsonl have all that was said, .pcapng its packets."""
 

@@ -173,9 +173,32 @@ FTP_COMMAND_BYTES = 8 * 1024 + 16
 #: Commands of FTP said ahead of their answers that are still told apart: lftp says some dozens, nobody a thousand.
 FTP_COMMANDS_WAITING = 1024
 
-#: How long a relay waits for an announced data connection of FTP, and for the command that it is for: as vsftpd's
-#: accept_timeout and connect_timeout.
+#: How long a relay or a server waits for an announced data connection of FTP, and the relay for the command that it is
+#: for: as vsftpd's accept_timeout and connect_timeout.
 FTP_DATA_SECONDS = 60.0
+
+#: FTP served: how long a client has to log in (half of OpenSSH's LoginGraceTime), how long one that did may say nothing
+#: (RFC 1123 §4.1.3.2 asks for five minutes at the least), and how long a data connection may stand still (vsftpd's
+#: data_connection_timeout).
+FTP_LOGIN_SECONDS = 60.0
+FTP_IDLE_SECONDS = 300.0
+FTP_STALL_SECONDS = 300.0
+
+#: FTP served: wrong passwords of one connection, and how late each is answered (RFC 2577 §5 has three to five, and some
+#: seconds; pyftpdlib three of both).
+FTP_LOGIN_TRIES = 3
+FTP_WRONG_SECONDS = 3.0
+
+#: FTP served: commands said in the middle of a transfer that are heard before its end, in case ABOR is among them; and
+#: the lowest port that a client is called at for data (RFC 2577 §3).
+FTP_COMMANDS_AHEAD = 64
+FTP_LOWEST_PORT = 1024
+
+#: FTP served: what of a file is sent before it counts as having moved; how long a file may be whose lines are counted to
+#: know its size as a text (some milliseconds' work); and files that STAT lists in its reply (as REPLY_BYTES allows).
+FTP_PIECE_BYTES = 256 * 1024
+FTP_TEXT_BYTES = 8 * 1024 * 1024
+FTP_STAT_LINES = 200
 
 #: One message of IRC with its CR LF (RFC 2812 §2.3), and its tags with their @ and blank (IRCv3 message-tags): from a
 #: server, and from a client.

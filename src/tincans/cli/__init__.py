@@ -36,6 +36,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "The client, who calls": {
         "connect": "Call an address and talk, by terminal or pipe.",
+        "get": "Fetch a file or a tree by HTTP or FTP.",
+        "put": "Store a file or a tree by HTTP or FTP.",
+        "ls": "List a folder of a server of HTTP or FTP.",
     },
     "The channel between the two": {
         "relay": "Carry what callers and a server say, and show it.",

@@ -9,6 +9,8 @@
     @recording        record=Record      --journal --no-record -q                whatever makes them
     @showing          show=Show          --as --hex --full --secrets --json      whatever prints them
     @listening        listening=Listening --port-file --workers --clients --idle   whatever listens
+    @calling          called=Called      --via --proxy --ca --tls …                whatever asks what a URL names
+    @mirroring        mirror=Mirror      --recursive --jobs --delete …             whatever transfers files
     @telling          telling=Telling    --write --users --tls --mails …         whatever an app answers for
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import wraps
@@ -25,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tincans.limits import CONNECT_SECONDS
+from tincans.limits import CONNECT_SECONDS, JOBS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from tincans.address import Address
     from tincans.apps.settings import Settings as AppSettings
     from tincans.cli.meaning import Style
+    from tincans.clients.calling import Calling
+    from tincans.conversation import Recorder
     from tincans.journal import Filter, Journal
     from tincans.limits import Limits
 
@@ -317,6 +321,85 @@ listening = _bundle(
     click.option("--workers", type=click.IntRange(1, 256), default=1, help="Processes that share the port. [1]"),
     click.option("--clients", type=click.IntRange(1), help="Callers at once; further ones wait. [no bound]"),
     click.option("--idle", type=SECONDS, metavar="SECONDS", help="Close a channel that was silent so long. [never]"),
+)
+
+
+class Called(NamedTuple):
+    """How the server that a URL names is called."""
+
+    via: Address | None
+    proxy: str
+    ca: str
+    insecure: bool
+    tls: bool
+    timeout: float
+    retry: float
+
+    def calling(self, recorders: Sequence[Recorder] = (), *, active: bool = False) -> Calling:
+        """The same for the clients; at a terminal a person is asked for a password that is missing."""
+        from tincans.cli.asking import asker
+        from tincans.clients.calling import Calling
+
+        return Calling(
+            self.via, self.proxy, self.ca, not self.insecure, starttls=self.tls, active=active, timeout=self.timeout,
+            retry=self.retry, recorders=recorders, ask=asker(),
+        )  # fmt: skip
+
+
+calling = _bundle(
+    "called",
+    Called,
+    click.option("--via", type=ADDRESS, metavar="ADDRESS", help="Call this instead: a relay, or unix:///run/x.sock."),
+    click.option(
+        "--proxy", metavar="URL", default="", help="Call through socks5://[user:password@]host:port or http://…."
+    ),
+    click.option("--ca", metavar="FILE", default="", help="Trust these certificates. [the machine's, and your own]"),
+    click.option("--insecure", is_flag=True, help="Trust any certificate."),
+    click.option("--tls", is_flag=True, help="Begin TLS before anything is said: AUTH TLS, STARTTLS."),
+    timeout_option,
+    click.option("--retry", type=click.FloatRange(0), metavar="SECONDS", default=0.0, help="Call again for so long."),
+)
+
+
+active_option = click.option("--active", is_flag=True, help="FTP: be called for data, instead of calling for it.")
+
+
+class Mirror(NamedTuple):
+    """Whether a tree is transferred, and how."""
+
+    recursive: bool
+    jobs: int
+    delete: bool
+    dry_run: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """As `tincans.get` and `tincans.put` take them. Raises `UsageError` for those that only a tree has."""
+        from tincans.errors import UsageError
+
+        if not self.recursive and (self.delete or self.dry_run or self.include or self.exclude):
+            raise UsageError("--delete, --dry-run, --include and --exclude are for a tree: add --recursive")
+        return {
+            "tree": self.recursive,
+            **{name: value for name, value in self._asdict().items() if name != "recursive"},
+        }
+
+
+mirroring = _bundle(
+    "mirror",
+    Mirror,
+    click.option("-r", "--recursive", is_flag=True, help="A folder with all that is in it; only what has changed."),
+    click.option(
+        "-j", "--jobs", type=click.IntRange(1, 64), metavar="N", default=JOBS, help=f"Files at once. [{JOBS}]"
+    ),
+    click.option(
+        "--delete", is_flag=True, help="Remove there what is not here (put), or here what is not there (get)."
+    ),
+    click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done."),
+    click.option("--include", multiple=True, metavar="GLOB", help="Only files like this, as *.txt or sub/*."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No files and folders like this."),
 )
 
 

@@ -20,7 +20,7 @@ from tincans.client import connect
 from tincans.clients.login import Ask
 from tincans.clients.url import Url
 from tincans.conversation import Recorder
-from tincans.limits import CONNECT_SECONDS
+from tincans.limits import CONNECT_SECONDS, PATIENCE_SECONDS
 from tincans.transports import Wrap
 from tincans.transports.tls import client_wrap
 
@@ -35,9 +35,16 @@ class Calling(NamedTuple):
     #: A file of certificates to trust instead of the machine's, and whether the server's is looked at.
     ca: str = ""
     verify: bool = True
+    #: TLS is begun in the middle (AUTH TLS, STARTTLS, STLS) where the URL does not begin with it, and nothing is said
+    #: without it.
+    starttls: bool = False
+    #: FTP: have the server call for data, instead of calling it.
+    active: bool = False
     #: Seconds: how long one call may take, and for how long calls that fail are repeated.
     timeout: float = CONNECT_SECONDS
     retry: float = 0.0
+    #: Seconds after which a server that says nothing, or takes nothing, is given up.
+    patience: float = PATIENCE_SECONDS
     recorders: Sequence[Recorder] = ()
     #: Under which what is said is recorded.
     name: str = ""

@@ -1,0 +1,131 @@
+"""A file here that is fetched: it appears whole or not at all, and what came of it is kept where that can be continued.
+
+What comes goes into a part beside it, which gets the name when all came. When it ends too early a note is left beside
+the part: from which URL it is, and of which version; without it nobody knows what the part is the beginning of, and it
+is thrown away by the next who fetches.
+
+    get URL FILE        FILE.part                      and FILE.part.json
+    in a mirrored tree  .NAME.tincans-part             and .NAME.tincans-part.json, which no listing may name
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from tincans.clients.remote import Part
+from tincans.clients.url import Url
+from tincans.errors import CannotRead, CannotWrite
+
+_SUFFIX = ".tincans-part"
+#: Bytes of a file's name on Linux (NAME_MAX).
+_NAME_BYTES = 255
+
+
+class _Note(msgspec.Struct):
+    """What is known of a part."""
+
+    url: str
+    version: str
+
+
+class LocalFile:
+    """One file that is fetched; see the head of this module. Synchronous: every call is quick."""
+
+    def __init__(self, path: Path, *, hidden: bool = False) -> None:
+        """`hidden`: the part is out of the way, in a tree."""
+        self.path = path
+        self._part = path.with_name(part_name(path.name) if hidden else _short(path.name, ".part"))
+        self._note = self._part.with_name(_short(self._part.name, ".json"))
+        self._fd = -1
+
+    def kept(self, url: Url) -> Part | None:
+        """What is here of the file at `url`, if it can be continued."""
+        with suppress(OSError, msgspec.MsgspecError):
+            note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
+            size = self._part.stat().st_size
+            if note.url == str(url.without_secrets()) and note.version and size:
+                return Part(size, note.version)
+        return None
+
+    def begin(self, offset: int) -> None:
+        """Open the part; what is in it behind `offset` is not of this version. Raises `CannotWrite`."""
+        with told(self.path):
+            self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            self._note.unlink(missing_ok=True)
+            os.ftruncate(self._fd, offset)
+            os.lseek(self._fd, offset, os.SEEK_SET)
+
+    def write(self, data: bytes) -> None:
+        """Add to the part. Raises `CannotWrite`."""
+        with told(self.path):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+
+    def commit(self, modified: float | None) -> None:
+        """All came: the part gets the file's name, and its time where that is known. Raises `CannotWrite`."""
+        with told(self.path):
+            if modified is not None:
+                os.utime(self._fd, ns=(int(modified * 1e9),) * 2)
+            self._close()
+            os.replace(self._part, self.path)
+
+    def keep(self, url: Url, version: str) -> bool:
+        """It ended too early: whether what came can be continued; else it is thrown away. Never raises."""
+        if self._fd < 0:
+            return False
+        size = os.fstat(self._fd).st_size
+        self._close()
+        with suppress(OSError):
+            if version and size:
+                self._note.write_bytes(msgspec.json.encode(_Note(str(url.without_secrets()), version)))
+                return True
+        with suppress(OSError):
+            self._part.unlink()
+        return False
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+
+def part_name(name: str) -> str:
+    """How the part of a file in a tree is called."""
+    return _short(f".{name}", _SUFFIX)
+
+
+def is_part(name: str) -> bool:
+    """Whether a file is called as parts in a tree are, or their notes."""
+    return name.startswith(".") and name.removesuffix(".json").endswith(_SUFFIX)
+
+
+def _short(name: str, suffix: str) -> str:
+    """The name with the suffix; where that is too long for a file, with a digest in the place of its end."""
+    if len(os.fsencode(name + suffix)) <= _NAME_BYTES:
+        return name + suffix
+    digest = sha256(os.fsencode(name)).hexdigest()[:16]
+    return os.fsdecode(os.fsencode(name)[: _NAME_BYTES - len(suffix) - len(digest)]) + digest + suffix
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What the system has against a file is told in our words, and with the name that it was to have."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(str(path), (error.strerror or str(error)).lower()) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """The same for one that is read."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotRead(str(path), (error.strerror or str(error)).lower()) from error

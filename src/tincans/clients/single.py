@@ -1,0 +1,84 @@
+"""One file, fetched or stored; and what makes a tree of them (`mirror.py`) is built on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tincans.channel import Channel
+from tincans.clients.local import LocalFile, reading
+from tincans.clients.progress import Deed, Telling
+from tincans.clients.remote import Remote, Upload
+from tincans.clients.url import Url
+
+
+async def fetch_file(
+    remote: Remote, url: Url, file: LocalFile, telling: Telling, name: str, *, resume: bool = False
+) -> None:
+    """Fetch the file at `url`, told under `name`. `resume` goes on with what is here of that very version.
+
+    Raises what `Remote.fetch` does, and `CannotWrite`; then, and when it is cancelled, what came is kept.
+    """
+    version = ""
+    try:
+        async with remote.fetch(url, file.kept(url) if resume else None) as download:
+            version = download.version
+            telling.tell(Deed.BEGUN, name, download.offset, download.size)
+            file.begin(download.offset)
+            came = download.offset
+            async for piece in download:
+                file.write(piece)
+                came += len(piece)
+                telling.tell(Deed.MOVED, name, len(piece), download.size)
+        file.commit(download.modified)
+    except BaseException:
+        file.keep(url, version)
+        raise
+    telling.tell(Deed.DONE, name, came, came)
+
+
+async def fetch_to(remote: Remote, url: Url, sink: Channel, telling: Telling, name: str) -> None:
+    """Send the file at `url` to a channel, which stays open."""
+    async with remote.fetch(url) as download:
+        telling.tell(Deed.BEGUN, name, 0, download.size)
+        came = 0
+        async for piece in download:
+            await sink.send(piece)
+            came += len(piece)
+            telling.tell(Deed.MOVED, name, len(piece), download.size)
+    telling.tell(Deed.DONE, name, came, came)
+
+
+async def store_file(
+    remote: Remote, url: Url, path: Path, telling: Telling, name: str, *, resume: bool = False
+) -> None:
+    """Store the file at `path` as the one at `url`, with its time where the server lets that be set.
+
+    Raises what `Remote.store` does, and `CannotRead`.
+    """
+    with reading(path):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        telling.tell(Deed.BEGUN, name, 0, status.st_size)
+        upload = Upload(
+            fd, modified=status.st_mtime, moved=lambda count: telling.tell(Deed.MOVED, name, count, status.st_size)
+        )
+        await remote.store(url, upload, resume=resume)
+    finally:
+        os.close(fd)
+    telling.tell(Deed.DONE, name, status.st_size, status.st_size)
+
+
+async def store_from(remote: Remote, url: Url, source: Channel, telling: Telling, name: str) -> None:
+    """Store what comes from a channel, to its end, as the file at `url`."""
+    came = 0
+
+    def moved(count: int) -> None:
+        nonlocal came
+        came += count
+        telling.tell(Deed.MOVED, name, count)
+
+    telling.tell(Deed.BEGUN, name)
+    await remote.store(url, Upload(source, moved=moved))
+    telling.tell(Deed.DONE, name, came, came)
