@@ -141,7 +141,7 @@ COMMANDS: dict[str, Known] = {
 _SECRET = ("PASS", "ACCT", "ADAT")
 
 #: The mechanisms of AUTH that are TLS; the last two were drafts, and are still offered (RFC 4217 §2.1, §17).
-_TLS = ("TLS", "SSL", "TLS-C", "TLS-P")
+TLS_MECHANISMS = ("TLS", "SSL", "TLS-C", "TLS-P")
 
 
 # ── where a data connection is to be made ─────────────────────────────────────────────────────────────────
@@ -403,7 +403,7 @@ class FtpSession(Session):
             self._done(command)
 
     def _authenticated(self, command: Command, reply: Reply) -> None:
-        if reply.code == 234 and command.argument.upper() in _TLS:
+        if reply.code == 234 and command.argument.upper() in TLS_MECHANISMS:
             self._upgrade("tls")
         else:
             self._release(Side.CLIENT)

@@ -58,6 +58,18 @@ def server_wrap(address: Address, *, looked_ahead: bool = False) -> Wrap:
     return wrap
 
 
+def wrap_as(channel: Channel) -> Wrap | None:
+    """The called side's handshake with what it had on `channel`: its certificate, its sessions; None outside TLS."""
+    if not isinstance(channel, TlsChannel):
+        return None
+    context = channel.context
+
+    async def wrap(other: Channel) -> Channel:
+        return await _handshake(other, context, _Whom(other.remote, None))
+
+    return wrap
+
+
 class _Whom(NamedTuple):
     """Whom a handshake is with, for its errors: whom we called and by what name, or who called us."""
 
