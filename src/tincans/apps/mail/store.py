@@ -2,7 +2,7 @@
 
     taking      begin ─► write … ─► commit: a file, and a line in a log; no database       store_folder, store_incoming
     asking      list, get, mailboxes: the index takes in the log's new lines first         store_index
-    looking     header, attachments and words are found when somebody asks for a mail      store_look
+    looking     header, attachments and words are found when somebody asks for a mail      store_look, store_reading
     keeping     a thread of the process that takes mails removes the oldest                store_keeper
 
 Several processes may use one folder at once, to take mails and to read them. Taking is synchronous, some ten
@@ -14,37 +14,26 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
-
-import msgspec
+from typing import ClassVar
 
 from tincans.apps.mail.store_folder import Folder, Shelf, sweep
 from tincans.apps.mail.store_incoming import Incoming
 from tincans.apps.mail.store_index import Index
 from tincans.apps.mail.store_keeper import Keeper, delete, remove_doomed
-from tincans.apps.mail.store_look import Header, glance, look
 from tincans.apps.mail.store_mail import NOBODY, Envelope, Mail, Mailbox
+from tincans.apps.mail.store_reading import COLUMNS, MOST, bounded, chosen, clean, look_on, mails_of
 from tincans.errors import MailsError, NoSuchMail
-from tincans.limits import LIST_ROWS, MAIL_READ_SECONDS, MAILS_A_LOOK
+from tincans.limits import LIST_ROWS, MAIL_READ_SECONDS
 
 __all__ = ["NOBODY", "Envelope", "Incoming", "Mail", "Mailbox", "Mails"]
 
-#: Rows as SQLite gives them. A name of its own, as `Mails.list` hides the type's.
-_Rows = list[Any]
+#: Names of their own, as `Mails.list` hides the type's.
 _Mails = list[Mail]
 _Letters = list[tuple[int, int, str]]
 _Names = list[str]
-
-_COLUMNS = "mails.number, mails.at, mails.size, mails.file, mails.envelope, mails.seen, mails.header"
-_MOST = 2**63 - 1  # more than any number of a mail
-
-_envelope = msgspec.json.Decoder(Envelope).decode
-_header = msgspec.json.Decoder(Header).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Mails:
@@ -69,13 +58,18 @@ class Mails:
             if mails is None:
                 mails = cls._opened[path] = cls(path)
             mails._users += 1
+        try:
             mails.keeper.ask(keep, days)
+        except BaseException:
+            mails.close()
+            raise
         return mails
 
     def __init__(self, path: Path) -> None:
         """Use `open`."""
         self._users = 0
         self._turn = threading.RLock()  # whose turn it is at the index
+        self.taking = threading.Lock()
         self._shelf: Shelf | None = None
         self.folder = Folder(path)
         try:
@@ -124,10 +118,9 @@ class Mails:
         return Incoming(self, envelope)
 
     def shelf(self) -> Shelf:
-        """Where this process puts mails. Raises `OSError`."""
+        """Where this process puts mails; to be asked for while `taking`. Raises `OSError`."""
         if self._shelf is None:
-            with self._turn:
-                self._shelf = self._shelf or Shelf(self.folder.letters)
+            self._shelf = Shelf(self.folder.letters)
         return self._shelf
 
     def arrived(self) -> None:
@@ -195,29 +188,30 @@ class Mails:
         """
         if text.strip():
             self.look()
-        among, by, values = _among(mailbox, text)
-        query = f"SELECT {_COLUMNS} FROM mails {among} WHERE {by} < ? ORDER BY {by} DESC LIMIT ? OFFSET ?"
+        among, by, values = chosen(mailbox, text)
+        query = f"SELECT {COLUMNS} FROM mails {among} WHERE {by} < ? ORDER BY {by} DESC LIMIT ? OFFSET ?"
         with self.index() as index:
-            return self._mails(index, index.rows(query, [*values, before or _MOST, limit, offset]))
+            rows = index.rows(query, [*values, bounded(before or MOST), bounded(limit), bounded(offset)])
+            return mails_of(self.folder, index, rows)
 
     def count(self, *, mailbox: str = "", text: str = "") -> int:
         """How many `list` has, of those that were looked at until now."""
-        among, _, values = _among(mailbox, text)
+        among, _, values = chosen(mailbox, text)
         with self.index() as index:
             return int(index.value(f"SELECT count(*) FROM mails {among}", values))
 
     def get(self, number: int) -> Mail:
         """One mail. Raises `NoSuchMail`."""
         with self.index() as index:
-            found = self._mails(index, index.rows(f"SELECT {_COLUMNS} FROM mails WHERE number = ?", (number,)))
-        if not found:
-            raise NoSuchMail(number)
-        return found[0]
+            rows = index.rows(f"SELECT {COLUMNS} FROM mails WHERE number = ?", (bounded(number),))
+            if not rows:
+                raise NoSuchMail(number)
+            return mails_of(self.folder, index, rows)[0]
 
     def path(self, number: int) -> Path:
         """The file of one mail: byte by byte what was sent. Raises `NoSuchMail`."""
         with self.index() as index:
-            file = index.value("SELECT file FROM mails WHERE number = ?", (number,))
+            file = index.value("SELECT file FROM mails WHERE number = ?", (bounded(number),))
         if file is None:
             raise NoSuchMail(number)
         return self.folder.letters / str(file)
@@ -227,10 +221,8 @@ class Mails:
     def delete(self, number: int, mailbox: str = "") -> None:
         """Take a mail out of one mailbox, or of all; with the last it is gone. Raises `NoSuchMail`."""
         with self.index() as index:
-            query, values = "SELECT count(*) FROM boxes WHERE number = ?", [number]
-            if not index.value(
-                f"{query} AND mailbox = ?" if mailbox else query, [*values, *[mailbox][: bool(mailbox)]]
-            ):
+            mailboxes = index.mailboxes_of([bounded(number)]).get(number, ())
+            if not mailboxes or (mailbox and mailbox not in mailboxes):
                 raise NoSuchMail(number)
             delete(self.folder, index, [number], [mailbox] if mailbox else None)
 
@@ -241,13 +233,13 @@ class Mails:
 
     def clear(self, mailbox: str = "") -> None:
         """Empty a mailbox, or all of them. What comes meanwhile stays."""
-        mailboxes = [mailbox] if mailbox else None
+        mailboxes = [clean(mailbox)] if mailbox else None
         self.delete_all([number for number, _, _ in self.letters(mailboxes)], mailboxes)
 
     def mark_seen(self, number: int) -> None:
         """Somebody has seen it, in each mailbox. Raises `NoSuchMail`."""
         with self.index() as index:
-            if not index.numbers([number]):
+            if not index.numbers([bounded(number)]):
                 raise NoSuchMail(number)
             self.mark_all_seen([number])
 
@@ -260,76 +252,10 @@ class Mails:
                     index.execute_many("UPDATE mails SET seen = 1 WHERE number = ?", unseen)
                     index.execute_many("UPDATE boxes SET seen = 1 WHERE number = ?", unseen)
 
-    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────
-
     def look(self, seconds: float = MAIL_READ_SECONDS) -> int:
         """Read mails that nobody has looked at, the newest first, for so long; how many are left.
 
         A search finds those alone that were looked at: call it again while something is left.
         """
         with self.index() as index:
-            query = f"SELECT {_COLUMNS} FROM mails WHERE header IS NULL ORDER BY number DESC LIMIT ?"
-            self._look(index, index.rows(query, (MAILS_A_LOOK,)), seconds)
-            return int(index.value("SELECT count(*) FROM mails WHERE header IS NULL"))
-
-    def _look(self, index: Index, rows: _Rows, seconds: float = MAIL_READ_SECONDS) -> dict[int, Header]:
-        """Look at the mails of these rows for so long, and keep in the index what was found."""
-        end = time.monotonic() + seconds
-        found: dict[int, tuple[Header, str]] = {}
-        for number, _, _, file, envelope, _, _ in rows:
-            if time.monotonic() > end:
-                break
-            try:
-                looked = look(self.folder.letters / file)
-            except FileNotFoundError:  # deleted meanwhile, or the disk has lost it
-                found[number] = Header(), ""
-            else:
-                sent = _envelope(envelope)
-                words = " ".join([looked.words, sent.user, sent.sender, *sent.recipients])
-                found[number] = looked.header, words
-        if found:
-            with index.transaction():
-                kept = [(_encode(header), number) for number, (header, _) in found.items()]
-                index.execute_many("UPDATE mails SET header = ? WHERE number = ? AND header IS NULL", kept)
-                still = set(index.numbers(list(found)))
-                rows = [(number, words) for number, (_, words) in found.items() if number in still]
-                index.execute_many("INSERT OR REPLACE INTO words (rowid, text) VALUES (?, ?)", rows)
-        return {number: header for number, (header, _) in found.items()}
-
-    def _mails(self, index: Index, rows: _Rows) -> _Mails:
-        looked = self._look(index, [row for row in rows if row[6] is None])
-        boxes = index.mailboxes_of([row[0] for row in rows])
-        made: _Mails = []
-        for number, at, size, file, envelope, seen, kept in rows:
-            header = _header(kept) if kept is not None else looked.get(number) or self._glance(file)
-            mail = Mail(
-                number=number, at=at, size=size, envelope=_envelope(envelope), mailboxes=boxes.get(number, ()),
-                seen=bool(seen), **msgspec.structs.asdict(header),
-            )  # fmt: skip
-            made.append(mail)
-        return made
-
-    def _glance(self, file: str) -> Header:
-        try:
-            return glance(self.folder.letters / file)
-        except FileNotFoundError:
-            return Header()
-
-
-def _among(mailbox: str, text: str) -> tuple[str, str, list[object]]:
-    """What mails are joined with to be those alone, the number that they are ordered by, and the values for it."""
-    joined, by, values = [], "mails.number", list[object]()
-    if mailbox:
-        joined.append("JOIN boxes ON boxes.number = mails.number AND boxes.mailbox = ?")
-        by = "boxes.number"
-        values.append(mailbox)
-    if text.strip():
-        joined.append("JOIN words ON words.rowid = mails.number AND words MATCH ?")
-        by = "words.rowid"
-        values.append(_phrases(text))
-    return " ".join(joined), by, values
-
-
-def _phrases(text: str) -> str:
-    """A query of FTS5: each word as it is, whatever signs it has, or as the beginning of a longer one."""
-    return " ".join('"{}"*'.format(word.replace('"', '""')) for word in text.split())
+            return look_on(self.folder, index, seconds)

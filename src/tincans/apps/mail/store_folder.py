@@ -83,7 +83,9 @@ class Folder:
                 self._follow()
                 line = b"\n%d %b\n" % (number, words)
                 os.pwrite(self._counter, _NUMBER.pack(number), 0)
-                if os.write(self._log, line) != len(line):
+                written = os.write(self._log, line)
+                if written != len(line):
+                    os.ftruncate(self._log, os.fstat(self._log).st_size - written)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 fcntl.flock(self._counter, fcntl.LOCK_UN)
@@ -140,7 +142,10 @@ class Folder:
 
 
 class Shelf:
-    """Where one process puts the mails that it takes: a folder of its own, in which nobody else makes anything."""
+    """Where one process puts the mails that it takes: a folder of its own, in which nobody else makes anything.
+
+    For one thread at a time.
+    """
 
     def __init__(self, letters: Path) -> None:
         """Make one, and hold its lock. Raises `OSError`."""
@@ -170,14 +175,13 @@ class Shelf:
 
     def lost(self) -> None:
         """The folder that `place` gave is not there any more."""
-        os.close(self._bucket)
-        self._bucket = -1
-
-    def _open(self, bucket: Path) -> None:
-        bucket.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._bucket >= 0:
             os.close(self._bucket)
             self._bucket = -1
+
+    def _open(self, bucket: Path) -> None:
+        bucket.mkdir(mode=0o700, exist_ok=True)
+        self.lost()
         self._bucket = os.open(bucket, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:

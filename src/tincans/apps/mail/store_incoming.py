@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,8 @@ class Desk(Protocol):
     """What a mail that is being taken needs of its store."""
 
     folder: Folder
+    #: Whose turn it is at the shelf.
+    taking: threading.Lock
 
     def shelf(self) -> Shelf: ...
 
@@ -55,7 +58,8 @@ class Incoming:
         self.size += len(data)
         if len(self._held) > MAIL_HELD_BYTES:
             try:
-                self._spill()
+                with self._desk.taking:
+                    self._spill()
             except OSError as error:
                 raise self._refused(error) from error
 
@@ -66,7 +70,8 @@ class Incoming:
         """
         assert not self._over, "the mail is committed or discarded"
         try:
-            number = self._keep()
+            with self._desk.taking:
+                number = self._keep()
         except OSError as error:
             raise self._refused(error) from error
         self._over = True

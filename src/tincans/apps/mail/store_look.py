@@ -52,8 +52,8 @@ def look(path: Path) -> Looked:
     data = _beginning(path, MAIL_READ_BYTES)
     fields = _fields(data)
     files, texts = _parts(data)
-    words = " ".join(" ".join([*fields.values(), *texts]).split())
-    return Looked(_header(fields, files), words[:MAIL_WORDS_CHARACTERS])
+    words = " ".join([*fields.values(), *(text[: 4 * MAIL_WORDS_CHARACTERS] for text in texts)])
+    return Looked(_header(fields, files), _in_one_line(words)[:MAIL_WORDS_CHARACTERS])
 
 
 def glance(path: Path) -> Header:
@@ -69,7 +69,7 @@ def _beginning(path: Path, most: int) -> bytes:
 # ── the header ────────────────────────────────────────────────────────────────────────────────────────────
 
 _SHOWN = {b"from": "from", b"to": "to", b"cc": "cc", b"subject": "subject", b"message-id": "id"}
-_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:((?:[^\n]|\n[ \t])*)\n?")
+_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")
 
 
 def _header(fields: dict[str, str], attachments: int) -> Header:
@@ -99,7 +99,11 @@ def field_text(value: bytes) -> str:
     words = decoded(value, "utf-8")
     if "=?" in words:
         words = _without_encoding(words)
-    return " ".join(_CONTROLS.sub(" ", words).split())[:MAIL_FIELD_CHARACTERS]
+    return _in_one_line(words)[:MAIL_FIELD_CHARACTERS]
+
+
+def _in_one_line(words: str) -> str:
+    return " ".join(_CONTROLS.sub(" ", words).split())
 
 
 def _without_encoding(words: str) -> str:
