@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError, RemoteProtocolError
-from tincans.limits import HELD_BYTES, PIPELINED_COMMANDS, SASL_BYTES, SMTP_COMMAND_BYTES, SMTP_ENVELOPE_BYTES
+from tincans.limits import (
+    HELD_BYTES,
+    PIPELINED_COMMANDS,
+    REPLY_BYTES,
+    SASL_BYTES,
+    SMTP_COMMAND_BYTES,
+    SMTP_ENVELOPE_BYTES,
+)
 from tincans.protocols import Event, Malformed, Match, Upgraded
 from tincans.protocols.mail import EndOfMail, Text
 from tincans.protocols.sasl import Response
 from tincans.protocols.smtp import SmtpSession
-from tincans.protocols.smtp_commands import Command, Hello, MailFrom, RcptTo, Reply
+from tincans.protocols.smtp_commands import Command, Hello, Line, MailFrom, RcptTo, Reply
 from tincans.testing import check_mutations, check_session
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "smtp").glob("*.tin"))
@@ -204,6 +211,67 @@ def test_what_is_no_command_is_malformed_and_the_next_one_is_read(line: bytes) -
     assert isinstance(command, Command)
     with pytest.raises(RemoteProtocolError, match="no command"):
         after(GREETED, strict=True).receive(C, line)
+
+
+# ── what is usual is read quickly, and means the same ─────────────────────────────────────────────────────
+
+SAID = st.sampled_from([
+    b"NOOP\r\n", b"noop x \r\n", b"NOOP\r\r\n", b"NOOP\n", b"NO", b"OP\r\n", b"\r\n", b"\0\r\n", b"RSET\r\nNOOP\r\n",
+    b"MAIL FROM:<a@b>\r\n", b"mail from:<a@b> SIZE=3\r\n", b"MAIL FROM: <a@b>\r\n", b"RCPT TO:<c@d>\r\n",
+    b"RCPT TO:<c>\r\n", b"DATA\r\n", b"BDAT 3\r\n", b"abc", b"BDAT 0 LAST\r\n", b"RSET\r\n", b"QUIT\r\n",
+    b"AUTH PLAIN\r\n", b"AGEAYg==\r\n", b"STARTTLS\r\n", b"a\r\n.\r\n", b".\r\n", b"..\r\n.\r\n", b".a\r\n.\r\n",
+    b"a\r\n..\r\n.\r\n", b"a\n.\r\n", b"a\r\n.\r\nb", b"a\r\r\n.\r\n", b"\r\n.\r\n", b"\n.\r\n", b"x" * 600 + b"\r\n",
+    b"x" * 1000 + b"\r\n.\r\n", b"x" * 998 + b"\r\n.\r\n",
+])  # fmt: skip
+
+
+def answered(session: SmtpSession, event: Event) -> list[bytes]:
+    """What a server says to it."""
+    match event:
+        case Text():
+            return []
+        case Command(verb="DATA", faults=()):
+            return [session.send(S, Reply(code=354, lines=("go on",)))]
+        case Command(verb="QUIT"):
+            return [session.send(S, Reply(code=221, lines=("bye",)))]
+        case Line() if event.refusal is not None:
+            return [session.send(S, event.refusal)]
+        case _:
+            return [session.send(S, Reply(code=250, status="2.0.0", lines=("ok",)))]
+
+
+def told(session: SmtpSession, data: bytes | bytearray) -> list[object]:
+    """What comes of something that the client says, and where it ends; or how it is refused."""
+    try:
+        events = session.receive(C, data)
+        said = [word for event in events for word in answered(session, event)]
+    except (RemoteProtocolError, LocalProtocolError) as error:
+        return [str(error), getattr(error, "reply", b""), getattr(error, "at", 0)]
+    return [*events, *said, session.offset(C), session.offset(S), session.waiting(C), session.awaited]
+
+
+@given(st.lists(SAID, max_size=12))
+def test_a_command_that_comes_alone_means_what_it_means_among_others(said: list[bytes]) -> None:
+    """Only `bytes` are read quickly: a `bytearray` goes the long way."""
+    quick, slow = after(GREETED, strict=True), after(GREETED, strict=True)
+    for data in said:
+        assert told(quick, data) == told(slow, bytearray(data))
+
+
+def test_a_reply_of_one_line_means_what_one_of_two_lines_does() -> None:
+    quick, slow = after(NAMED, strict=True), after(NAMED, strict=True)
+    for session, lines in ((quick, ("go",)), (slow, ("go", "on"))):
+        session.receive(C, b"DATA\r\n")
+        session.send(S, Reply(code=354, lines=lines))
+        session.receive(C, b"a\r\n.\r\n")
+        session.send(S, Reply(code=250, lines=lines))
+        assert session.awaited is C
+    assert quick.receive(C, b"RCPT TO:<a@b>\r\n")[0].bare() == slow.receive(C, b"RCPT TO:<a@b>\r\n")[0].bare()
+
+
+def test_a_reply_that_is_too_long_is_refused_however_many_lines_it_has() -> None:
+    with pytest.raises(LocalProtocolError):
+        after(NAMED, strict=True).send(S, Reply(code=250, lines=("x" * REPLY_BYTES,)))
 
 
 # ── limits ────────────────────────────────────────────────────────────────────────────────────────────────

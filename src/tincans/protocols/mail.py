@@ -96,6 +96,19 @@ class DotText:
                 inbox.take(1)
         return self._piece(inbox)
 
+    def whole(self, data: bytes) -> bytes | None:
+        """The piece, where `data` is one with the end behind it, and no dot in it means anything; else None.
+
+        What `read` would give, in two steps, of an inbox that was empty before.
+        """
+        is_one = data.find(b"\n.") == len(data) - 4 and data.endswith(b"\r\n.\r\n") and not data.startswith(b".")
+        if not is_one or not _is_regular(data, len(data)):
+            return None
+        piece = data[:-3]
+        self._measure(piece)
+        self._after = b"\r\n"
+        return piece
+
     def end_here(self, inbox: Inbox) -> None:
         """It was the end: take the doubtful dot."""
         self.doubtful = False
@@ -131,15 +144,25 @@ class DotText:
         self._lone += count
 
     def _measure(self, piece: bytes) -> None:
-        """Count lines that are too long; the first may have begun before."""
+        """Count lines that are too long; the first may have begun before. Quick where there are none."""
+        start = -self._length
+        while len(piece) - start >= MAIL_LINE_BYTES:
+            end = piece.rfind(b"\n", max(0, start), start + MAIL_LINE_BYTES)
+            if end < 0:
+                self._count_long(piece)
+                return
+            start = end + 1
+        end = piece.rfind(b"\n")
+        self._length = len(piece) - end - 1 if end >= 0 else self._length + len(piece)
+
+    def _count_long(self, piece: bytes) -> None:
         first, *others = piece.split(b"\n")
         lengths = [self._length + len(first), *map(len, others)]
         self._length = lengths.pop()  # of what the next piece goes on with
-        if lengths and max(lengths) >= MAIL_LINE_BYTES:
-            self._long += sum(length >= MAIL_LINE_BYTES for length in lengths)
+        self._long += sum(length >= MAIL_LINE_BYTES for length in lengths)
 
 
-def _is_regular(data: bytearray, size: int) -> bool:
+def _is_regular(data: bytes | bytearray, size: int) -> bool:
     """Whether all ends of lines are CR LF; quick, as they usually are."""
     pairs = data.count(b"\r\n", 0, size)
     return data.count(b"\n", 0, size) == pairs == data.count(b"\r", 0, size)

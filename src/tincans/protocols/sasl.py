@@ -46,6 +46,14 @@ class Response(TextLine, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, response=MASK) if self.secret else self
 
 
+class Exchange:
+    """A login that goes on, as one hears it."""
+
+    def __init__(self, mechanism: str) -> None:
+        self.mechanism, self.challenge = mechanism, ""  # the last one, where it is known
+        self.is_open = False  # there is a challenge, and no response yet
+
+
 def faults(response: str) -> tuple[str, ...]:
     """What breaks the rules in a response."""
     return () if RESPONSE.fullmatch(response) else ("a response is base64",)

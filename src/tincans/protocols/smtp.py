@@ -21,14 +21,14 @@ from typing import ClassVar
 
 import msgspec
 
-from tincans.channel import Side
+from tincans.channel import Buffer, Side
 from tincans.errors import LocalProtocolError
-from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, SASL_BYTES, SMTP_COMMAND_BYTES, SMTP_ENVELOPE_BYTES
+from tincans.limits import LINE_BYTES, PIPELINED_COMMANDS, REPLY_BYTES, SASL_BYTES, SMTP_COMMAND_BYTES
 from tincans.protocols import replies, sasl
 from tincans.protocols.events import Event, encoded, text
 from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.mail import DotText, EndOfMail, MailViewer, Text, dotted
-from tincans.protocols.replies import ReplyReader, write_reply
+from tincans.protocols.replies import ReplyReader
 from tincans.protocols.session import Match, Session
 from tincans.protocols.smtp_commands import (
     ANSWERED,
@@ -45,17 +45,18 @@ from tincans.protocols.smtp_commands import (
     Reply,
     State,
     extension_of,
+    extensions_in,
+    line_limit,
     out_of_order,
     split_status,
+    written,
 )
+from tincans.protocols.smtp_guess import recognize
 from tincans.protocols.textual import CONTROLS
 
-_LIMITS = {b"AUTH": SASL_BYTES, b"MAIL": SMTP_ENVELOPE_BYTES, b"RCPT": SMTP_ENVELOPE_BYTES}
 _HELD = ("DATA", "AUTH", "STARTTLS")
 #: Replies that answer one command only: where the queue is wrong about it, they put it right.
 _ONLY_FOR = {354: "DATA", 334: "AUTH", 235: "AUTH", 221: "QUIT"}
-_GREETS = re.compile(rb"\b(?:E?SMTP|LMTP)\b", re.IGNORECASE)
-_OTHERS = re.compile(rb"\bS?FTPS?D?\b", re.IGNORECASE)
 
 
 class SmtpSession(Session):
@@ -87,7 +88,7 @@ class SmtpSession(Session):
         self._is_torn = False  # some of the text is missing
         self._ends_here = False  # the server takes the doubtful dot for the end
         self._chunk, self._is_last = 0, False  # of BDAT: bytes still to come
-        self._login: _Login | None = None
+        self._login: sasl.Exchange | None = None
 
     def secured(self) -> None:
         super().secured()
@@ -101,11 +102,7 @@ class SmtpSession(Session):
     @classmethod
     def recognize(cls, client: bytes, server: bytes) -> Match:
         """By the greeting's words, as FTP's begins with 220 too; where they say nothing, by the first command."""
-        asked = _hello(client) if client else Match.WAIT
-        greeted = _greeting(server) if server else Match.WAIT
-        if asked is Match.SURE or greeted is Match.WAIT:
-            return asked
-        return greeted
+        return recognize(client, server)
 
     @classmethod
     def viewer(cls) -> MailViewer:
@@ -114,6 +111,71 @@ class SmtpSession(Session):
     def _suspects(self, side: Side, data: bytes) -> Iterator[tuple[int, int]]:
         in_login = side is Side.CLIENT and self._login is not None
         return iter([(0, len(data))]) if in_login else super()._suspects(side, data)
+
+    # ── what is usual ─────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, side: Side, data: Buffer) -> list[Event]:
+        """As `Session.receive`. What comes alone and whole, as most things do, is read without looking around."""
+        if side is Side.CLIENT and type(data) is bytes and self._is_idle:
+            if self._text is not None:
+                if (piece := self._text.whole(data)) is not None:
+                    return self._whole_text(self._text, piece)
+            elif self._is_line(data):
+                return self._whole_line(data)
+        return super().receive(side, data)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether a strict session has read all that was said, and what comes next means what it says."""
+        return (
+            self.strict and self._failed is None and self.upgraded is None and self._login is None
+            and not (self._held or self._lost or self._chunk or self._is_last or self.boundaries)
+            and not (self._inboxes[Side.CLIENT].data or self._inboxes[Side.SERVER].data)
+        )  # fmt: skip
+
+    def _is_line(self, data: bytes) -> bool:
+        """Whether it is one line and no more, not too long for any command."""
+        return data.find(b"\n") == len(data) - 1 and data.endswith(b"\r\n") and len(data) <= SMTP_COMMAND_BYTES
+
+    def _whole_line(self, line: bytes) -> list[Event]:
+        inbox = self._inboxes[Side.CLIENT]
+        inbox.start += len(line)
+        try:
+            event = self._command(inbox, line, text(line[:-2]))
+        except Wrong as wrong:
+            return self._wrong(Side.CLIENT, wrong)
+        events: list[Event] = [self._stamped(Side.CLIENT, event)]
+        return events + self._run(Side.CLIENT) if self._is_last else events  # BDAT 0 LAST ends a mail
+
+    def _whole_text(self, reading: DotText, piece: bytes) -> list[Event]:
+        inbox = self._inboxes[Side.CLIENT]
+        inbox.start += len(piece)
+        events: list[Event] = [self._stamped(Side.CLIENT, Text(data=piece))]
+        inbox.start += len(b".\r\n")
+        self._ask(END)
+        events.append(self._stamped(Side.CLIENT, self._end_text(reading)))
+        return events
+
+    def send(self, side: Side, event: Event) -> bytes:
+        """As `Session.send`. A reply of one line need not be read back: one that was built is heard as what it is."""
+        if side is Side.CLIENT or type(event) is not Reply or len(event.lines) > 1 or not self._is_told_at_once:
+            return super().send(side, event)
+        data = written(event)
+        if len(data) > REPLY_BYTES:
+            return super().send(side, event)
+        inbox = self._inboxes[side]
+        inbox.start += len(data)
+        self._marks[side] = inbox.start
+        self._answered(event.code, event.lines)
+        return data
+
+    @property
+    def _is_told_at_once(self) -> bool:
+        """Whether a strict session has nothing of the server's left to read, and no reply changes the protocol."""
+        return (
+            self.strict and self._failed is None and self.upgraded is None
+            and not self._inboxes[Side.SERVER].data and "STARTTLS" not in self._pending
+        )  # fmt: skip
 
     # ── the client ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,7 +195,7 @@ class SmtpSession(Session):
         line = self._line(inbox)
         if line is None:
             return None
-        words = text(line.rstrip(b"\r\n"))
+        words = text(line[:-2] if self.strict else line.rstrip(b"\r\n"))
         verb = words.partition(" ")[0].upper()
         if (unanswered := self._unanswered) and verb not in RULES:
             if unanswered == "DATA":
@@ -170,7 +232,7 @@ class SmtpSession(Session):
     def _limit(self, inbox: Inbox) -> int:
         if self._login is not None:
             return SASL_BYTES
-        return _LIMITS.get(bytes(inbox.data[:4]).upper(), SMTP_COMMAND_BYTES)
+        return line_limit(text(inbox.data[:4]).upper())
 
     def _command(self, inbox: Inbox, line: bytes, words: str) -> Line:
         if CONTROLS.search(words):
@@ -188,11 +250,11 @@ class SmtpSession(Session):
         self._meant(event, verb)
         if self.strict and verb == "STARTTLS" and inbox.data:
             raise Wrong("something is said behind STARTTLS, before TLS", inbox.start, reply=b"503 5.5.1 wait\r\n")
-        return msgspec.structs.replace(event, faults=tuple(faults))
+        return event if len(faults) == len(event.faults) else msgspec.structs.replace(event, faults=tuple(faults))
 
     def _line_faults(self, line: bytes, verb: str) -> list[str]:
         faults = [] if line.endswith(b"\r\n") else ["500 5.5.2 the line ends in a lone LF"]
-        if len(line) > _LIMITS.get(verb.encode("ascii", "replace"), SMTP_COMMAND_BYTES):
+        if len(line) > line_limit(verb):
             faults.append("500 5.5.2 the line is too long")
         if verb not in RULES and verb not in (self.extensions or {}):
             faults.append("500 5.5.1 that command is not known")
@@ -239,7 +301,7 @@ class SmtpSession(Session):
         elif isinstance(event, Hello):
             self._is_lmtp = event.verb == "LHLO"
         elif isinstance(event, Auth):
-            self._login = _Login(event.mechanism)
+            self._login = sasl.Exchange(event.mechanism)
         self._ask(END if isinstance(event, Bdat) and event.last else verb)
         if verb in _HELD:
             self._hold(Side.CLIENT)
@@ -259,7 +321,7 @@ class SmtpSession(Session):
             self._likely -= rule.ends
             self._likely |= rule.begins
 
-    def _response(self, login: _Login, inbox: Inbox, line: bytes, words: str) -> Event:
+    def _response(self, login: sasl.Exchange, inbox: Inbox, line: bytes, words: str) -> Event:
         """A line of a login; what is not base64 in it is left to the server to judge."""
         words = CONTROLS.sub("", words)
         secret = sasl.is_secret(login.mechanism, login.challenge, words)
@@ -323,7 +385,7 @@ class SmtpSession(Session):
             self._login.challenge, self._login.is_open = lines[0], True
         self._confirm(verb, is_granted=code < 300)
         if verb in ("EHLO", "LHLO", "HELO") and code < 300:
-            self.extensions = _extensions(lines) if verb != "HELO" else {}
+            self.extensions = extensions_in(lines) if verb != "HELO" else {}
         return self._free(verb, code)
 
     def _end_early(self) -> None:
@@ -437,44 +499,3 @@ class SmtpSession(Session):
             return data
         kept = bytes(self._inboxes[Side.CLIENT].data)  # a CR whose LF may come now
         return dotted(kept + data, begins_line=self._text.begins_line)[len(kept) :]
-
-
-def written(reply: replies.Reply) -> bytes:
-    """The bytes of a reply, its enhanced status in each line."""
-    status = f"{reply.status} " if isinstance(reply, Reply) and reply.status else ""
-    if len(reply.lines) == 1:
-        return encoded(f"{reply.code} {status}{reply.lines[0]}\r\n")
-    return write_reply(replies.Reply(code=reply.code, lines=tuple(status + line for line in reply.lines)), coded=True)
-
-
-class _Login:
-    """A login that goes on."""
-
-    def __init__(self, mechanism: str) -> None:
-        self.mechanism, self.challenge = mechanism, ""  # the last one, where it is known
-        self.is_open = False  # there is a challenge, and no response yet
-
-
-def _extensions(lines: tuple[str, ...]) -> dict[str, str]:
-    named = (line.partition(" ") for line in lines[1:])
-    return {keyword.upper(): parameters for keyword, _, parameters in named}
-
-
-def _hello(client: bytes) -> Match:
-    word = client[:5].upper()
-    if len(word) == 5:
-        return Match.SURE if word in (b"EHLO ", b"HELO ", b"LHLO ") else Match.NO
-    return Match.WAIT if any(hello.startswith(word) for hello in (b"EHLO ", b"HELO ", b"LHLO ")) else Match.NO
-
-
-def _greeting(server: bytes) -> Match:
-    """Decided by the whole first line, so that it does not matter how it was cut."""
-    code = server[:3]
-    if not any(known.startswith(code) for known in (b"220", b"421", b"554")):
-        return Match.NO
-    line, end, _ = server.partition(b"\n")
-    if not end:
-        return Match.WAIT
-    if _GREETS.search(line):
-        return Match.SURE
-    return Match.NO if _OTHERS.search(line) else Match.WAIT

@@ -7,12 +7,12 @@ and goes on (RFC 5321 §4.3.2); only what no longer is a command at all is `Wron
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
-from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
+from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES, SASL_BYTES, SMTP_COMMAND_BYTES, SMTP_ENVELOPE_BYTES
 from tincans.protocols import replies, sasl
 from tincans.protocols.events import MASK, encoded
 from tincans.protocols.textual import TextLine
@@ -78,9 +78,10 @@ class _Envelope(Line, frozen=True, kw_only=True):
         return f"{self.prefix}<{self.address}>{''.join(named)}"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if _PATH.fullmatch(f"<{self.address}>") is None:
+        if _BETWEEN.fullmatch(self.address) is None:
             raise ValueError(f"{self.address!r} cannot be said between < and >")
+        if self.parameters:
+            super().__post_init__()
         for name, value in self.parameters.items():
             if not name or name != name.upper() or re.search(r"[ \t=]", name) or re.search(r"[ \t]", value):
                 raise ValueError(f"{name}={value} is no parameter: a name in capitals, and no blanks")
@@ -163,10 +164,21 @@ def split_status(code: int, lines: tuple[str, ...]) -> tuple[str, tuple[str, ...
     return found.pop(), tuple(match[2] for match in matches if match is not None)
 
 
+def written(reply: replies.Reply) -> bytes:
+    """The bytes of a reply, its enhanced status in each line."""
+    status = f"{reply.status} " if isinstance(reply, Reply) and reply.status else ""
+    if len(reply.lines) == 1:
+        return encoded(f"{reply.code} {status}{reply.lines[0]}\r\n")
+    return replies.write_reply(
+        replies.Reply(code=reply.code, lines=tuple(status + line for line in reply.lines)), coded=True
+    )
+
+
 # ── grammar (RFC 5321 §4.1.2, with the UTF-8 of RFC 6531 §3.3) ────────────────────────────────────────────
 
-#: What stands between < and >: a > may stand in quotes.
-_PATH = re.compile(r'<((?:[^<>"]|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
+#: What stands between < and >: a > may stand in quotes. And the same as it may be said in one line.
+_PATH = re.compile(r'<((?:[^<>"]++|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
+_BETWEEN = re.compile(r'(?:[^<>"\r\n]++|"(?:[^"\\\r\n]|\\[^\r\n])*")*')
 _ENVELOPE = re.compile(
     rf"""(?:FROM|TO):([ \t]*)(?:{_PATH.pattern}|([^\s<>"]+))(?:[ \t]+(.*))?""", re.IGNORECASE | re.DOTALL
 )
@@ -252,27 +264,31 @@ def _syntax(verb: str, argument: str, wanted: str) -> Line:
 
 def _envelope(kind: type[MailFrom | RcptTo], word: str, status: str, argument: str) -> Line | None:
     match = _ENVELOPE.fullmatch(argument)
-    if match is None or not argument.upper().startswith(word):
+    if match is None or argument[: len(word)].upper() != word:
         return None
     blanks, path, bare, rest = match.groups()
     address = bare if path is None else path
+    wrong = _address_fault(kind, address, status)
+    if not (blanks or wrong or rest) and path is not None:
+        return kind(address=address)
     faults = [*(["501 5.5.2 there is no blank behind the colon"] if blanks else [])]
     faults += ["501 5.5.2 an address stands between < and >"] if path is None else []
-    faults += _address_faults(kind, address, status)
-    parameters, wrong = _parameters(rest or "")
-    return kind(address=address, parameters=parameters, faults=(*faults, *wrong))
+    faults += [wrong] if wrong else []
+    parameters, more = _parameters(rest or "")
+    return kind(address=address, parameters=parameters, faults=(*faults, *more))
 
 
-def _address_faults(kind: type[MailFrom | RcptTo], address: str, status: str) -> Iterator[str]:
-    if not address and kind is MailFrom:
-        return
-    if address.lower() == "postmaster" and kind is RcptTo:  # RFC 5321 §4.1.1.3
-        return
+def _address_fault(kind: type[MailFrom | RcptTo], address: str, status: str) -> str:
+    """What is wrong with an address; nothing where it is one."""
     match = _MAILBOX.fullmatch(address)
-    if match is None:
-        yield f"501 {status} that is no address"
-    elif len(encoded(match["local"])) > MAIL_LOCAL_BYTES or len(encoded(address)) + 2 > MAIL_PATH_BYTES:
-        yield f"501 {status} the address is too long"
+    if match is not None:
+        is_long = len(encoded(match["local"])) > MAIL_LOCAL_BYTES or len(encoded(address)) + 2 > MAIL_PATH_BYTES
+        return f"501 {status} the address is too long" if is_long else ""
+    if kind is MailFrom and not address:
+        return ""
+    if kind is RcptTo and address.lower() == "postmaster":  # RFC 5321 §4.1.1.3
+        return ""
+    return f"501 {status} that is no address"
 
 
 def _parameters(words: str) -> tuple[dict[str, str], list[str]]:
@@ -292,6 +308,12 @@ def _parameters(words: str) -> tuple[dict[str, str], list[str]]:
     return found, faults
 
 
+def extensions_in(lines: tuple[str, ...]) -> dict[str, str]:
+    """The extensions that an answer to EHLO offers, with their parameters."""
+    named = (line.partition(" ") for line in lines[1:])
+    return {keyword.upper(): parameters for keyword, _, parameters in named}
+
+
 def is_domain(name: str) -> bool:
     """Whether it is a domain or an address literal, as EHLO and a greeting name one."""
     return _NAME.fullmatch(name) is not None
@@ -300,6 +322,14 @@ def is_domain(name: str) -> bool:
 def extension_of(parameter: str) -> str | None:
     """The extension that a parameter of MAIL or RCPT belongs to; None where that is not known."""
     return _KNOWN[parameter][0] if parameter in _KNOWN else None
+
+
+_LIMITS = {"AUTH": SASL_BYTES, "MAIL": SMTP_ENVELOPE_BYTES, "RCPT": SMTP_ENVELOPE_BYTES}
+
+
+def line_limit(verb: str) -> int:
+    """How long a command may be with its end (RFC 5321 §4.5.3.1.4; extensions make some of them longer)."""
+    return _LIMITS.get(verb, SMTP_COMMAND_BYTES)
 
 
 # ── the state machine ─────────────────────────────────────────────────────────────────────────────────────
@@ -359,11 +389,11 @@ _BEFORE: dict[State, str] = {"hello": "EHLO", "esmtp": "EHLO", "mail": "MAIL", "
 def out_of_order(verb: str, state: set[State]) -> str | None:
     """What a polite server answers to `verb` after all that happened; None where it is in order."""
     rule = RULES[verb]
+    if rule.needs <= state and rule.without.isdisjoint(state):
+        return None
     for need in ("hello", "esmtp", "mail", "rcpt"):
         if need in rule.needs - state:
             return f"503 5.5.1 {_BEFORE[need]} comes before {verb}"
     if "bdat" in rule.without & state:
         return f"503 5.5.1 after BDAT there is no {verb}"
-    if rule.without & state:
-        return f"503 5.5.1 {verb} does not come now, or not twice"
-    return None
+    return f"503 5.5.1 {verb} does not come now, or not twice"

@@ -27,8 +27,8 @@ from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
 from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS, Limits
 from tincans.protocols import sasl
 from tincans.protocols.events import Event
-from tincans.protocols.smtp import SmtpSession, written
-from tincans.protocols.smtp_commands import Auth, Reply
+from tincans.protocols.smtp import SmtpSession
+from tincans.protocols.smtp_commands import Auth, Reply, written
 from tincans.recording import Silence, number_of, secure
 from tincans.tasks import spawn
 
