@@ -45,7 +45,7 @@ def mails_of(folder: Folder, index: Index, rows: Sequence[Any]) -> list[Mail]:
 
 
 def look_on(folder: Folder, index: Index, seconds: float) -> int:
-    """Look at mails that nobody has looked at, the newest first, for so long; how many are left."""
+    """Look at mails that nobody has looked at, the newest first, for so long, but at one; how many are left."""
     query = f"SELECT {COLUMNS} FROM mails WHERE header IS NULL ORDER BY number DESC LIMIT ?"
     _look_at(folder, index, index.rows(query, (MAILS_A_LOOK,)), seconds)
     return int(index.value("SELECT count(*) FROM mails WHERE header IS NULL"))
@@ -56,7 +56,7 @@ def _look_at(folder: Folder, index: Index, rows: Sequence[Any], seconds: float) 
     end = time.monotonic() + seconds
     found: dict[int, Looked] = {}
     for number, _, _, file, envelope, _, _ in rows:
-        if time.monotonic() > end:
+        if found and time.monotonic() > end:
             break
         found[number] = _looked(folder, file, _envelope(envelope))
     if found:
