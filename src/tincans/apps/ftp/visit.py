@@ -65,7 +65,9 @@ class Visit:
         return "tls.version" in self.control.channel.facts
 
     def path(self, said: str) -> str:
-        """What the client calls a file, from the root on."""
+        """What the client calls a file, from the root on. No name has a NUL in it: who writes one means an LF, as who
+        talks to vsftpd does, which ends a command at an LF."""
+        said = said.replace("\0", "\n")
         return said if said.startswith("/") else f"{self.folder.rstrip('/')}/{said}"
 
     def enter(self, path: str) -> None:
