@@ -36,6 +36,9 @@ _TRAILERS = re.compile(rb"(?:%b)*\r\n" % _LINE)
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+;=-]+)(?::[0-9]{0,5})?", re.ASCII)
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#@]+)(?P<rest>[/?][^#]*|)", re.IGNORECASE)
 _ORIGIN = re.compile(r"/[^#]*")
+#: Those that there are (RFC 9112 §7); whatever else is not "chunked" was written so that not everybody sees it.
+_CODINGS = re.compile(r"(?:(?:x-)?(?:gzip|compress)|deflate)(?:, *chunked)?", re.IGNORECASE)
+_NOT_DONE = "501 Not Implemented"
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 #: The fields that make a request conditional (RFC 9110 §13.1), or ask for a part (§14.2).
 _ASKING = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range"})
@@ -131,6 +134,9 @@ def _read(data: bytes) -> Request:
         names = [name.lower() for name, _ in head.fields]
         if twice := [name for name in _ONCE if names.count(name) > 1]:
             refuse(f"there is more than one {twice[0]}")
+    coding = head.known.get("transfer-encoding", "chunked")
+    if coding.lower() != "chunked" and version == "1.1":
+        refuse("the Transfer-Encoding is not chunked", _NOT_DONE if _CODINGS.fullmatch(coding) else heads.BAD)
     heads.check_host(head)
     length = heads.body_length(head, version, request=True)
     if head.notes:
@@ -192,7 +198,7 @@ def _where(head: heads.Head, method: str, target: str) -> tuple[str, str]:
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         if method == "CONNECT":
-            refuse("this is no proxy", "501 Not Implemented")
+            refuse("this is no proxy", _NOT_DONE)
         refuse("the target is neither a path nor an address")
     if host and absolute["host"].lower() != host.lower():
         refuse("the target and Host name different hosts")
