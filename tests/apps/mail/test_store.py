@@ -28,7 +28,8 @@ def test_a_mail_is_kept_byte_by_byte(tmp_path: Path) -> None:
 def test_a_mail_comes_with_all_that_was_said_of_it(tmp_path: Path) -> None:
     said = Envelope(
         sender="ada@example.org", recipients=("bob@example.org", "Cy@example.org"), client="tcp://127.0.0.1:4",
-        hello="here", conversation=7, parameters={"SIZE": "3"}, recipient_parameters={"bob@example.org": {"NOTIFY": "NEVER"}},
+        hello="here", conversation=7, parameters={"SIZE": "3"},
+        recipient_parameters={"bob@example.org": {"NOTIFY": "NEVER"}},
     )  # fmt: skip
     with store(tmp_path) as mails:
         with mails.begin(said) as incoming:
@@ -295,13 +296,13 @@ def test_a_killed_process_loses_nothing_that_was_committed(
     tmp_path: Path, seed: int, pytestconfig: pytest.Config
 ) -> None:
     random.seed(seed)
-    told = []
+    told: list[str] = []
     with store(tmp_path) as mails:
         put(mails)
         with writer(tmp_path, "a@x.org", 10**6) as running:
             assert running.stdout is not None
-            for _ in range(random.randrange(10_000 if pytestconfig.getoption("--deep") else 1000)):
-                told.append(running.stdout.readline())
+            count = random.randrange(10_000 if pytestconfig.getoption("--deep") else 1000)
+            told += [running.stdout.readline() for _ in range(count)]
             running.kill()
             told += running.stdout.readlines()
     with store(tmp_path) as mails:
@@ -341,7 +342,7 @@ mails.close()
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "mails").write_text("")
-    with pytest.raises(MailsError, match="cannot keep mails in .*: file exists"):
+    with pytest.raises(MailsError, match=r"cannot keep mails in .*: file exists"):
         Mails.open(tmp_path / "mails")
 
 

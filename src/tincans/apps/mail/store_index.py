@@ -235,20 +235,25 @@ class Index:
         token = os.pread(self._log, TOKEN_BYTES, 0).decode()
         size = os.fstat(self._log).st_size
         offset = int(self._meta("offset")) if self._meta("log") == token else TOKEN_BYTES
-        again = offset > size  # the machine has lost what the index already knew
-        offset = TOKEN_BYTES if again else offset
+        if offset > size:  # the machine has lost what the index already knew
+            offset = TOKEN_BYTES
         piece = os.pread(self._log, ARRIVALS_BYTES, offset)
         while b"\n" not in piece[1:] and offset + len(piece) < size:  # one line is longer: it has many recipients
             piece += os.pread(self._log, ARRIVALS_BYTES, offset + len(piece))
         piece = piece[: piece.rfind(b"\n") + 1]
-        found = [each for line in piece.splitlines() if line and (each := Arrival.parse(line)) is not None]
-        if again:
-            found = [each for each in found if (self._folder.letters / each.file).exists()]
-        self._insert(found)
+        found = [each for line in piece.split(b"\n") if line and (each := Arrival.parse(line)) is not None]
+        self._insert([each for each in found if self._is_whole(each)])
         offset += len(piece)
         self.execute_many("UPDATE meta SET value = ? WHERE name = ?", [(token, "log"), (offset, "offset")])
         self._taken = (self._taken[0], offset)
         return bool(piece)
+
+    def _is_whole(self, arrival: Arrival) -> bool:
+        """Whether its file is all there: a machine that lost power may have lost some, or that it was deleted."""
+        try:
+            return os.stat(f"{self._folder.letters}/{arrival.file}").st_size == arrival.size
+        except FileNotFoundError:
+            return False
 
     def _insert(self, arrivals: Sequence[Arrival]) -> None:
         mails = [each[:5] for each in arrivals]
