@@ -71,7 +71,8 @@ async def test_heads_behind_one_another() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\r\n\r\n" + HEAD, b"\n" + HEAD, b"\0" + HEAD, b" " + HEAD, b"\x16\x03\x01\x02\x00\x01", b"\x80", b"(/ HTTP/1.1\r\n",
+    [b"\r\n\r\n" + HEAD, b"\n" + HEAD, b"\0" + HEAD, b" " + HEAD, b"\x16\x03\x01\x02\x00\x01", b"\x80",
+     b"(/ HTTP/1.1\r\n",
      b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nHost: a\n", b"GET / HTTP/1.1\r\nHost: a\rb", b"GET\r\n", b"\r\nGET\r\n",
      b"GET / HTTP/1.1\r\nHost: a\r\n\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r", b"\rG", b"GET /"],
 )  # fmt: skip
@@ -167,11 +168,14 @@ async def test_a_body_in_any_pieces(length: int, data: bytes, body: bytes, behin
     "data",
     [b"", b"5", b"5\r\nhell", b"5\r\nhello", b"5\r\nhello\r\n", b"0\r\n", b"0\r\nA: b\r\n",  # cut off
      b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"0\r\n\n", b"0\n\n", b"5\rhello\r\n0\r\n\r\n",
-     b"5 \r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5 ;a\r\nhello\r\n0\r\n\r\n", b"\r\n5\r\nhello\r\n0\r\n\r\n",
-     b"0x5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"g\r\n", b"5_0\r\n", b";a\r\n",
+     b"5 \r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5 ;a\r\nhello\r\n0\r\n\r\n",
+     b"\r\n5\r\nhello\r\n0\r\n\r\n",
+     b"0x5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"g\r\n",
+     b"5_0\r\n", b";a\r\n",
      b"5;a\0\r\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n", b"5,\r\nhello\r\n0\r\n\r\n",
      b"4\r\nhello\r\n0\r\n\r\n", b"6\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n",
-     b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\na b\r\n\r\n", b"0\r\nA : b\r\n\r\n", b"0\r\nA: b\n\r\n", b"0\r\nA: b\r\n c\r\n\r\n"],
+     b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\na b\r\n\r\n", b"0\r\nA : b\r\n\r\n", b"0\r\nA: b\n\r\n",
+     b"0\r\nA: b\r\n c\r\n\r\n"],
 )  # fmt: skip
 async def test_bad_chunks_are_refused(data: bytes) -> None:
     for pieces in ways(data):

@@ -30,7 +30,9 @@ def test_a_request_is_what_was_said() -> None:
     assert (request.target, request.path, request.query) == ("/a%20b/%C3%A4?q=1&r=%20", "/a b/ä", "q=1&r=%20")
     assert request.length == 12
     assert request.keeps
-    assert not (request.patient or request.upgrade or request.asks)
+    assert not request.patient
+    assert not request.upgrade
+    assert not request.asks
     assert list(request.fields)[1] == ("X-One", "1")
     assert request.fields.get("x-ONE") == "1, 2"
     assert request.fields.every("X-one") == ["1", "2"]
@@ -175,7 +177,8 @@ def test_the_target_has_to_be_a_path_here(target: bytes) -> None:
 @pytest.mark.parametrize(
     "line",
     [b"GET  / HTTP/1.1", b"GET / a HTTP/1.1", b" GET / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET\t/\tHTTP/1.1", b"GET /",
-     b"GET / http/1.1", b"GET / HTTP/1", b"GET / HTTP/1.1\r", b"GET / HTTP/01.1", b"G(T / HTTP/1.1", b"GET /\xe4 HTTP/1.1",
+     b"GET / http/1.1", b"GET / HTTP/1", b"GET / HTTP/1.1\r", b"GET / HTTP/01.1", b"G(T / HTTP/1.1",
+     b"GET /\xe4 HTTP/1.1",
      b"GET /\0 HTTP/1.1", b"GET / XHTTP/1.1", b"GET / HTTP /1.1", b"\xef\xbb\xbfGET / HTTP/1.1", b"GET /\x7f HTTP/1.1"],
 )  # fmt: skip
 def test_the_request_line_has_one_form(line: bytes) -> None:
