@@ -335,6 +335,18 @@ class CannotRead(TincansError):
         super().__init__(f"cannot read {path}: {reason}")
 
 
+class CannotKeepUser(CannotWrite):
+    """Name a file in a folder that is there and that you may write to; --print prints the line instead."""
+
+
+class NoSuchUser(TincansError):
+    """The names are those in the table [users] of the file."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name, self.path = name, path
+        super().__init__(f"{path} has no user {name!r}")
+
+
 class CannotProgram(TincansError):
     """Choose another language, or another form: .tin and .jsonl have all that was said, .pcapng its packets."""
 

@@ -42,7 +42,7 @@ class _Lines:
         self.of: dict[Place, int] = {}
         self._counts: dict[Place, int] = {}  # of the tables in each array that [[headers]] make
         table: Place = ()
-        for line, statement, parsed in _statements(text):
+        for line, statement, parsed in statements(text):
             if statement.lstrip().startswith("["):
                 table = self._open(parsed, statement.lstrip().startswith("[["))
                 self.of.setdefault(table, line)
@@ -51,7 +51,7 @@ class _Lines:
 
     def _open(self, parsed: dict[str, Any], double: bool) -> Place:
         """The place of the table that a header begins; `[a.b]` is in the last of the tables of `[[a]]`."""
-        *way, last = _keys(parsed)
+        *way, last = keys_of(parsed)
         place: Place = ()
         for key in way:
             place = (*place, key)
@@ -70,7 +70,7 @@ class _Lines:
                 self._note((*place, key), inner, line)
 
 
-def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """The first line, the text and the meaning of each statement."""
     taken, first = "", 1
     for line, more in enumerate(text.split("\n"), 1):
@@ -84,7 +84,7 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         taken, first = "", line + 1
 
 
-def _keys(header: dict[str, Any]) -> list[str]:
+def keys_of(header: dict[str, Any]) -> list[str]:
     """The keys of a header, as it parses by itself: `[a.b]` is {"a": {"b": {}}}."""
     keys, rest = [], header
     while rest:

@@ -32,7 +32,7 @@ from tincans.saslprep import saslprep
 _RECORD = re.compile(r"SCRAM-SHA-256\$([0-9]{1,9}):([A-Za-z0-9+/]+=*)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)")
 
 #: What a name may be: it stands in paths, in addresses of mail and in every protocol's line.
-NAME = re.compile(r"[\w.@+-]{1,64}")
+_NAME = re.compile(r"[\w.@+-]{1,64}")
 
 _SALT_BYTES = 16
 
@@ -82,8 +82,7 @@ class Users:
         """Of records by name, as `[users]` has them. Raises `UsageError`, naming the one that is wrong."""
         self._verifiers: dict[str, Verifier] = {}
         for name, record in (records or {}).items():
-            if not NAME.fullmatch(name):
-                raise UsageError(f"{name!r} is no user's name: letters, digits and . @ + - _, at most 64")
+            check_name(name)
             try:
                 self._verifiers[name] = Verifier.parse(record)
             except ValueError as error:
@@ -127,6 +126,12 @@ class Users:
 
     def __hash__(self) -> int:
         return hash(tuple(self._verifiers.items()))
+
+
+def check_name(name: str) -> None:
+    """Raises `UsageError` where nobody can be called that."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no user's name: letters, digits and . @ + - _, at most 64")
 
 
 def _prepared(password: str) -> bytes:

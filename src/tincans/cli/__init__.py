@@ -54,8 +54,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "export": "Write them to a file: packets, HAR, JSON or text.",
         "import": "Take exported ones back into the journal.",
     },
-    "Certificates": {
+    "Certificates and passwords": {
         "cert": "Make a certificate, signed by an authority of your own.",
+        "passwd": "Say who may log in, and by which password.",
     },
 }
 COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
