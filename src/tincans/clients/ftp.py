@@ -17,7 +17,7 @@ from tincans.channel import Channel
 from tincans.clients.calling import Calling
 from tincans.clients.ftp_control import FtpControl, open_control
 from tincans.clients.ftp_data import Data
-from tincans.clients.ftp_listing import parse_list, parse_mlsd, parse_time
+from tincans.clients.ftp_listing import parse_list, parse_mlsd, parse_size, parse_time
 from tincans.clients.pool import Pool
 from tincans.clients.receiving import all_of, broken, pieces_of
 from tincans.clients.remote import Download, Item, Part, Remote, Upload, check_size, stalled
@@ -193,8 +193,7 @@ def _path(control: FtpControl, url: Url) -> str:
 
 async def _size(control: FtpControl, path: str) -> int | None:
     reply = await control.ask("SIZE", path)
-    said = reply.lines[0].strip()
-    return int(said) if reply.code == 213 and said.isdecimal() else None
+    return parse_size(reply.lines[0].strip()) if reply.code == 213 else None
 
 
 async def _known_size(control: FtpControl, path: str, otherwise: int) -> int:

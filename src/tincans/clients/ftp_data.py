@@ -11,7 +11,7 @@ of the control connection again, as many servers demand (RFC 4217 §10.2); in it
 from __future__ import annotations
 
 import asyncio
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from tincans import transports
 from tincans.address import NETWORK, Address
@@ -21,14 +21,11 @@ from tincans.clients.calling import tls_wrap
 from tincans.clients.ftp_control import FtpControl
 from tincans.conversation import Kind
 from tincans.errors import RemoteProtocolError, UsageError
-from tincans.protocols.ftp import Command, DataAddress, Reply
+from tincans.protocols.ftp import Command, DataAddress, Reply, is_same_host
 from tincans.recording import RecordingChannel, beside, note, number_of
 
 #: Replies to a command that is not known: RFC 959 §4.2.1, and to EPSV and EPRT another one (RFC 2428 §2).
 _UNKNOWN = (500, 501, 502, 504, 522)
-
-#: An address for what PORT and EPRT are made of.
-_HERE = DataAddress("127.0.0.1", 1)
 
 
 class Data:
@@ -99,7 +96,7 @@ class Data:
     def _check(self, reply: Reply, where: DataAddress) -> None:
         """Refuse to call another host (a bounce attack). What a proxy leads to is not known as a number."""
         host = self._host
-        if where.host and where.host != host and not (self._is_indirect and _is_name(host)):
+        if where.host and not is_same_host(where.host, host) and not (self._is_indirect and _is_name(host)):
             raise RemoteProtocolError(f"the server wants to have {where.host} called for data, which is not {host}")
 
     async def _call(self, where: DataAddress) -> None:
@@ -119,7 +116,7 @@ class Data:
     @property
     def _host(self) -> str:
         """Who is called for data."""
-        return self._control.url.host if self._is_indirect else _plain(self._control.channel.remote.host)
+        return self._control.url.host if self._is_indirect else self._control.channel.remote.host
 
     # ── active ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,7 +126,7 @@ class Data:
             raise UsageError("no server can call back through a proxy or to a Unix socket: leave --active out")
         local = control.channel.local.host
         self._listener = await transports.listen(Address("tcp", local, 0))
-        place = DataAddress(_plain(local), self._listener.address.port)
+        place = DataAddress(local, self._listener.address.port)
         extended = Command(verb="EPRT", argument="|1|127.0.0.1|1|").announcing(place)
         reply = await control.ask(extended.verb, extended.argument)
         if reply.code in _UNKNOWN and ":" not in place.host:
@@ -141,7 +138,7 @@ class Data:
         """The server's call; whoever else calls is turned away."""
         while True:
             caller = await listener.accept()
-            if _plain(caller.remote.host) == self._host:
+            if is_same_host(caller.remote.host, self._host):
                 return caller
             note(self._control.channel, f"{caller.remote} called for data, and was turned away")
             caller.abort()
@@ -157,9 +154,3 @@ def _is_name(host: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _plain(host: str) -> str:
-    """A numeric host as it is written shortest; an IPv4 one where IPv6 carries it (RFC 4291 §2.5.5.2)."""
-    address = ip_address(host)
-    return str((address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address)

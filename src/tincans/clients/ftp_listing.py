@@ -15,20 +15,20 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
-from tincans.clients.remote import Item
+from tincans.clients.remote import Item, moment
 
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,9})?", re.ASCII)
 _FOLDERS = {"dir": True, "file": False}
 
 _UNIX = re.compile(
-    r"(?P<kind>[-dlbcps])[-rwxsStTlL]{9}[+.@]?\s+(?:\d+\s+)?(?:\S+\s+){1,2}(?P<size>\d+)\s+"
+    r"(?P<kind>[-dlbcps])[-rwxsStTlL]{9}[+.@]?\s+(?:\d+\s+)?(?:\S+\s+){1,2}(?P<size>\d{1,18})\s+"
     r"(?P<month>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?:(?P<year>\d{4})|(?P<hour>\d{1,2}):(?P<minute>\d\d)) "
     r"(?P<name>.+)",
     re.DOTALL,
 )
 _WINDOWS = re.compile(
     r"(?P<month>\d\d)-(?P<day>\d\d)-(?P<year>\d{2}|\d{4})\s+(?P<hour>\d\d):(?P<minute>\d\d)(?P<half>[AP]M)?\s+"
-    r"(?:(?P<folder><DIR>)|(?P<size>\d+))\s+(?P<name>.+)",
+    r"(?:(?P<folder><DIR>)|(?P<size>\d{1,18}))\s+(?P<name>.+)",
     re.DOTALL,
 )
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
@@ -45,16 +45,18 @@ def parse_list(said: bytes, now: float) -> list[Item]:
     return _items(said, lambda line: _parse_unix(line, now) or _parse_windows(line))
 
 
+def parse_size(said: str) -> int | None:
+    """A number of bytes; None where it is none."""
+    return int(said) if re.fullmatch(r"\d{1,18}", said, re.ASCII) else None
+
+
 def parse_time(said: str) -> float | None:
     """A time of RFC 3659 §2.3, in seconds since 1970; None where it is none."""
     match = _TIME.fullmatch(said)
     if match is None:
         return None
-    try:
-        whole = calendar.timegm(tuple(map(int, match.groups()[:6])))
-    except (ValueError, OverflowError):
-        return None
-    return whole + float(match[7] or 0)
+    whole = moment(*map(int, match.groups()[:6]))
+    return None if whole is None else whole + float(match[7] or 0)
 
 
 def _items(said: bytes, parse: Callable[[str], Item | None]) -> list[Item]:
@@ -63,9 +65,10 @@ def _items(said: bytes, parse: Callable[[str], Item | None]) -> list[Item]:
 
 
 def _lines(said: bytes) -> Iterator[str]:
-    for line in said.split(b"\n"):
-        if line := line.removesuffix(b"\r"):
-            yield line.decode("utf-8", "surrogateescape").replace("\0", "\n")
+    """Where lines end in CR LF, a lone LF is in a name; a CR may be said with NUL behind it (RFC 2640 §3.1)."""
+    for line in said.split(b"\r\n" if said.endswith(b"\r\n") else b"\n"):
+        if line:
+            yield line.replace(b"\r\0", b"\r").decode("utf-8", "surrogateescape").replace("\0", "\n")
 
 
 def _parse_facts(line: str) -> Item | None:
@@ -76,11 +79,8 @@ def _parse_facts(line: str) -> Item | None:
     kind = said.get("type", "file").lower()
     if kind in ("cdir", "pdir"):
         return None
-    size = said.get("size", "")
-    return Item(
-        name, _FOLDERS.get(kind, False), int(size) if size.isdecimal() and kind == "file" else None,
-        parse_time(said.get("modify", "")), is_link=kind not in _FOLDERS,
-    )  # fmt: skip
+    size = parse_size(said.get("size", "")) if kind == "file" else None
+    return Item(name, _FOLDERS.get(kind, False), size, parse_time(said.get("modify", "")), is_link=kind not in _FOLDERS)
 
 
 def _parse_unix(line: str, now: float) -> Item | None:
@@ -93,7 +93,7 @@ def _parse_unix(line: str, now: float) -> Item | None:
     month, day = _MONTHS[match["month"]], int(match["day"])
     hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
     year = int(match["year"] or _year_before(now, month, day))
-    modified = calendar.timegm((year, month, day, hour, minute, 0))
+    modified = moment(year, month, day, hour, minute)
     size = int(match["size"]) if kind == "-" else None
     return Item(name, kind == "d", size, modified, is_exact=False, is_link=kind not in "-d")
 
@@ -101,7 +101,7 @@ def _parse_unix(line: str, now: float) -> Item | None:
 def _year_before(now: float, month: int, day: int) -> int:
     """The year of the last such day, in any zone."""
     year = time.gmtime(now).tm_year
-    return year if calendar.timegm((year, month, day, 0, 0, 0)) <= now + _DAY else year - 1
+    return year if (moment(year, month, day) or 0) <= now + _DAY else year - 1
 
 
 def _parse_windows(line: str) -> Item | None:
@@ -113,6 +113,6 @@ def _parse_windows(line: str) -> Item | None:
         year += 2000 if year < 70 else 1900
     if match["half"]:
         hour = hour % 12 + (12 if match["half"] == "PM" else 0)
-    modified = calendar.timegm((year, int(match["month"]), int(match["day"]), hour, int(match["minute"]), 0))
+    modified = moment(year, int(match["month"]), int(match["day"]), hour, int(match["minute"]))
     size = int(match["size"]) if match["size"] else None
     return Item(match["name"], match["folder"] is not None, size, modified, is_exact=False)

@@ -22,9 +22,9 @@ from tincans.limits import LISTING_BYTES
 from tincans.protocols.content import Content, media_type
 
 _AS_IT_IS = ("Accept-Encoding", "identity")
-_LISTING = (("Accept", "application/json, text/html;q=0.9"), ("Accept-Encoding", "gzip, br"))
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
-_UNSATISFIED = re.compile(r"bytes \*/(\d+)", re.ASCII)
+_LISTING = (("Accept", "application/json, */*;q=0.5"), ("Accept-Encoding", "gzip, br"))
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 
 #: Answers to HEAD that say nothing about the file: the server does not know HEAD here.
 _NO_HEAD = (405, 501)
@@ -49,8 +49,32 @@ class HttpRemote(Remote):
             yield await _download(response, part)
 
     async def store(self, url: Url, upload: Upload, *, resume: bool = False) -> None:
-        async with self._client.ask(Request("PUT", url, (), upload)) as response:
+        fields: list[tuple[str, str]] = []
+        offset, size = 0, upload.size
+        if resume and size and await self._knows_parts(url):
+            offset = await self._kept(url, size)
+            upload.skipped(offset)
+            fields.append(("Content-Range", f"bytes {offset}-{size - 1}/{size}"))
+        async with self._client.ask(Request("PUT", url, fields, upload, offset)) as response:
             await _accepted(response)
+            if response.head.status == 202:
+                raise TransferFailed(url, "the server has kept what was sent, and still waits for more")
+
+    async def _knows_parts(self, url: Url) -> bool:
+        """Whether the server is one of ours, which keeps the parts of a file. To another one a part might be all of it
+        (RFC 9110 §14.5)."""
+        async with self._client.ask(Request("HEAD", url)) as response:
+            await response.skip()
+            return response.head.field("server").split("/")[0] == "tincans"
+
+    async def _kept(self, url: Url, size: int) -> int:
+        """How much the server has kept of a file of this size."""
+        fields = [("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
+        async with self._client.ask(Request("PUT", url, fields)) as response:
+            await _accepted(response)
+            kept = response.head.field("upload-offset")
+            offset = int(kept) if re.fullmatch(r"\d{1,18}", kept, re.ASCII) else 0
+            return offset if offset < size else 0
 
     async def look(self, url: Url) -> Item | None:
         async with self._client.ask(Request("HEAD", url, [_AS_IT_IS])) as response:

@@ -78,7 +78,7 @@ class HttpClient:
     async def _ask(self, stack: AsyncExitStack, request: Request) -> Response:
         """One request and its response; once more where a connection that was kept turns out to be gone."""
         login = find_login(request.url, self._how.ask)
-        fields = [("User-Agent", "tincans"), ("Accept", "*/*"), *request.fields]
+        fields = [("User-Agent", "tincans"), *request.fields]
         if login is not None:
             basic = b64encode(f"{login.user}:{login.password}".encode("utf-8", "surrogateescape")).decode()
             fields.append(("Authorization", f"Basic {basic}"))

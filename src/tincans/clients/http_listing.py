@@ -19,13 +19,13 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from tincans.clients.remote import Item
+from tincans.clients.remote import Item, moment
 from tincans.clients.url import Url, unquoted
 from tincans.errors import TransferFailed, UrlError
 
 _WHEN = re.compile(
     r"(?:(?P<d>\d\d)-(?P<b>[A-Z][a-z]{2})-(?P<y>\d{4})|(?P<Y>\d{4})-(?P<m>\d\d)-(?P<D>\d\d)) (?P<H>\d\d):(?P<M>\d\d)"
-    r"(?::\d\d)?\s+(?:(?P<size>[\d.]+)(?P<unit>[KMGTP]?)|-)?"
+    r"(?::\d\d)?\s+(?:(?P<size>\d{1,18}(?:\.\d{1,9})?)(?P<unit>[KMGTP]?)|-)?"
 )
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 _UNITS = {unit: 1024**power for power, unit in enumerate(["", "K", "M", "G", "T", "P"])}
@@ -61,8 +61,11 @@ def _item(row: _Row) -> Item:
 def parse_page(said: str, url: Url) -> list[Item]:
     """The items that a page links to; `url` is that of the folder it was fetched from."""
     links = _Links()
-    links.feed(said)
-    links.close()
+    try:
+        links.feed(said)
+        links.close()
+    except AssertionError as error:  # how html.parser takes leave of what is no HTML
+        raise TransferFailed(url, "it is no page") from error
     items: dict[str, Item] = {}
     for href, text in links.found:
         if (name := _child(href, url)) and name.removesuffix("/") not in items:
@@ -103,14 +106,16 @@ def _child(href: str, url: Url) -> str:
 
 
 def _described(name: str, text: str) -> Item:
-    is_folder = name.endswith("/")
+    """A link with what is said of it."""
     match = _WHEN.search(text)
-    if match is None:
-        return Item(name.removesuffix("/"), is_folder, is_exact=False)
-    month = _MONTHS.get(match["b"] or "", 0) if match["b"] else int(match["m"])
-    day, year = int(match["d"] or match["D"]), int(match["y"] or match["Y"])
-    modified = calendar.timegm((year, max(1, month), day, int(match["H"]), int(match["M"]), 0))
+    is_folder = name.endswith("/")
     size = None
-    if match["size"] and not is_folder:
-        size = int(float(match["size"].strip(".") or 0) * _UNITS[match["unit"]])
-    return Item(name.removesuffix("/"), is_folder, size, modified, is_exact=False)
+    if match is not None and match["size"] and not is_folder:
+        size = int(float(match["size"]) * _UNITS[match["unit"]])
+    return Item(name.removesuffix("/"), is_folder, size, _time(match) if match is not None else None, is_exact=False)
+
+
+def _time(match: re.Match[str]) -> float | None:
+    month = _MONTHS.get(match["b"], 0) if match["b"] else int(match["m"])
+    year, day = int(match["y"] or match["Y"]), int(match["d"] or match["D"])
+    return moment(year, month, day, int(match["H"]), int(match["M"]))

@@ -8,6 +8,7 @@ before a body (RFC 9110 §10.1.1), so that a server which refuses it need not be
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +36,8 @@ class Request(NamedTuple):
     url: Url
     fields: Fields = ()
     upload: Upload | None = None
+    #: Where in the upload the body begins.
+    offset: int = 0
 
 
 class Head(NamedTuple):
@@ -108,16 +111,15 @@ class HttpConnection:
 
     async def _ask(self, request: Request) -> Head:
         upload = request.upload
-        fields = [("Host", request.url.authority), *request.fields]
+        fields = [("Host", re.sub(r"%[^\]]*", "", request.url.authority)), *request.fields]  # no zone: RFC 6874 §3
         if upload is not None:
-            length = ("Transfer-Encoding", "chunked") if upload.size is None else ("Content-Length", str(upload.size))
-            fields += [length, ("Expect", "100-continue")]
+            fields += [_length(request), ("Expect", "100-continue")]
         await self._send(h11.Request(method=request.method, target=request.url.target, headers=fields))
         if upload is None:
             await self._send(h11.EndOfMessage())
             return await self._head(self._patience)
         refused = await self._wait_for_continue()
-        return refused or await self._send_body(upload)
+        return refused or await self._send_body(upload, request.offset)
 
     async def _wait_for_continue(self) -> Head | None:
         """None where the body is wanted, as far as one can tell; else the answer that the server gives without it."""
@@ -127,9 +129,9 @@ class HttpConnection:
             return None
         return None if head.status == 100 else head
 
-    async def _send_body(self, upload: Upload) -> Head:
+    async def _send_body(self, upload: Upload, offset: int) -> Head:
         """Send the body; an answer that comes before its end is the answer."""
-        answer, sending = spawn(self._head(None)), spawn(self._body_of(upload))
+        answer, sending = spawn(self._head(None)), spawn(self._body_of(upload, offset))
         try:
             await asyncio.wait([answer, sending], return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -143,10 +145,10 @@ class HttpConnection:
                 task.cancel()
             await asyncio.wait([answer, sending])
 
-    async def _body_of(self, upload: Upload) -> None:
+    async def _body_of(self, upload: Upload, offset: int) -> None:
         if upload.size is not None:
-            self._h11.send_with_data_passthrough(h11.Data(data=_Sized(upload.size)))  # type: ignore[arg-type]
-            await upload.send(self._channel, 0, self._patience)
+            self._h11.send_with_data_passthrough(h11.Data(data=_Sized(upload.size - offset)))  # type: ignore[arg-type]
+            await upload.send(self._channel, offset, self._patience)
         else:
             async for piece in upload.pieces():
                 await self._send(h11.Data(data=piece))
@@ -218,6 +220,12 @@ class _Sized:
 
     def __len__(self) -> int:
         return self._size
+
+
+def _length(request: Request) -> tuple[str, str]:
+    """The field that says where the body ends."""
+    size = request.upload.size if request.upload is not None else 0
+    return ("Transfer-Encoding", "chunked") if size is None else ("Content-Length", str(size - request.offset))
 
 
 def _head_of(event: h11.Response | h11.InformationalResponse) -> Head:

@@ -30,8 +30,8 @@ from tincans.clients.url import Url, is_name
 from tincans.errors import RequestRefused, TincansError, TransferFailed
 from tincans.limits import FOLDERS_DEEP, JOBS
 
-#: What servers answer for a folder that is not there.
-_NOT_THERE = (404, 550)
+#: What servers answer for a folder that is not there: HTTP's, and FTP's in all variety.
+_NOT_THERE = (404, 450, 501, 550)
 
 
 class Wanted(NamedTuple):

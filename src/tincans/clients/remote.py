@@ -11,6 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tincans.channel import Channel
@@ -32,6 +33,14 @@ class Item(NamedTuple):
     is_exact: bool = True
     #: It leads somewhere else: a symbolic link, of which nothing more is known.
     is_link: bool = False
+
+
+def moment(*parts: int) -> float | None:
+    """Year, month, day, hour and so on, in UTC, in seconds since 1970; None where there is no such time."""
+    try:
+        return datetime(*parts, tzinfo=UTC).timestamp()  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
 
 
 class Part(NamedTuple):
