@@ -25,7 +25,7 @@ from __future__ import annotations
 from tincans.apps.ftp.visit import Visit
 from tincans.apps.settings import Settings
 from tincans.channel import Channel
-from tincans.errors import UsageError
+from tincans.errors import EndOfStream, UsageError
 from tincans.files import Files
 
 
@@ -52,9 +52,15 @@ class Ftp:
         self._visits.add(visit)
         try:
             await visit.run()
+        except EndOfStream:
+            pass
+        except BaseException:
+            visit.control.abort()
+            raise
         finally:
             self._visits.discard(visit)
             await visit.leave()
+        await visit.control.aclose()
 
     def retire(self) -> None:
         """Say goodbye to who only might say something later; transfers go on to their end."""

@@ -30,10 +30,13 @@ class Refused(Exception):
 
 
 class Control:
-    """Commands in, replies out. One task asks for commands at a time; any may reply. It does not own the channel."""
+    """Commands in, replies out. One task asks for commands at a time; any may reply.
+
+    It does not own the channel that it is given, but the one inside TLS, which that may become.
+    """
 
     def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+        self.channel = self._given = channel
         #: The client has said its last word, or was lost.
         self.has_ended = False
         self._session = FtpSession(strict=True)
@@ -103,6 +106,15 @@ class Control:
         """Begin TLS, after 234 was said. Raises `ConnectError`, and then the channel is closed."""
         self.channel = await secure(self.channel, wrap)
         self._session.secured()
+
+    async def aclose(self) -> None:
+        """Close politely."""
+        await self.channel.aclose()
+
+    def abort(self) -> None:
+        """Close what is owned, at once: what was given is closed, and explained, by whoever gave it."""
+        if self.channel is not self._given:
+            self.channel.abort()
 
 
 def below(channel: Channel) -> Channel:
