@@ -18,7 +18,7 @@ from tincans.apps.mail.store import Mails
 from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.conversation import How
-from tincans.errors import EndOfStream, RemoteProtocolError
+from tincans.errors import EndOfStream, RemoteProtocolError, UsageError
 from tincans.folders import mails_folder
 from tincans.limits import PIPELINED_COMMANDS, POP3_SECONDS, Limits
 from tincans.protocols.events import Event
@@ -33,7 +33,9 @@ _ANSWER_BYTES = 64 * 1024
 
 
 def load(settings: Settings) -> Pop3Server:
-    """The app, told its settings. Raises `MailsError`, and `UsageError` where TLS cannot be offered."""
+    """The app, told its settings. Raises `MailsError`, and `UsageError` where TLS or a login would be impossible."""
+    if settings.guests is False and not settings.users:
+        raise UsageError("nobody could read a mail: name users, or leave guests in")
     wrap = settings.wrap()
     mails = Mails.open(settings.mails or mails_folder(), keep=settings.keep, days=settings.days)
     return Pop3Server(House(mails, settings.users, wrap, settings.tls == "required", settings.days, settings.keep))
@@ -71,10 +73,11 @@ class _Caller:
         self._dialogue = Dialogue(house, secure="tls.version" in channel.facts)
         self._wrong: RemoteProtocolError | None = None
         self._said = bytearray()  # and not yet sent
+        self._silence: Silence | None = None
 
     async def attend(self) -> None:
         """Talk until one of the two has said goodbye. Only a QUIT deletes anything."""
-        silence = Silence(POP3_SECONDS, lambda: spawn(self.channel.aclose()))
+        silence = self._silence = Silence(POP3_SECONDS, lambda: spawn(self.channel.aclose()))
         try:
             await self._say(self._dialogue.greeting)
             await self._flush()
@@ -129,6 +132,8 @@ class _Caller:
         if self._said:
             data, self._said = self._said, bytearray()
             await self.channel.send(data)
+            if self._silence is not None:
+                self._silence.said(Side.SERVER, data)  # who reads slowly is not silent
             await asyncio.sleep(0)
 
     async def _begin_tls(self) -> None:
