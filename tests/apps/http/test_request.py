@@ -6,7 +6,13 @@ import pytest
 
 from tincans.apps.http.request import CHUNKED, Fields, check_trailers, read_request
 from tincans.errors import RemoteProtocolError
-from tincans.limits import HTTP_FIELDS, HTTP_LENGTH_DIGITS, HTTP_START_BYTES
+from tincans.limits import (
+    HTTP_FIELDS,
+    HTTP_HEADS_KEPT,
+    HTTP_KEPT_HEAD_BYTES,
+    HTTP_LENGTH_DIGITS,
+    HTTP_START_BYTES,
+)
 
 
 def refusal(head: bytes) -> str:
@@ -229,6 +235,26 @@ def test_trailers_are_as_strict(section: bytes) -> None:
     check_trailers(b"A: b\r\nc:\r\n\r\n")
 
 
-def test_a_head_that_is_said_again_is_the_same() -> None:
-    head = b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert read_request(head) is read_request(bytes(bytearray(head)))
+def head_of(size: int) -> bytes:
+    head = b"GET /again HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n"
+    return head % (b"a" * (size - len(head % b"")))
+
+
+def is_remembered(head: bytes) -> bool:
+    return read_request(head) is read_request(bytes(bytearray(head)))
+
+
+def test_a_head_that_is_said_again_is_the_same_unless_it_is_long() -> None:
+    assert is_remembered(head_of(100))
+    assert is_remembered(head_of(HTTP_KEPT_HEAD_BYTES))
+    assert not is_remembered(head_of(HTTP_KEPT_HEAD_BYTES + 1))
+
+
+def test_so_many_are_remembered() -> None:
+    first = read_request(head_of(100))
+    for number in range(1, HTTP_HEADS_KEPT):
+        read_request(head_of(100 + number))
+    assert read_request(head_of(100)) is first
+    for number in range(HTTP_HEADS_KEPT):
+        read_request(head_of(1000 + number))
+    assert read_request(head_of(100)) is not first

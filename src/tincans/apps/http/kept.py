@@ -14,7 +14,8 @@ from typing import NamedTuple
 from tincans.files import Files, OpenFile
 from tincans.limits import HTTP_FILES_BYTES, HTTP_FILES_KEPT
 
-_SETTLED_NS = 2_000_000_000
+#: A change that is younger might not be the last that its time is said of (`Files.same`).
+SETTLED_NS = 2_000_000_000
 
 
 class File(NamedTuple):
@@ -44,7 +45,7 @@ class Kept:
     def put(self, path: str, file: OpenFile, fields: bytes) -> None:
         """Keep an open file, unless it was changed just now."""
         stat = file.stat
-        if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) < _SETTLED_NS:
+        if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) < SETTLED_NS:
             return
         if path in self._kept:
             self._drop(path)

@@ -167,7 +167,7 @@ async def send_file(exchange: Exchange, file: OpenFile, kind: str, coding: str =
         await exchange.respond(200, shown.fields, Span(file.fd, 0, size))
         return
     if status := failed(request.fields, reads=True, tag=shown.tag, modified=shown.modified):
-        await exchange.respond(status, shown.fields)
+        await (exchange.respond(304, shown.fields) if status == 304 else fail(exchange, status))
         return
     wanted = request.fields.get("range") if request.method == "GET" else ""
     parts = None
