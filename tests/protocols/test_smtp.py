@@ -246,16 +246,17 @@ def told(session: SmtpSession, data: bytes | bytearray) -> list[object]:
         events = session.receive(C, data)
         said = [word for event in events for word in answered(session, event)]
     except (RemoteProtocolError, LocalProtocolError) as error:
-        return [str(error), getattr(error, "reply", b""), getattr(error, "at", 0)]
+        return [str(error), *(getattr(error, name, None) for name in ("reply", "at", "before"))]
     return [*events, *said, session.offset(C), session.offset(S), session.waiting(C), session.awaited]
 
 
-@given(st.lists(SAID, max_size=12))
-def test_a_command_that_comes_alone_means_what_it_means_among_others(said: list[bytes]) -> None:
+@given(st.lists(st.lists(SAID, min_size=1, max_size=4).map(b"".join), max_size=8))
+def test_what_is_usual_means_what_it_means_the_long_way(said: list[bytes]) -> None:
     """Only `bytes` are read quickly: a `bytearray` goes the long way."""
     quick, slow = after(GREETED, strict=True), after(GREETED, strict=True)
     for data in said:
         assert told(quick, data) == told(slow, bytearray(data))
+        assert told(quick, b"") == told(slow, bytearray())
 
 
 def test_a_reply_of_one_line_means_what_one_of_two_lines_does() -> None:

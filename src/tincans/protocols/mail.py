@@ -96,15 +96,16 @@ class DotText:
                 inbox.take(1)
         return self._piece(inbox)
 
-    def whole(self, data: bytes) -> bytes | None:
-        """The piece, where `data` is one with the end behind it, and no dot in it means anything; else None.
+    def whole(self, data: bytes, start: int) -> bytes:
+        """The piece that begins at `start`, where the end is behind it and no dot in it means anything; else nothing.
 
-        What `read` would give, in two steps, of an inbox that was empty before.
+        What `read` gives in two steps of an inbox that has nothing else in it.
         """
-        is_one = data.find(b"\n.") == len(data) - 4 and data.endswith(b"\r\n.\r\n") and not data.startswith(b".")
-        if not is_one or not _is_regular(data, len(data)):
-            return None
-        piece = data[:-3]
+        end = data.find(b"\n.", start) + 1
+        is_one = data.startswith(b".\r\n", end) and not data.startswith(b".", start)
+        if not (end and is_one and _is_regular(data, end, start)):
+            return b""
+        piece = data[start:end]
         self._measure(piece)
         self._after = b"\r\n"
         return piece
@@ -162,10 +163,10 @@ class DotText:
         self._long += sum(length >= MAIL_LINE_BYTES for length in lengths)
 
 
-def _is_regular(data: bytes | bytearray, size: int) -> bool:
+def _is_regular(data: bytes | bytearray, end: int, start: int = 0) -> bool:
     """Whether all ends of lines are CR LF; quick, as they usually are."""
-    pairs = data.count(b"\r\n", 0, size)
-    return data.count(b"\n", 0, size) == pairs == data.count(b"\r", 0, size)
+    pairs = data.count(b"\r\n", start, end)
+    return data.count(b"\n", start, end) == pairs == data.count(b"\r", start, end)
 
 
 def dotted(data: bytes, *, begins_line: bool) -> bytes:

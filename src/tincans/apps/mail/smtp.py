@@ -97,8 +97,8 @@ class _Caller:
     async def _hear(self, data: bytes) -> None:
         """Act on what was said, and answer all of it at once."""
         answers: list[bytes] = []
-        for piece in self._pieces(data):
-            answers += await self._answers(piece)
+        for piece in self._pieces(data) if len(data) > _PIECE_BYTES else (data,):
+            await self._answer(piece, answers)
             if self._dialogue.over:
                 break
         if answers:
@@ -106,25 +106,23 @@ class _Caller:
         if self._dialogue.begins_tls:
             await self._begin_tls()
 
-    async def _answers(self, data: bytes) -> list[bytes]:
-        answers: list[bytes] = []
+    async def _answer(self, data: bytes, answers: list[bytes]) -> None:
         dialogue, events = self._dialogue, self._read(data)
         while events:
             ahead = self._session.waiting(Side.CLIENT)
             for event in events:
                 replies = await dialogue.log_in(event) if isinstance(event, _LOGIN) else dialogue.answer(event, ahead)
-                answers += [self._said(reply) for reply in replies]
+                answers.extend(map(self._said, replies))
                 if dialogue.over:
-                    return answers
+                    return
             events = self._read(b"") if ahead else []  # what the answers have made readable
         if self._wrong is not None:
-            self._dialogue.over = True
+            dialogue.over = True
             answers.append(self._wrong.reply or _WRONG)
-        return answers
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         """Commands in pieces of not too many; the text of a mail as it came."""
-        if len(data) <= _PIECE_BYTES or self._dialogue.takes_text:
+        if self._dialogue.takes_text:
             yield data
             return
         for start in range(0, len(data), _PIECE_BYTES):
