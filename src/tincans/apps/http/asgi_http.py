@@ -35,15 +35,14 @@ async def respond(exchange: Exchange, scope: Scope, run: Run) -> None:
     task = run(scope, hearing.receive, said.put)
     task.add_done_callback(said.end)
     try:
-        await say(exchange, said, task, await said.take())
+        start = await said.take()
+        if hearing.fault is not None:
+            raise hearing.fault  # whatever the application makes of it, the client hears what it did wrong
+        await say(exchange, said, task, start)
     except ChannelError:
-        if hearing.fault is not None and not exchange.status:
-            raise hearing.fault from None
-        raise
+        raise  # the client has left, which the application hears
     except BaseException:
         task.cancel()
-        if hearing.fault is not None and not exchange.status:
-            raise hearing.fault from None
         raise
     finally:
         said.close(lost=not exchange.finished)
@@ -193,6 +192,7 @@ class Hearing:
             await self._exchange.left()
         except RemoteProtocolError as error:
             self.fault = error
+            self._exchange.keeps = False
         except ChannelError:
             pass
         self._left = True

@@ -56,9 +56,10 @@ async def converse(exchange: Exchange, scope: Scope, run: Run) -> None:
     task.add_done_callback(said.end)
     try:
         await _talk(exchange, protocol, answer, hearing, said, task)
+    except ChannelError:
+        raise  # the client has left, which the application hears
     except BaseException:
-        if not task.done():
-            task.cancel()
+        task.cancel()
         raise
     finally:
         said.close(lost=True)

@@ -17,7 +17,7 @@ a browser does not run it here (sandbox, nosniff).
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator
 from math import isfinite
 from urllib.parse import parse_qs
@@ -38,7 +38,7 @@ async def echo(exchange: Exchange) -> None:
     except ValueError as error:
         await fail(exchange, 400, str(error))
         return
-    await asyncio.sleep(delay)
+    await sleep(delay)
     first = await exchange.take()  # before the answer begins: the client may wait to be asked for it
     if not first:
         await exchange.respond(status, list(_fields(exchange, "")), _in_words(exchange))
