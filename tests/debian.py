@@ -34,6 +34,7 @@ TESTS = (
     Package("curl", "curl", "the HTTP client that everybody has"),
     Package("default-jdk-headless", "javac", "Java at either end"),
     Package("dnsmasq-base", "dnsmasq", "a stock DNS server"),
+    Package("fetchmail", "fetchmail", "the POP3 client that knows what it has"),
     Package("gcc", "gcc", "C at either end"),
     Package("git", "git", "a client of HTTP that is no browser"),
     Package("iproute2", "ss", "the kernel's own table of sockets"),
@@ -44,6 +45,7 @@ TESTS = (
     Package("microsocks", "microsocks", "a SOCKS5 proxy"),
     Package("mosquitto", "mosquitto", "a stock MQTT server"),
     Package("mosquitto-clients", "mosquitto_pub", "its clients"),
+    Package("mpop", "mpop", "a POP3 client that pipelines, with SCRAM"),
     Package("ncat", "ncat", "netcat with TLS, Unix sockets and UDP"),
     Package("nginx", "nginx", "a stock HTTP server"),
     Package("nodejs", "node", "Node at either end"),
@@ -56,6 +58,8 @@ TESTS = (
     Package("swaks", "swaks", "the SMTP client that can say anything"),
     Package("tshark", "tshark", "the decoder to be compared with"),
     Package("vsftpd", "vsftpd", "a stock FTP server, with TLS"),
+    Package("wget", "wget", "the HTTP client that resumes and mirrors"),
+    Package("wrk", "wrk", "two hundred connections at once that ask and ask"),
 )
 
 BENCH = (Package("haproxy", "haproxy", "the relay to be measured against"),)
