@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tincans.channel import Buffered, Channel, Listener, Side, Traits, Turn
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream, LimitExceeded
-from tincans.limits import LINE_BYTES, RECEIVE_BYTES
+from tincans.limits import DATAGRAM_BYTES, LINE_BYTES, RECEIVE_BYTES
 from tincans.tasks import run, spawn
 from tincans.testing import check_channel, memory_pair
 
@@ -259,3 +260,11 @@ async def test_a_listener_gives_greeted_channels_until_it_is_closed() -> None:
         assert [channel async for channel in listener] == [one, other]
         assert listener.greeted == 2  # type: ignore[attr-defined]
     assert listener.closed  # type: ignore[attr-defined]
+
+
+async def test_a_file_goes_in_datagrams_where_nothing_longer_would_arrive() -> None:
+    client, server = memory_pair(Traits(boundaries=True, half_close=False, reliable=False))
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(bytes(DATAGRAM_BYTES + 10))
+        await client.send_file(file.fileno(), 0, DATAGRAM_BYTES + 10)
+    assert [len(await server.receive()) for _ in range(2)] == [DATAGRAM_BYTES, 10]

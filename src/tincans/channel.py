@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeVar
 
 from tincans.address import Address
 from tincans.errors import ChannelBusy, ChannelClosed, EndOfStream, LimitExceeded
-from tincans.limits import LINE_BYTES, RECEIVE_BYTES
+from tincans.limits import DATAGRAM_BYTES, LINE_BYTES, RECEIVE_BYTES
 
 Buffer = bytes | bytearray | memoryview
 
@@ -105,9 +105,9 @@ class Channel(ABC):
         boundaries makes several messages of it. Raises as `send` does, `EOFError` where the file is shorter than that
         (what it had was sent), and `OSError` where it cannot be read. Cancelling may leave a part said.
         """
-        end = offset + count
+        end, most = offset + count, RECEIVE_BYTES if self.traits.reliable else DATAGRAM_BYTES
         while offset < end:
-            data = os.pread(file, min(end - offset, RECEIVE_BYTES), offset)
+            data = os.pread(file, min(end - offset, most), offset)
             if not data:
                 raise EOFError
             await self.send(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tincans.channel import STREAM, Traits
-from tincans.testing import channel_clauses
+from tincans.testing import channel_clauses, file_clauses
 from tincans.testing.ends import CLAUSES
 
 
@@ -17,7 +17,12 @@ def test_every_sentence_is_one_and_its_own() -> None:
 
 
 def test_every_clause_is_registered() -> None:
-    written = [c for c in vars(channel_clauses).values() if getattr(c, "__module__", "") == channel_clauses.__name__]
+    written = [
+        check
+        for module in (channel_clauses, file_clauses)
+        for check in vars(module).values()
+        if getattr(check, "__module__", "") == module.__name__
+    ]
     checks = [
         c for c in written if hasattr(c, "__code__") and c.__code__.co_varnames[: c.__code__.co_argcount] == ("ends",)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import re
 from collections.abc import Mapping
 
@@ -360,6 +361,35 @@ class LeavesOpen(Right):
         pass
 
 
+class FromTheBeginning(Right):
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        await super().send_file(file, 0, count)
+
+
+class MovesTheFile(Right):
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        await super().send_file(file, offset, count)
+        os.lseek(file, offset + count, os.SEEK_SET)
+
+
+class FillsUp(Right):
+    """Says zeros where a file has nothing any more."""
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        data = os.pread(file, count, offset)
+        await self.send(data + bytes(count - len(data)))
+
+
+class BreaksOfAFile(Right):
+    """Takes a file that cannot be read for a loss."""
+
+    async def send_file(self, file: int, offset: int, count: int) -> None:
+        try:
+            await super().send_file(file, offset, count)
+        except OSError:
+            raise ChannelBroken from None
+
+
 class Hoards(Right):
     def __init__(self, below: Channel) -> None:
         super().__init__(below)
@@ -416,6 +446,16 @@ WRONG = [
     (LosesWhenCancelled, MESSAGES, "A cancelled receive has lost nothing", "instead of"),
     (LosesWhenCancelled, MESSAGES._replace(reliable=False), "A cancelled receive has lost nothing", "did not finish"),
     (LeavesOpen, STREAM, "Async for gives all", ""),
+    (FromTheBeginning, STREAM, "Send_file says what is in a file", "instead of"),
+    (MovesTheFile, STREAM, "Send_file says what is in a file", "the file stands elsewhere"),
+    (FillsUp, STREAM, "Where a file is shorter", "instead of raising EOFError"),
+    (BreaksOfAFile, STREAM, "Where a file cannot be read", "instead of OSError"),
+    (SpeaksAfterItsEnd, STREAM, "After send_eof send_file", "instead of raising ChannelClosed"),
+    (NeverWaits, STREAM, "Send_file waits", "send_file never waited"),
+    (QueuesSenders, STREAM, "While a send_file waits nobody else sends", "did not finish"),
+    (SendsOn, STREAM, "Aclose here wakes a waiting send_file", "instead of raising ChannelClosed"),
+    (NeverNoticesLoss, STREAM, "a waiting send_file raises ChannelBroken", "instead of raising ChannelBroken"),
+    (CannotBeCancelled, STREAM, "A send_file that waits can be cancelled", ""),
 ]
 
 

@@ -91,10 +91,10 @@ async def test_a_socket_keeps_the_channel_contract(inherited: Inherited) -> None
 def forbid_reopening(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
-    def forbidden(path: str, flags: int) -> int:
+    def forbidden(path: str, flags: int, mode: int = 0o777) -> int:
         if path.startswith("/proc/self/fd"):
             raise PermissionError(13, "permission denied")
-        return real(path, flags)
+        return real(path, flags, mode)
 
     monkeypatch.setattr(os, "open", forbidden)
 

@@ -18,7 +18,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-import tincans.testing.channel_clauses  # noqa: F401  # registers them
+import tincans.testing.channel_clauses
+import tincans.testing.file_clauses  # noqa: F401  # both register theirs
 from tincans.channel import Channel
 from tincans.testing.ends import CLAUSES, Clause, Ends
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
 
 from tincans.channel import Channel, Traits
 from tincans.errors import ChannelBroken, EndOfStream
@@ -149,6 +152,14 @@ async def passes(says: Channel, hearer: Channel, data: bytes | memoryview) -> No
     same(heard, bytes(data))
 
 
+async def gathers(channel: Channel, count: int) -> bytes:
+    """So many bytes, in however many pieces or messages."""
+    data = bytearray()
+    while len(data) < count:
+        data += await channel.receive()
+    return bytes(data)
+
+
 async def to_the_end(channel: Channel, *, lost: bool = False) -> bytes:
     """All that is received until `EndOfStream`, or, where it may be `lost`, until `ChannelBroken`."""
     data = bytearray()
@@ -174,6 +185,15 @@ def short(value: object) -> str:
     return repr(value)
 
 
+@contextmanager
+def file_of(data: bytes) -> Iterator[int]:
+    """The descriptor of a file with this in it, which stands at its third byte."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        file.seek(2)
+        yield file.fileno()
+
+
 class Stuck:
     """`one` says more and more until a `send` waits; `sending` is the task in which it does."""
 
@@ -196,11 +216,36 @@ class Stuck:
             await turns()
         assert not self.sending.done(), "send never waited"
 
-    async def __aenter__(self) -> Stuck:
-        await self.is_stuck()
+    async def __aenter__(self) -> Self:
+        try:
+            await self.is_stuck()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.sending.cancel()
         self._ends.one.abort()
         await over(self.sending)
+
+
+class StuckInFile(Stuck):
+    """`one` says a file of zeros, longer than there is room for."""
+
+    def __init__(self, ends: Ends) -> None:
+        self.size = 1 if ends.clogged else _CLOG_BYTES
+        self.file = os.memfd_create("zeros")
+        os.truncate(self.file, self.size)
+        super().__init__(ends)
+
+    async def _say(self) -> None:
+        await self._ends.one.send_file(self.file, 0, self.size)
+
+    async def is_stuck(self) -> None:
+        await turns()
+        assert not self.sending.done(), "send_file never waited"
+
+    async def __aexit__(self, *_: object) -> None:
+        await super().__aexit__()
+        os.close(self.file)
