@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import tempfile
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from hearing import Heard, Hearing
-from tincans.channel import STREAM, Channel, Side, Traits
-from tincans.conversation import How, Kind
-from tincans.errors import CannotHalfClose, ChannelBroken, ChannelClosed, EndOfStream
-from tincans.recording import Deaf, RecordingChannel, Silence, opening
+from running import Certificates
+from tincans.address import Address
+from tincans.channel import STREAM, Buffer, Channel, Side, Traits
+from tincans.conversation import How, Kind, Tap
+from tincans.errors import CannotHalfClose, ChannelBroken, ChannelClosed, ConnectError, EndOfStream
+from tincans.limits import CARRIED_BYTES
+from tincans.recording import Deaf, RecordingChannel, Silence, beside, note, number_of, opening, secure
+from tincans.testing.ends import gathers
+from tincans.transports import Wrap
 from tincans.transports.memory import memory_pair
+from tincans.transports.tls import client_wrap, server_wrap
+from wrapping import Pair, in_memory, over_tcp
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 
@@ -156,3 +166,170 @@ def test_a_deaf_tap_wants_nothing() -> None:
     deaf = Deaf()
     assert not deaf.wants(CLIENT)
     assert deaf.number == 0
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Counting(Deaf):
+    """A tap that wants no bytes, until it was told of so many pieces."""
+
+    def __init__(self, until: int = 1000) -> None:
+        self.counts: list[int] = []
+        self.words = b""
+        self._until = until
+
+    def wants(self, side: Side) -> bool:
+        return len(self.counts) >= self._until
+
+    def carried(self, side: Side, count: int) -> None:
+        assert side is SERVER
+        self.counts.append(count)
+
+    def said(self, side: Side, data: Buffer) -> None:
+        self.words += data
+
+
+async def sent(tap: Tap, size: int) -> tuple[bytes, Channel]:
+    """A file of random bytes, sent to a caller who hears all of it: what was in it; and the caller."""
+    data = random.Random(5).randbytes(size)
+    caller, called = await over_tcp()
+    recording = RecordingChannel(called, [tap], SERVER)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(data)
+        _, heard = await asyncio.gather(recording.send_file(file.fileno(), 0, size), gathers(caller, size))
+    assert heard == data
+    await recording.aclose()
+    return data, caller
+
+
+async def test_a_file_is_counted_where_nobody_wants_its_bytes() -> None:
+    tap = Counting()
+    _, caller = await sent(tap, CARRIED_BYTES + 1)
+    assert tap.counts == [CARRIED_BYTES, 1]
+    assert tap.words == b""
+    caller.abort()
+
+
+async def test_a_file_is_told_from_where_its_bytes_are_wanted() -> None:
+    tap = Counting(until=1)
+    data, caller = await sent(tap, CARRIED_BYTES + 100_000)
+    assert tap.counts == [CARRIED_BYTES]
+    assert tap.words == data[CARRIED_BYTES:]
+    caller.abort()
+
+
+async def test_a_file_is_told_whole_where_somebody_wants_it() -> None:
+    heard = Hearing().begin(opening(Kind.LISTEN, memory_pair()[1]))
+    data, caller = await sent(heard, 300_000)
+    assert heard.words[SERVER] == data
+    assert heard.counted[SERVER] == 0
+    caller.abort()
+
+
+@pytest.mark.parametrize("curious", [False, True])
+async def test_a_loss_while_a_file_is_sent_is_a_reset_by_the_other_side(curious: bool) -> None:
+    caller, called = await over_tcp()
+    heard = Hearing().begin(opening(Kind.LISTEN, called))
+    heard.curious = curious
+    recording = RecordingChannel(called, [heard], SERVER)
+    caller.abort()
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.truncate(CARRIED_BYTES * 8)
+        with pytest.raises(ChannelBroken) as broken:
+            await recording.send_file(file.fileno(), 0, CARRIED_BYTES * 8)
+    await recording.aclose()
+    assert heard.outcome == (How.RESET, CLIENT, broken.value.reason)
+
+
+# ── TLS that begins in the middle ─────────────────────────────────────────────────────────────────────────
+
+
+def wraps(certificates: Certificates) -> tuple[Wrap, Wrap]:
+    """The handshake of the client, and that of the server."""
+    leaf = str(certificates.leaf)
+    trusting = Address("tcp", "localhost", wraps=("tls",), options=(("ca", str(certificates.ca)),))
+    showing = Address("tcp", "localhost", wraps=("tls",), options=(("cert", leaf), ("key", leaf)))
+    return client_wrap(trusting), server_wrap(showing)
+
+
+@pytest.mark.parametrize("make", [in_memory, over_tcp])
+async def test_what_is_said_inside_tls_is_told_plain(
+    make: Callable[[], Awaitable[Pair]], certificates: Certificates
+) -> None:
+    theirs, ours = wraps(certificates)
+    client, below = await make()
+    heard = Hearing().begin(opening(Kind.LISTEN, below))
+    server: Channel = RecordingChannel(below, [heard], SERVER)
+    await client.send(b"STARTTLS")
+    assert await server.receive() == b"STARTTLS"
+    inside, secured = await asyncio.gather(secure(client, theirs), secure(server, ours))
+    assert secured is server
+    assert inside is not client
+    await inside.send(b"inside")
+    assert await server.receive() == b"inside"
+    await server.send(b"heard")
+    assert await inside.receive() == b"heard"
+    assert heard.pieces == [(CLIENT, b"STARTTLS"), (CLIENT, b"inside"), (SERVER, b"heard")]
+    assert [facts["tls.version"] for facts in heard.security] == ["TLSv1.3"]
+    assert server.facts["tls.version"] == "TLSv1.3"
+    await asyncio.gather(inside.aclose(), server.aclose())
+    assert heard.outcome is not None
+    assert heard.outcome[0] is How.FINISHED
+
+
+async def test_a_handshake_that_fails_closes_the_channel(certificates: Certificates) -> None:
+    client, server, heard = recorded()
+    await client.send(b"this is no TLS at all\r\n")
+    with pytest.raises(ConnectError):
+        await secure(server, wraps(certificates)[1])
+    await client.aclose()
+    with pytest.raises(ChannelClosed):
+        await server.receive()
+    await server.aclose()
+    assert heard.security == []
+    assert heard.over.is_set()
+
+
+# ── a conversation beside another ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_nobody_is_told_of_what_is_beside_a_channel_that_is_not_recorded() -> None:
+    channel, other = memory_pair()
+    assert beside(channel, other, Kind.LISTEN) is other
+    untold = RecordingChannel(channel, [], SERVER)  # an idle limit alone has no recorders
+    assert beside(untold, other, Kind.LISTEN) is other
+
+
+@pytest.mark.parametrize(("kind", "side"), [(Kind.LISTEN, SERVER), (Kind.CONNECT, CLIENT)])
+async def test_what_is_beside_a_recorded_channel_is_a_conversation_of_its_own(kind: Kind, side: Side) -> None:
+    hearing = Hearing()
+    _, below = memory_pair()
+    taps = [hearing.begin(opening(Kind.LISTEN, below, "shop"))]
+    channel = RecordingChannel(below, taps, SERVER, recorders=[hearing], name="shop")
+    other, ours = memory_pair()
+    async with beside(channel, ours, kind, {"ftp.file": "/letter"}) as data:
+        await data.send(b"dear")
+        assert await other.receive() == b"dear"
+        assert (number_of(channel), number_of(data)) == (1, 2)
+    first, second = hearing.all
+    assert first.pieces == []
+    assert second.pieces == [(side, b"dear")]
+    assert (second.opening.kind, second.opening.name) == (kind, "shop")
+    assert second.opening.facts == {"ftp.file": "/letter"}
+    assert (second.opening.client == str(ours.local)) is (kind is Kind.CONNECT)
+    assert second.outcome == (How.FINISHED, side, "")
+
+
+async def test_a_note_is_told_and_a_number_is_that_of_the_first_journal() -> None:
+    client, server, heard = recorded()
+    note(server, "the client is slow")
+    note(client, "nobody hears this")
+    assert heard.notes == ["the client is slow"]
+    assert number_of(client) == 0
+    assert number_of(server) == 1
+    assert number_of(RecordingChannel(client, [Deaf()], CLIENT)) == 0
+    assert number_of(RecordingChannel(client, [Deaf(), heard], CLIENT)) == 1
+    await server.aclose()
+    note(server, "too late")
+    assert heard.notes == ["the client is slow"]

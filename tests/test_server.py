@@ -18,9 +18,10 @@ from tincans.address import Address
 from tincans.blocking import BlockingChannel
 from tincans.channel import Channel, Listener, Side
 from tincans.conversation import How, Kind
-from tincans.errors import AddressInUse, ChannelBroken, ChannelClosed, EndOfStream, HandshakeFailed
+from tincans.errors import AddressInUse, ChannelBroken, ChannelClosed, EndOfStream, HandshakeFailed, UsageError
 from tincans.limits import Limits
 from tincans.server import Server, serve
+from tincans.tasks import spawn
 from tincans.transports import dial
 
 ANY = "tcp://127.0.0.1:0"
@@ -283,6 +284,109 @@ async def test_an_idle_limit_needs_no_recorder() -> None:
     async with await serve(ANY, echo, limits=Limits(idle=0.01)) as server, await dial(server.address) as caller:
         with pytest.raises(EndOfStream):
             await caller.receive()
+
+
+# ── apps that hold something ──────────────────────────────────────────────────────────────────────────────
+
+
+class Holding:
+    """An app that writes down what it is told to do, and echoes."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.may_close = asyncio.Event()
+        self.may_close.set()
+
+    async def start(self) -> None:
+        self.told.append("start")
+
+    def retire(self) -> None:
+        self.told.append("retire")
+
+    async def __call__(self, channel: Channel) -> None:
+        self.told.append("call")
+        try:
+            await echo(channel)
+        finally:
+            self.told.append("left")
+
+    async def close(self) -> None:
+        await self.may_close.wait()
+        self.told.append("close")
+
+
+async def test_an_app_is_started_before_anybody_is_served_and_closed_after_all_have_left() -> None:
+    app = Holding()
+    server = await serve(ANY, app)
+    assert app.told == ["start"]
+    one, two = await dial(server.address), await dial(server.address)
+    assert await ask(one, b"1") + await ask(two, b"2") == b"12"
+    stopping = spawn(server.aclose())
+    await until(lambda: "retire" in app.told)
+    await one.aclose()
+    await until(lambda: server.clients == 1)
+    assert "close" not in app.told
+    await two.aclose()
+    await stopping
+    assert app.told == ["start", "call", "call", "retire", "left", "left", "close"]
+    await server.aclose()
+    server.abort()
+    await server.wait_closed()
+    assert app.told.count("close") == 1
+
+
+async def test_an_app_that_nobody_called_is_closed_too() -> None:
+    app = Holding()
+    server = await serve(ANY, app)
+    await server.aclose()
+    assert app.told == ["start", "close"]
+
+
+async def test_what_closing_an_app_takes_is_waited_for() -> None:
+    app = Holding()
+    app.may_close.clear()
+    server = await serve(ANY, app)
+    async with await dial(server.address) as caller:
+        await ask(caller, b"x")
+        server.abort()
+        closing, waiting = spawn(server.aclose()), spawn(server.wait_closed())
+        await until(lambda: app.told[-1] == "left")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        assert not waiting.done()
+        app.may_close.set()
+        await closing
+        await asyncio.wait([waiting])
+    assert app.told[-1] == "close"
+
+
+async def test_an_app_may_close_at_once() -> None:
+    closed = []
+
+    class Quick:
+        async def __call__(self, channel: Channel) -> None:
+            await echo(channel)
+
+        def close(self) -> None:
+            closed.append(True)
+
+    async with await serve(ANY, Quick()) as server, await dial(server.address) as caller:
+        assert await ask(caller, b"x") == b"x"
+        assert not closed
+        await caller.aclose()
+    assert closed == [True]
+
+
+async def test_an_app_that_cannot_start_leaves_nothing_open() -> None:
+    class Lame(Holding):
+        async def start(self) -> None:
+            raise UsageError("it cannot")
+
+    listener = await transports.listen(Address.parse(ANY))
+    with pytest.raises(UsageError, match="it cannot"):
+        await serve(ANY, Lame(), listener=listener)
+    assert _refused(listener.address.port)
 
 
 # ── stopping ──────────────────────────────────────────────────────────────────────────────────────────────

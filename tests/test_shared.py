@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,21 +11,25 @@ from typing import NamedTuple
 
 import pytest
 
+from running import Certificates
 from steered import Steered, Steering, talking
 from tincans import transports
+from tincans.address import Address
 from tincans.apps import find_app
 from tincans.channel import STREAM, Channel, Side, Traits
 from tincans.conversation import Controls, How, Kind
 from tincans.errors import CannotSteer, ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
 from tincans.held import HeldChannel
-from tincans.limits import DATAGRAM_BYTES, SAY_BYTES, Limits
-from tincans.recording import opening
+from tincans.limits import DATAGRAM_BYTES, RECEIVE_BYTES, SAY_BYTES, Limits
+from tincans.recording import opening, secure
 from tincans.register import Register, Talk
 from tincans.relays import relay
 from tincans.server import serve
 from tincans.shared import SharedChannel
 from tincans.tasks import spawn
 from tincans.testing import check_channel, memory_pair
+from tincans.testing.ends import receives
+from tincans.transports.tls import client_wrap, server_wrap
 from wrapping import over_tcp
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
@@ -89,6 +94,53 @@ async def test_it_is_a_channel(make: Callable[[], Awaitable[tuple[Channel, Chann
     await check_channel(make_pair)
     if fidgeting:
         await asyncio.wait(fidgeting)
+
+
+# ── files, and TLS that begins in the middle ──────────────────────────────────────────────────────────────
+
+
+async def test_a_person_has_a_turn_between_the_pieces_of_a_file() -> None:
+    caller, channel, tap = shared()
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(b"x" * 3 * RECEIVE_BYTES)
+        tap.hand.pause(SERVER)
+        sending = spawn(channel.send_file(file.fileno(), 0, 3 * RECEIVE_BYTES))
+        await turns()
+        assert not tap.pieces
+        tap.hand.resume(SERVER)
+        assert await receives(caller, RECEIVE_BYTES) == b"x" * RECEIVE_BYTES
+        speaking = spawn(tap.hand.say(SERVER, b"by hand"))
+        heard = await receives(caller, 2 * RECEIVE_BYTES + 7)
+        await sending
+        await speaking
+    assert heard.replace(b"by hand", b"") == b"x" * 2 * RECEIVE_BYTES
+    assert heard.index(b"by hand") % RECEIVE_BYTES == 0
+    assert tap.counted == {CLIENT: 0, SERVER: 0}
+    channel.abort()
+    caller.abort()
+
+
+async def test_what_is_steered_goes_on_inside_tls(certificates: Certificates) -> None:
+    leaf = str(certificates.leaf)
+    showing = Address("tcp", "localhost", wraps=("tls",), options=(("cert", leaf), ("key", leaf)))
+    trusting = Address("tcp", "localhost", wraps=("tls",), options=(("ca", str(certificates.ca)),))
+    caller, channel, tap = shared()
+    await caller.send(b"STARTTLS")
+    assert await channel.receive() == b"STARTTLS"
+    inside, same = await asyncio.gather(secure(caller, client_wrap(trusting)), secure(channel, server_wrap(showing)))
+    assert same is channel
+    assert [facts["tls.version"] for facts in tap.security] == ["TLSv1.3"]
+    await tap.hand.say(SERVER, b"by hand")
+    assert await inside.receive() == b"by hand"
+    tap.hand.pause(CLIENT)
+    await inside.send(b"held back")
+    hearing = spawn(channel.receive())
+    await turns()
+    assert not hearing.done()
+    tap.hand.resume(CLIENT)
+    assert await hearing == b"held back"
+    assert tap.pieces == [(CLIENT, b"STARTTLS"), (SERVER, b"by hand"), (CLIENT, b"held back")]
+    await asyncio.gather(inside.aclose(), channel.aclose())
 
 
 # ── what the app says ─────────────────────────────────────────────────────────────────────────────────────
