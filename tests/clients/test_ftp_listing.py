@@ -38,7 +38,7 @@ LIST = [
         Item("a b", False, 1234, at(2026, 1, 2, 3, 4), False),
     ),
     (
-        "-rw-r--r--   1 ftp      ftp          1234 Mar  2 03:04 ahead",
+        "-rw-r--r--   1 ftp      ftp          1234 Mar  2 03:04 next",
         Item("next", False, 1234, at(2026, 3, 2, 3, 4), False),
     ),
     (

@@ -37,12 +37,12 @@ class FtpRemote(Remote):
     @asynccontextmanager
     async def _control(self, url: Url) -> AsyncIterator[FtpControl]:
         """A control connection that is logged in; what it refuses is said of `url`."""
-        async with self._pool.take() as (control, _):
-            control.url = url
-            try:
+        try:
+            async with self._pool.take() as (control, _):
+                control.url = url
                 yield control
-            except TimeoutError as error:
-                raise stalled(url, self._how.patience) from error
+        except TimeoutError as error:
+            raise stalled(url, self._how.patience) from error
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────
 

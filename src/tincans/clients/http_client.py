@@ -121,13 +121,11 @@ def _next(request: Request, response: Response) -> Url:
     url, status = request.url, response.head.status
     if status == 303 and request.method not in ("GET", "HEAD"):
         raise response.refused()
-    where = urljoin(f"{url.scheme}://{url.authority}{url.target}", response.head.field("location"))
+    said = response.head.field("location")
     try:
-        found = Url.parse(where, schemes=_SCHEMES)
-    except UrlError as error:
-        raise TransferFailed(
-            url, f"the server leads to {where!r}, which is not a URL of HTTP: {error.reason}"
-        ) from error
+        found = Url.parse(urljoin(f"{url.scheme}://{url.authority}{url.target}", said), schemes=_SCHEMES)
+    except (UrlError, ValueError) as error:
+        raise TransferFailed(url, f"the server leads to {said!r}, which is no URL of HTTP") from error
     if _origin(found) == _origin(url):
         return found._replace(user=url.user, password=url.password)
     if url.scheme == "https" and found.scheme == "http" and find_login(url) is not None:

@@ -164,9 +164,7 @@ class HttpConnection:
     async def _head(self, patience: float | None, *, interim: bool = False) -> Head:
         """The head of the response; with `interim` 100 Continue is one, too."""
         while True:
-            event = await self._event(patience)
-            if isinstance(event, h11.ConnectionClosed):
-                raise EndOfStream
+            event = await self._event(patience, may_end=False)
             assert isinstance(event, h11.Response | h11.InformationalResponse)
             if isinstance(event, h11.Response) or (interim and event.status_code == 100):
                 return _head_of(event)
@@ -190,16 +188,16 @@ class HttpConnection:
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
 
-    async def _event(self, patience: float | None) -> Event:
-        """The next event of h11; the end of the stream is one, where that is allowed."""
+    async def _event(self, patience: float | None, *, may_end: bool = True) -> Event:
+        """The next event of h11. With `may_end` that is asked what the end of the stream means."""
         while (event := self._h11.next_event()) is h11.NEED_DATA:
             try:
                 async with asyncio.timeout(patience):
                     data = await self._channel.receive()
             except EndOfStream:
-                data = b""
-                if not self._answered:
+                if not may_end:
                     raise
+                data = b""
             self._answered = True
             self._h11.receive_data(data)
         assert not isinstance(event, type)  # PAUSED comes only of pipelining
