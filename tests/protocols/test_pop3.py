@@ -158,6 +158,40 @@ def test_after_a_gap_in_a_login_passwords_are_hidden_and_commands_are_read() -> 
     assert [event.summary for event in session.receive(C, b"CAPA\r\n")] == ["CAPA"]
 
 
+@given(lines=st.lists(st.sampled_from([b"", b".", b"..", b"a", b".a"])), cut=st.integers(0, 40))
+def test_a_text_is_said_as_it_is_heard(lines: list[bytes], cut: int) -> None:
+    text = b"".join(line + b"\r\n" for line in lines)
+    cut -= text[:cut].endswith(b"\r")
+    ours = after([*LOGGED_IN, (C, b"RETR 1\r\n")], strict=True)
+    theirs = after([*LOGGED_IN, (C, b"RETR 1\r\n")], strict=True)
+    said = ours.send(S, Status(ok=True)) + b"".join(ours.say_text([text[:cut], text[cut:]]))
+    heard = theirs.receive(S, said)
+    assert b"".join(event.data for event in heard if isinstance(event, Text)) == text
+    assert isinstance(heard[-1], EndOfMail)
+    assert ours.offset(S) == theirs.offset(S)
+    assert ours.send(S.other, Command(verb="NOOP"))
+    assert ours.receive(S, b"+OK\r\n")[0].start == theirs.offset(S), "it goes on behind it"
+
+
+def test_a_list_is_said_as_it_is_heard() -> None:
+    ours = after([*LOGGED_IN, (C, b"LIST\r\n")], strict=True)
+    said = ours.send(S, Status(ok=True)) + b"".join(ours.say_text([b"1 20\r\n2 30\r\n"]))
+    heard = after([*LOGGED_IN, (C, b"LIST\r\n")]).receive(S, said)
+    assert [event.summary for event in heard] == ["+OK", "1 20", "2 30", "."]
+
+
+@pytest.mark.parametrize("text", [b"no end", b"a\r\nb"])
+def test_a_text_without_an_end_cannot_be_said(text: bytes) -> None:
+    session = after([*LOGGED_IN, (C, b"RETR 1\r\n"), (S, b"+OK\r\n")], strict=True)
+    with pytest.raises(LocalProtocolError):
+        list(session.say_text([text]))
+
+
+def test_a_text_that_nobody_asked_for_cannot_be_said() -> None:
+    with pytest.raises(LocalProtocolError):
+        list(after(LOGGED_IN, strict=True).say_text([b"a\r\n"]))
+
+
 @pytest.mark.parametrize("event", [Text(data=b"x"), EndOfMail(), Item(item="x"), EndOfList(), Command(verb="STAT")])
 def test_what_makes_no_sense_now_cannot_be_sent(event: Event) -> None:
     with pytest.raises(LocalProtocolError):

@@ -354,7 +354,7 @@ class Pop3Session(Session):
         if self._text is None and not self._in_list:
             raise LocalProtocolError("nothing follows what was said")
         begins_line, count = True, 0
-        for piece in pieces:
+        for piece in filter(None, pieces):
             data = dotted(piece, begins_line=begins_line)
             begins_line = piece.endswith(b"\r\n")
             count += len(data)

@@ -99,7 +99,7 @@ def field_text(value: bytes) -> str:
     words = decoded(value, "utf-8")
     if "=?" in words:
         words = _without_encoding(words)
-    return _in_one_line(words)[:MAIL_FIELD_CHARACTERS]
+    return _in_one_line(words)[:MAIL_FIELD_CHARACTERS].rstrip()
 
 
 def _in_one_line(words: str) -> str:
