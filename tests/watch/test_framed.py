@@ -28,7 +28,7 @@ def mail(html: str, pictures: dict[str, bytes] | None = None, kind: str = "png")
 def shown(html: str, pictures: dict[str, bytes] | None = None) -> str:
     found = framed(mail(html, pictures), "1")
     assert found is not None
-    return found.data.decode().rstrip("\n")
+    return found.data.decode().rstrip("\n").replace('<base target="_blank">', "", 1)
 
 
 def links(html: str) -> list[tuple[str, str]]:
@@ -73,6 +73,19 @@ def test_what_leads_elsewhere_is_no_element_any_more(element: str) -> None:
     assert shown(f"<{element} href=//192.0.2.66>") == f"<off-{element} href=//192.0.2.66>"
     assert shown(f"<{element}/href=//192.0.2.66>").startswith("<off-")
     assert shown(f"<{element}ish>") == f"<{element}ish>"
+
+
+def test_links_open_in_tabs_that_know_nothing_of_this_one() -> None:
+    assert shown("<a TARGET=_top rel = 'opener' href=x data-target=y>") == (
+        "<a off-TARGET=_top off-rel = 'opener' href=x data-target=y>"
+    )
+    for html, framed_as in [
+        ("<p>x", '<base target="_blank"><p>x'),
+        ("\n<!DOCTYPE html><p>x", '\n<!DOCTYPE html><base target="_blank"><p>x'),
+    ]:
+        found = framed(mail(html), "1")
+        assert found is not None
+        assert found.data.decode().rstrip("\n") == framed_as
 
 
 def test_its_styles_stay() -> None:

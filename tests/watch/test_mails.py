@@ -212,9 +212,12 @@ async def test_a_frame_is_given_its_html_once_and_without_a_token(tmp_path: Path
         assert (await here.guest.ask(told["address"], nobody, method="HEAD")).status == 404
         answer = await here.guest.ask(told["address"], nobody)
         assert answer.status == 200
-        assert answer.body.startswith(b"<p style='color: green'>The <a")
+        assert answer.body.startswith(b"<base target=\"_blank\"><p style='color: green'>The <a")
         policy = answer.headers["content-security-policy"]
-        assert policy.startswith("sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+        assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:;" in policy
+        assert policy.startswith("sandbox ")
+        assert "allow-scripts" not in policy
+        assert "allow-same-origin" not in policy
         assert "frame-ancestors 'self'" in policy
         assert (await here.guest.ask(told["address"], nobody)).status == 404
         assert (await here.guest.ask("/frames/x", nobody)).status == 404
@@ -376,5 +379,12 @@ def test_the_inboxes_are_the_distinct_folders_of_the_mail_servers(tmp_path: Path
         ]
     ]
     config = parse_config("\n".join(entries), Path("a test"))
-    assert folders_of(config.entries) == {"smtp": tmp_path / "a", "other": tmp_path / "b", "own": mails_folder()}
+    a, b = tmp_path / "a", tmp_path / "b"
+    found = folders_of(config.entries)
+    assert found == {"smtp": a, "pop": a, "other": b, "own": mails_folder()}
     assert folders_of(()) == {}
+    inboxes = Inboxes(lambda: {"smtp": a, "pop": a, "other": b, "nobody wrote": tmp_path / "c"})
+    for folder in (a, b):
+        Mails.open(folder).close()
+    assert list(inboxes.named().items()) == [("smtp", a), ("other", b)]
+    inboxes.close()

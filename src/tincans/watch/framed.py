@@ -2,14 +2,15 @@
 
 The page's own policy forbids every style that is not a file of the page, and what a page makes itself (a blob,
 `srcdoc`) inherits that. So a mail is served by itself, with a policy of its own: its styles hold, pictures are those
-that came with it, and nothing else is fetched, run, sent or opened. A frame sends no token, so the page asks for a
-ticket with its token, and the frame is given what was made for it, once:
+that came with it, and nothing else is fetched, run or sent. A link that somebody presses opens a tab of its own, which
+knows nothing of this one. A frame sends no token, so the page asks for a ticket with its token, and the frame is given
+what was made for it, once:
 
     GET /api/mails/12/frame   with the token   ──► {"address": "/frames/TICKET", "links": […], "elsewhere": 3}
     GET /frames/TICKET        from the frame   ──► the HTML, under `_POLICY`; the ticket is gone
 
 Pictures that the mail brought along (`cid:`, RFC 2392) are put into it as `data:`. Where its links lead stands beside
-the frame, for who wants to go there: in it they lead nowhere.
+the frame, too, in full.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from tincans.watch.trouble import NoSuchPath
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'self'"
+        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+        "img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     ),
     "X-DNS-Prefetch-Control": "off",
 }
@@ -51,6 +52,11 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _ANCHOR = re.compile(r"<a\s([^<>]*)>", re.IGNORECASE)
+#: What says in which window a link opens, and what that is told of the frame's.
+_WINDOW = re.compile(r"(?<![\w-])(?=(?:target|rel)\s{0,9}=)", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\s*<!doctype[^<>]*>", re.IGNORECASE)
+#: All links open in a tab of their own, which has no hold on this one (HTML, 4.6.7.1: `noopener` is implied).
+_BASE = '<base target="_blank">'
 _HREF = re.compile(r"(?:^|\s)href\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>?")
 #: What is looked at behind an anchor for the words of its link.
@@ -75,8 +81,11 @@ def framed(data: bytes, path: str) -> Framed | None:
         return None
     if text is None:
         return None
-    quiet = _ASKING.sub("<off-", text)
+    quiet = _ANCHOR.sub(lambda anchor: _WINDOW.sub("off-", anchor[0]), _ASKING.sub("<off-", text))
     drawn = _with_pictures(quiet, parts)
+    doctype = _DOCTYPE.match(drawn)  # what stands before it makes a browser draw as in 1998
+    start = doctype.end() if doctype else 0
+    drawn = drawn[:start] + _BASE + drawn[start:]
     return Framed(drawn.encode("utf-8", "replace"), list(_links(text)), len(_ELSEWHERE.findall(quiet)))
 
 

@@ -1,8 +1,8 @@
 """The mail stores that the page shows: those of the mail servers that run here, else the user's own.
 
-Each distinct folder is an inbox with a name: that of the first listener that keeps its mails there. One that nobody has
-written to is none yet, and nobody makes it by looking. What is asked of a store is done in threads, as others may write
-to it, and what they hold up is to hold up nobody else.
+Each distinct folder is an inbox with a name: that of the first listener that keeps its mails there; those of the others
+mean it too. One that nobody has written to is none yet, and nobody makes it by looking. What is asked of a store is
+done in threads, as others may write to it, and what they hold up is to hold up nobody else.
 
 Who makes an `Inboxes` closes it: it has the stores open that were asked for.
 """
@@ -35,12 +35,12 @@ INDEX = "index.sqlite3"
 
 
 def folders_of(entries: Iterable[Entry]) -> dict[str, Path]:
-    """The folders in which these listeners keep mails, by name."""
-    found: dict[Path, str] = {}
-    for entry in entries:
-        if isinstance(entry, Listen) and entry.app.partition(":")[0] == "mail":
-            found.setdefault(Path(entry.settings.mails or mails_folder()).absolute(), entry.name)
-    return {name: folder for folder, name in found.items()}
+    """The folder in which each of these listeners keeps mails, by name."""
+    return {
+        entry.name: Path(entry.settings.mails or mails_folder()).absolute()
+        for entry in entries
+        if isinstance(entry, Listen) and entry.app.partition(":")[0] == "mail"
+    }
 
 
 def of_board(board: Switchboard) -> Callable[[], dict[str, Path]]:
@@ -65,13 +65,17 @@ class Inboxes:
         self.run = Run()
 
     def named(self) -> dict[str, Path]:
-        """The folders that are there now, by name; what was never written to is not."""
+        """The inboxes that there are now, each under its first name."""
+        first = {folder: name for name, folder in reversed(self._there().items())}
+        return {first[folder]: folder for folder in reversed(first)}
+
+    def _there(self) -> dict[str, Path]:
         return {name: folder for name, folder in self._named().items() if (folder / INDEX).exists()}
 
     async def ask(self, name: str, question: Callable[[Mails], T]) -> T:
         """Ask the inbox of that name, the first where it is empty. Raises `Refused`, 404 where there is none."""
-        named = self.named()
-        folder = named.get(name) if name else next(iter(named.values()), None)
+        there = self._there()
+        folder = there.get(name) if name else next(iter(there.values()), None)
         if folder is None:
             what = f"there is no inbox {name!r}" if name else "there is no inbox"
             raise Refused(404, what, "GET /api/inboxes has those that there are; tincans listen :7725 mail makes one.")

@@ -6,14 +6,17 @@ Dark is the same document in other colours, so there only the rules about colour
 from __future__ import annotations
 
 import re
+import smtplib
 import socket
 from collections.abc import Iterator
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from running import PATIENCE
 from watching import PHONE, WIDE, Exchange, Line, Tab, line_up, listens, tab_of
 
 pytestmark = pytest.mark.foreign
@@ -24,7 +27,8 @@ REQUEST = b'POST /pears HTTP/1.1\r\nContent-Length: 14\r\n\r\n{"kinds": [3]}'
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Exchange, Line, int]]:
     """An open conversation, and one that is over."""
-    with line_up(tmp_path_factory.mktemp("axe"), listens("echo")) as call:
+    with line_up(tmp_path_factory.mktemp("axe"), listens("echo"), listens("mail", "mail")) as call:
+        send_mail(call.served.port("mail"))
         with call() as over:
             over.client.sendall(b"over\n")
             assert over.server.recv(100) == b"over\n"
@@ -34,6 +38,19 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Exchange, L
             line.server.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             assert line.client.recv(100).startswith(b"HTTP/1.1 404")
             yield call, line, call.served.number_of(line)
+
+
+def send_mail(port: int) -> None:
+    """One that has all that the inbox shows."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Ada <ada@example.org>", "charles@example.org", "Pears"
+    mail.set_content("The pears are ripe.")
+    mail.add_alternative(
+        '<html lang="en"><title>Pears</title><p>The <a href="https://orchard.example">pears</a>', subtype="html"
+    )
+    mail.add_attachment(b"{}", maintype="application", subtype="json", filename="order.json")
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+        client.send_message(mail)
 
 
 #: The rules of axe that judge colours.
@@ -89,6 +106,16 @@ def test_axe_finds_nothing_serious(
         expect(tab.panel.locator(".marked").first).to_be_visible()
         found["bytes"] = serious(tab.page, rules)
         tab.page.keyboard.press("Escape")
+        tab.go("mails")
+        tab.page.get_by_role("grid").get_by_role("link", name="Pears").click()
+        letter = tab.page.get_by_role("article", name="Pears")
+        for name in ("HTML", "Text", "Source", "Attachments", "Header", "Dialogue"):
+            letter.get_by_role("tab", name=name).click()
+            expect(letter.get_by_text("Fetching…")).to_have_count(0)
+            found[name] = serious(tab.page, rules)
+        tab.page.keyboard.press("Escape")
+        expect(letter).to_have_count(0)
+        found["mails"] = serious(tab.page, rules)
         tab.page.keyboard.press("?")
         expect(tab.page.get_by_role("dialog", name="Keys")).to_be_visible()
         found["keys"] = serious(tab.page, rules)
@@ -99,7 +126,15 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, line: tuple[Exchange, L
     call, _, number = line
     with tab_of(browser, call.served, size=PHONE, has_touch=True, is_mobile=True) as tab:
         tab.open()
-        for where in ("map", "conversations", "charts", f"conversations/{number}"):
+        for where in (
+            "map",
+            "conversations",
+            "charts",
+            f"conversations/{number}",
+            "mails",
+            "mails/1",
+            "mails/1?tab=dialogue",
+        ):
             tab.go(where)
             expect(tab.page.get_by_text("Fetching…")).to_have_count(0)
             assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where

@@ -27,7 +27,7 @@ const MOST_GATHERED = 2000;
 const FLOOD_ROWS = 10;
 const FLOOD_ENTRIES = 50;
 
-/** @typedef {{all?: boolean, seconds?: boolean, conversation?: number, protocol?: string}} Want */
+/** @typedef {{all?: boolean, seconds?: boolean, mails?: boolean, conversation?: number, protocol?: string}} Want */
 
 // ── wants ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -36,12 +36,12 @@ const wants = signal([]);
 
 /** @param {Want} want */
 export function useLook(want) {
-  const { all, seconds, conversation, protocol } = want;
+  const { all, seconds, mails, conversation, protocol } = want;
   useEffect(() => {
-    const mine = { all, seconds, conversation, protocol };
+    const mine = { all, seconds, mails, conversation, protocol };
     wants.value = [...wants.peek(), mine];
     return () => (wants.value = wants.peek().filter((each) => each !== mine));
-  }, [all, seconds, conversation, protocol]);
+  }, [all, seconds, mails, conversation, protocol]);
 }
 
 let looked = "";
@@ -70,7 +70,8 @@ function look() {
 
 /** @param {Want[]} several */
 function merged(several) {
-  const together = { type: "look", all: several.some((want) => want.all), seconds: several.some((want) => want.seconds) };
+  const some = (name) => several.some((want) => want[name]);
+  const together = { type: "look", all: some("all"), seconds: some("seconds"), mails: some("mails") };
   const followed = several.findLast(({ conversation }) => conversation !== undefined);
   return followed ? { ...together, conversation: followed.conversation, protocol: followed.protocol ?? "" } : together;
 }
@@ -159,7 +160,7 @@ async function why() {
 
 const nothing = () => ({
   rows: new Map(), skipped: 0, total: null, gone: [], now: null, board: null,
-  programs: {}, states: [], seconds: [], grew: new Map(),
+  programs: {}, states: [], seconds: [], grew: new Map(), inboxes: null,
 });
 
 const pace = new Pace();
@@ -185,6 +186,7 @@ const hearing = {
   programs: ({ of }) => Object.assign(gathered.programs, of),
   states: ({ states }) => gathered.states.push(...states),
   seconds: ({ seconds }) => gathered.seconds.push(...seconds),
+  mails: ({ revisions }) => (gathered.inboxes = revisions),
   grew: (said) => gathered.grew.set(said.conversation, said),
 };
 

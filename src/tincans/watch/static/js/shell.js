@@ -16,6 +16,7 @@ const VIEWS = {
   conversations: () => import("./list.js"),
   talk: () => import("./talk.js"),
   charts: () => import("./charts.js"),
+  mails: () => import("./inbox.js"),
 };
 
 /** Where the conversation that was opened last is: its place in the bar, so that one can look elsewhere and come back. */
@@ -95,7 +96,8 @@ function Bar({ view, onKeys }) {
   useKey("1", "Map", () => go("map"));
   useKey("2", "Conversations", () => go("conversations"));
   useKey("3", "Charts", () => go("charts"));
-  useKey("4", "The opened conversation", () => talk && (location.hash = talk.address));
+  useKey("4", "Mails", () => go("mails"));
+  useKey("5", "The opened conversation", () => talk && (location.hash = talk.address));
   const tab = (name, text, icon, to) => html`
     <a href=${to} class="tab" aria-current=${view === name ? "page" : undefined}><${Icon} name=${icon} />${text}</a>`;
   return html`
@@ -105,6 +107,7 @@ function Bar({ view, onKeys }) {
         ${tab("map", "Map", "map", href("map"))}
         ${tab("conversations", "Conversations", "list", href("conversations"))}
         ${tab("charts", "Charts", "charts", href("charts"))}
+        ${tab("mails", "Mails", "mails", href("mails"))}
         ${talk && tab("talk", `#${talk.number}`, "talk", talk.address)}
       </nav>
       <${Totals} />

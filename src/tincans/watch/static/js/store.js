@@ -10,6 +10,7 @@
 //   programs       Map of number → { client, server }
 //   states         Map of number → state, of conversations that are silent
 //   seconds        the last ten minutes, a `second` each
+//   inboxes        by name, a number that is another one once something in that inbox has changed
 //   grew           Map of number → what was last said of a conversation that is followed (`useLook({ conversation })`)
 //   now(), asOf()  the server's time, in microseconds, and that up to which what is shown is known; `tick` is a signal that
 //                  changes once a second, for what ages
@@ -36,6 +37,7 @@ export const board = signal([]);
 export const programs = signal(new Map());
 export const states = signal(new Map());
 export const seconds = signal([]);
+export const inboxes = signal({});
 export const grew = signal(new Map());
 export const held = new Map();
 export const latest = signal({ rows: [], skipped: 0, total: 0, gone: [] });
@@ -71,6 +73,7 @@ setInterval(() => document.hidden || (tick.value = Date.now()), 1000);
  * @param {{
  *   rows: Map<number, object>, skipped: number, total: number | null, gone: number[], now: number | null,
  *   board: object[] | null, programs: object, states: object[], seconds: object[], grew: Map<number, object>,
+ *   inboxes: Record<string, number> | null,
  * }} news
  */
 export function tell(news) {
@@ -82,6 +85,7 @@ export function tell(news) {
     beside(states, news.states.map((state) => [state.conversation, state]));
     if (news.seconds.length) seconds.value = joined(seconds.peek(), news.seconds);
     if (news.grew.size) grew.value = news.grew;
+    if (news.inboxes) inboxes.value = news.inboxes;
   });
 }
 

@@ -1,23 +1,25 @@
 // The side panel: one item, by its meaning, its content and its bytes.
 
-import { classes, html, useEffect, useId, useMemo, useRef, useState } from "./dom.js";
+import { classes, html, useEffect, useId, useMemo, useState } from "./dom.js";
 import { fetched, get } from "./api.js";
 import { Body } from "./body.js";
 import * as format from "./format.js";
 import { fromHex, Hex } from "./hex.js";
 import { useKey } from "./keys.js";
-import { Button, CopyButton, Fault, SideTag } from "./ui.js";
+import { href } from "./router.js";
+import { panelOf, Tabs } from "./tabs.js";
+import { Button, CopyButton, Fault, Icon, SideTag } from "./ui.js";
 
 /** Content beyond this is not taken into the page; it can be saved. */
 const MOST_CONTENT = 16 << 20;
 
 /**
- * @param {{number: number, item: any, said: {client: number, server: number}, query: Record<string, any>, link: string,
+ * @param {{of: any, item: any, said: {client: number, server: number}, query: Record<string, any>, link: string,
  *          tab: string, onTab: (tab: string) => void, onClose: () => void}} props
  */
-export function Panel({ number, item, said, query, link, tab, onTab, onClose }) {
+export function Panel({ of, item, said, query, link, tab, onTab, onClose }) {
   const id = useId();
-  const whole = useRef(null);
+  const { number } = of;
   const tabs = ["meaning", item.content && "content", item.side && item.end > item.start && "bytes"].filter(Boolean);
   const shown = tabs.includes(tab) ? tab : tabs[0];
   useKey("Escape", "Close the side panel", onClose);
@@ -27,33 +29,22 @@ export function Panel({ number, item, said, query, link, tab, onTab, onClose }) 
       onClose();
     }
   };
-  const onTabKey = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const next = tabs[(tabs.indexOf(shown) + step + tabs.length) % tabs.length];
-    onTab(next);
-    whole.current.querySelector(`#${CSS.escape(`${id}-${next}`)}`)?.focus();
-  };
   return html`
-    <aside class=${classes("sidepanel", item.side)} aria-label="The chosen item" ref=${whole} onKeyDown=${onKeyDown}>
+    <aside class=${classes("sidepanel", item.side)} aria-label="The chosen item" onKeyDown=${onKeyDown}>
       <header>
-        <div role="tablist" aria-label="Shown of it" onKeyDown=${onTabKey}>
-          ${tabs.map((name) => html`<button key=${name} type="button" role="tab" id=${`${id}-${name}`} aria-selected=${name === shown}
-            aria-controls=${`${id}-panel`} tabindex=${name === shown ? 0 : -1} onClick=${() => onTab(name)}>${name[0].toUpperCase() + name.slice(1)}</button>`)}
-        </div>
+        <${Tabs} of=${tabs.map((name) => ({ name, says: name[0].toUpperCase() + name.slice(1) }))} label="Shown of it" id=${id} chosen=${shown} onChoose=${onTab} />
         <${CopyButton} text=${() => new URL(link, location.href).href} label="Copy a link to this item">Link<//>
         <${Button} small icon="close" label="Close the side panel" onClick=${onClose} />
       </header>
-      <div role="tabpanel" id=${`${id}-panel`} aria-labelledby=${`${id}-${shown}`} class=${shown} tabindex=${shown === "meaning" ? 0 : undefined}>
-        ${shown === "meaning" && html`<${Meaning} item=${item} />`}
+      <div ...${panelOf(id, shown)} tabindex=${shown === "meaning" ? 0 : undefined}>
+        ${shown === "meaning" && html`<${Meaning} item=${item} of=${of} />`}
         ${shown === "content" && html`<${Content} key=${item.content.first} number=${number} first=${item.content.first} query=${query} />`}
         ${shown === "bytes" && html`<${Bytes} number=${number} item=${item} size=${said[item.side]} query=${query} />`}
       </div>
     </aside>`;
 }
 
-function Meaning({ item }) {
+function Meaning({ item, of }) {
   const facts = [
     ["Who", item.side ? html`<${SideTag} side=${item.side} />` : "tincans noted it"],
     ["What", `${item.kind}${item.protocol ? ` (${item.protocol})` : ""}`],
@@ -65,7 +56,23 @@ function Meaning({ item }) {
   return html`
     <h2 class=${classes("summary", item.tone)}>${item.summary}</h2>
     ${item.details.length > 0 && html`<ul class="details">${item.details.map((line, place) => html`<li key=${place}>${line}</li>`)}</ul>`}
+    <${MailLink} item=${item} of=${of} />
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+}
+
+/** What the app `mail` says of one that it has taken. It is the mail only if this conversation is said to have delivered it. */
+const KEPT = /^250 2\.0\.0 kept as mail (\d+)/;
+
+function MailLink({ item, of }) {
+  const number = item.side === "server" && of.kind === "listen" && KEPT.exec(item.summary)?.[1];
+  const [isIt, setIt] = useState(false);
+  useEffect(() => {
+    if (!number) return undefined;
+    const abort = new AbortController();
+    get(`/mails/${number}`, { inbox: of.name }, abort.signal).then(({ delivery }) => setIt(delivery.conversation === of.number), () => null);
+    return () => abort.abort();
+  }, [number, of.name, of.number]);
+  return isIt && html`<p><a class="button" href=${href("mails", [number], { inbox: of.name })}><${Icon} name="mails" />Open mail ${number}</a></p>`;
 }
 
 /** All that the message carries, fetched once it is looked at. */

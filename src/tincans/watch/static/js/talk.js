@@ -119,7 +119,7 @@ function Shown({ conversation, size, item, protocol }) {
         ${isFinding && reading && html`<${Find} reading=${reading} from=${() => chosen?.id ?? place.peek().id} onFound=${onFound} onClose=${() => setFinding(false)} />`}
       </div>
       ${isRecorded ? html`<${Said} ...${{ reading, version, isOpen, chosen, choose, onEnter, onPlace, place }} />` : html`<${Unrecorded} />`}
-      ${panel.isOpen && chosen && html`<${Panel} key=${chosen.id} number=${number} item=${chosen} said=${told} query=${query} tab=${panel.tab}
+      ${panel.isOpen && chosen && html`<${Panel} key=${chosen.id} of=${conversation} item=${chosen} said=${told} query=${query} tab=${panel.tab}
         link=${href("talk", [number, chosen.id], protocol ? { protocol } : undefined)} onTab=${(tab) => setPanel({ ...panel, tab })} onClose=${onClose} />`}
       <${Bottom} conversation=${conversation} grown=${grown} />
     </div>`;
