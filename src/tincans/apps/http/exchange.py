@@ -55,6 +55,10 @@ _OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+#: The body of all requests that have none. It has ended, so nothing ever changes in it.
+_NOTHING = Content(None, 0)
+
+
 class Exchange:
     """One request and its response. Only one task may use it at a time; it is over when the handler returns."""
 
@@ -76,7 +80,7 @@ class Exchange:
         self.finished = False
         #: The rest is in another protocol.
         self.upgraded = False
-        self.content = Content(intake, request.length)
+        self.content = Content(intake, request.length) if request.length else _NOTHING
         #: The client waits for leave to say its body.
         self.waited_for = request.patient and not self.content.ended
         self._intake = intake

@@ -125,7 +125,7 @@ def _heads(sorting: Sorting, writable: bool) -> str:
         link = f'<a rel="nofollow" href="?sort={turned.key}&amp;order={turned.order}">{title}</a>'
         return f'<th scope="col" class="{kind}"{sort}>{link}'
 
-    changed = 'Changed<span id="zone">&nbsp;(UTC)</span>'
+    changed = 'Changed<span id="zone"> (UTC)</span>'
     rest = '<th scope="col" class="x"><span class="unseen">Delete</span>' if writable else ""
     return head("name", "n", "Name") + head("size", "s", "Size") + head("time", "t", changed) + rest
 

@@ -2,8 +2,8 @@
 
 Requests are smuggled where two parties read the same bytes differently (RFC 9112 §11.2). So there is one way in: the
 whole head has to fit one regular expression, which is the grammar of RFC 9112 without anything that may be left out or
-forgiven; what it then means is read by the recorder's own reader of heads, and whatever that has a note about is
-refused, too. The rest is refused here: what is said twice, and what the target and Host say differently.
+forgiven. How long the body then is, is what the recorder's own reader of heads says of it, and whatever that has a note
+about is refused, too. The rest is refused here: what is said twice, and what the target and Host say differently.
 
 Clients say the same head again and again. A head that was read is remembered by its very bytes.
 """
@@ -20,7 +20,7 @@ import msgspec
 
 from tincans.channel import Side
 from tincans.errors import RemoteProtocolError
-from tincans.limits import HTTP_HEADS_KEPT, HTTP_KEPT_HEAD_BYTES
+from tincans.limits import HTTP_FIELDS, HTTP_HEADS_KEPT, HTTP_KEPT_HEAD_BYTES, HTTP_START_BYTES
 from tincans.protocols import http_head as heads
 from tincans.protocols.inbox import Inbox, Wrong
 
@@ -160,6 +160,22 @@ _read_kept = lru_cache(HTTP_HEADS_KEPT)(_read)
 
 
 def _in_order(data: bytes) -> heads.Head:
+    """What a head in good order says; there is one way to take that apart."""
+    if not _HEAD.fullmatch(data):
+        _refuse_head(data)
+    start, *lines = str(data[:-4], "utf-8", "surrogateescape").split("\r\n")
+    if len(start) + 2 > HTTP_START_BYTES or len(lines) > HTTP_FIELDS:
+        _refuse_head(data)
+    method, target, version = start.split(" ")
+    fields = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields.append((name, value.strip(" \t")))
+    return heads.Head(data, (method, target, version[5:]), tuple(fields), heads.known_values(fields), [])
+
+
+def _refuse_head(data: bytes) -> NoReturn:
+    """Say what is wrong with it, as the recorder's reader of heads notes it."""
     inbox = Inbox()
     inbox.data += data
     try:
@@ -170,12 +186,9 @@ def _in_order(data: bytes) -> heads.Head:
         refuse("a line of the head ends in LF alone")
     if head.notes:
         refuse(head.notes[0].reason, head.notes[0].status)
-    if not _HEAD.fullmatch(data):
-        version = head.start[2]
-        if not version.startswith("1.") or version not in ("1.0", "1.1"):
-            refuse(f"the version {version} is not spoken here", "505 HTTP Version Not Supported")
-        refuse("there is a character in the head that may not be there")
-    return head
+    if head.start[2] not in ("1.0", "1.1"):
+        refuse(f"the version {head.start[2]} is not spoken here", "505 HTTP Version Not Supported")
+    refuse("there is a character in the head that may not be there")
 
 
 def _patient(head: heads.Head, version: str) -> bool:

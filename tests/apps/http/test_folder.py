@@ -1,0 +1,110 @@
+"""A folder without an index file is shown, as a page or as JSON, for as long as it is not the same as before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asking import Asker, asking
+from tincans.apps import find_app
+from tincans.apps.settings import Settings
+from tincans.users import Users, Verifier
+
+JSON = [("Accept", "application/json")]
+PAGE = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")]
+
+
+@pytest.fixture
+async def ask(tmp_path: Path) -> AsyncIterator[Asker]:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "jam.txt").write_text("jam")
+    async with asking(find_app(f"http:{tmp_path}")) as asker:
+        yield asker
+
+
+async def test_people_have_a_page(ask: Asker) -> None:
+    answer = await ask.get("/", PAGE)
+    assert (answer.status, answer.field("content-type")) == (200, "text/html; charset=utf-8")
+    assert answer.field("content-security-policy").startswith("default-src 'none'; ")
+    assert answer.field("x-content-type-options") == "nosniff"
+    assert '<a class="folder" href="sub/">' in answer.text
+    assert "<form" not in answer.text
+    assert (await ask.get("/")).field("content-type") == "text/html; charset=utf-8"
+
+
+async def test_programs_have_json(ask: Asker) -> None:
+    answer = await ask.get("/", JSON)
+    assert (answer.status, answer.field("content-type")) == (200, "application/json")
+    assert [item["href"] for item in json.loads(answer.body)["items"]] == ["sub/", "jam.txt"]
+    assert answer.field("vary") == "Accept"
+
+
+async def test_head_says_what_get_would(ask: Asker) -> None:
+    answer, head = await ask.get("/", PAGE), await ask("HEAD", "/", PAGE)
+    assert (head.status, head.body, head.field("etag")) == (200, b"", answer.field("etag"))
+
+
+#: A listing has no date that this could be about.
+LATER = ("If-Modified-Since", "Fri, 01 Jan 2038 00:00:00 GMT")
+
+
+async def test_what_is_the_same_is_not_said_again(ask: Asker, tmp_path: Path) -> None:
+    for accept in (JSON, PAGE):
+        tag = (await ask.get("/", accept)).field("etag")
+        again = await ask.get("/", [*accept, ("If-None-Match", tag), LATER])
+        assert (again.status, again.body, again.field("etag")) == (304, b"", tag)
+        (tmp_path / f"new {len(accept[0][1])}").touch()
+        assert (await ask.get("/", [*accept, ("If-None-Match", tag)])).status == 200
+    assert (await ask.get("/", [LATER])).status == 200
+    tags = {(await ask.get("/", accept)).field("etag") for accept in (JSON, PAGE)}
+    assert len(tags) == 2
+
+
+async def test_a_folder_has_a_slash_behind_it(ask: Asker) -> None:
+    answer = await ask.get("/sub?sort=size")
+    assert (answer.status, answer.field("location")) == (301, "/sub/?sort=size")
+    assert (await ask.get("/none/")).status == 404
+    assert (await ask.get("/jam.txt/")).status == 404
+
+
+async def test_an_index_file_is_shown_in_the_place_of_a_listing(ask: Asker, tmp_path: Path) -> None:
+    (tmp_path / "sub" / "index.html").write_text("<h1>mine</h1>")
+    assert (await ask.get("/sub/")).body == b"<h1>mine</h1>"
+
+
+async def test_a_folder_of_ten_thousand_files_lets_others_have_their_turn(tmp_path: Path) -> None:
+    for number in range(10_000):
+        os.close(os.open(tmp_path / f"file {number}", os.O_CREAT))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asking(find_app(f"http:{tmp_path}")) as ask:
+        async with asyncio.TaskGroup() as group:
+            counting = group.create_task(count())
+            answer = await ask.get("/", JSON)
+            counting.cancel()
+    items = json.loads(answer.body)["items"]
+    assert [item["name"] for item in items] == [f"file {number}" for number in range(10_000)]
+    assert turns > 50
+
+
+async def test_forms_are_there_for_those_who_may_write(tmp_path: Path) -> None:
+    async with asking(find_app(f"http:{tmp_path}", Settings(write=True))) as ask:
+        assert "<form" in (await ask.get("/")).text
+    users = Users({"jane": str(Verifier.of("secret", rounds=2))})
+    async with asking(find_app(f"http:{tmp_path}", Settings(write=True, users=users, guests=True))) as ask:
+        guests = await ask.get("/")
+        janes = await ask.get("/", [("Authorization", "Basic amFuZTpzZWNyZXQ=")])
+        assert "<form" not in guests.text
+        assert "<form" in janes.text
+        assert guests.field("etag") != janes.field("etag")
