@@ -38,6 +38,11 @@ class Kind(NamedTuple):
     rest: str = ""
     settings: frozenset[str] = frozenset()
 
+    @property
+    def form(self) -> str:
+        """How the rest is written behind the name: `:DIR`, or `[:pop3]` where it may be left out."""
+        return f"[:{self.rest[1:]}" if self.rest.startswith("[") else f":{self.rest}".rstrip(":")
+
 
 _FILES = frozenset({"users", "guests", "write"})
 _TLS = frozenset({"tls", "cert", "key"})
@@ -63,22 +68,28 @@ def find_app(text: str, settings: Settings | None = None) -> App:
 
     `UsageError` says what is wrong with it, and the nearest name that there is; or which setting it has no use for.
     """
-    settings = settings or Settings()
-    rest = text.partition(":")[2]
-    kind = _kind(text)
-    if unused := [name for name in settings.given() if name not in takes(text)]:
-        known = ", ".join(sorted(takes(text))) or "none at all"
-        raise UsageError(f"{text} has no use for the setting {unused[0]!r} (it takes {known})")
+    kind, settings = _kind(text), settings or Settings()
     if kind is None:
-        return _find_function(text)
+        app = _find_function(text)
+        _check_settings(text, settings)
+        return app
+    _check_settings(text, settings)
     module, _, name = kind.home.partition(":")
     found = getattr(import_module(f"tincans.apps.{module}"), name)
-    return cast("App", found(rest, settings) if kind.rest else found)
+    return cast("App", found(text.partition(":")[2], settings) if kind.rest else found)
+
+
+def _check_settings(text: str, settings: Settings) -> None:
+    known = takes(text)
+    for name in settings.given():
+        if name not in known:
+            these = ", ".join(sorted(known)) or "none at all"
+            raise UsageError(f"{text} has no use for the setting {name!r} (it takes {these})")
 
 
 def forms() -> list[str]:
     """How each of the apps is written."""
-    return [*(f"{name}:{kind.rest}".rstrip(":") for name, kind in KINDS.items()), "MODULE:FUNCTION"]
+    return [*(f"{name}{kind.form}" for name, kind in KINDS.items()), "MODULE:FUNCTION"]
 
 
 def takes(text: str) -> frozenset[str]:
