@@ -329,6 +329,34 @@ def test_times_and_permissions_are_set(files: Files, root: Path) -> None:
     assert content(files, "/file") == b"hello"
 
 
+# ── whether it is still the same ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_file_is_the_same_until_something_happens_to_it(files: Files, root: Path) -> None:
+    def opened() -> os.stat_result:
+        with files.open("/file") as file:
+            return file.stat
+
+    def happens(change: Callable[[], object]) -> bool:
+        """Whether a change is seen, in another tick of the kernel's clock."""
+        before = opened()
+        assert files.same("/./file", before)
+        while path.stat().st_ctime_ns == before.st_ctime_ns:
+            change()
+        return not files.same("/file", before)
+
+    path = root / "file"
+    assert happens(lambda: path.write_bytes(b"HELLO"))
+    assert happens(lambda: path.chmod(0o600))
+    assert happens(lambda: os.utime(path, (1, 1)))
+    assert happens(lambda: (path.unlink(), path.write_bytes(b"hello")))
+    assert not files.same("/none", opened())
+    assert not files.same("/\0", opened())
+    stat = opened()
+    path.unlink()
+    assert not files.same("/file", stat)
+
+
 # ── the folder itself ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -90,7 +90,7 @@ def read_head(side: Side, inbox: Inbox) -> Head | None:
         if match is not None and (at := match.end()) <= HTTP_START_BYTES:
             fields = _FIELD.findall(string, at)
             if _is_in_order(string, at, len(fields)):
-                return Head(inbox.take(end), match.groups(""), tuple(fields), _known(fields), [])  # type: ignore[arg-type]
+                return Head(inbox.take(end), match.groups(""), tuple(fields), known_values(fields), [])  # type: ignore[arg-type]
     return _read_other(side, inbox)
 
 
@@ -127,7 +127,8 @@ def _is_in_order(string: str, at: int, count: int) -> bool:
     )
 
 
-def _known(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+def known_values(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Values by their names in lower case; those of one name as one list (RFC 9110 §5.3)."""
     known = {name.lower(): value for name, value in fields}
     if len(known) != len(fields):
         known = {}
@@ -193,7 +194,7 @@ def _read_odd(side: Side, data: bytes) -> Head:
     start = _odd_start(side, data[:end], notes)
     assert start is not None
     fields = _read_fields(data, end + 1, notes)
-    return Head(data, start, tuple(fields), _known(fields), notes)
+    return Head(data, start, tuple(fields), known_values(fields), notes)
 
 
 def _odd_start(side: Side, line: bytes, notes: list[Note]) -> tuple[str, str, str] | None:
