@@ -40,8 +40,8 @@ class LocalFile:
     def __init__(self, path: Path, *, hidden: bool = False) -> None:
         """`hidden`: the part is out of the way, in a tree."""
         self.path = path
-        self._part = path.with_name(part_name(path.name) if hidden else _short(path.name, ".part"))
-        self._note = self._part.with_name(_short(self._part.name, ".json"))
+        name, suffix = (f".{path.name}", _SUFFIX) if hidden else (path.name, ".part")
+        self._part, self._note = (path.with_name(_short(name, end)) for end in (suffix, f"{suffix}.json"))
         self._fd = -1
 
     def kept(self, url: Url) -> Part | None:
@@ -93,11 +93,6 @@ class LocalFile:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         os.close(fd)
-
-
-def part_name(name: str) -> str:
-    """How the part of a file in a tree is called."""
-    return _short(f".{name}", _SUFFIX)
 
 
 def is_part(name: str) -> bool:

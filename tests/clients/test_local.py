@@ -1,0 +1,109 @@
+"""A fetched file appears whole or not at all, and what came of it is gone on with only where that is safe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tincans.clients.local import LocalFile, is_part
+from tincans.clients.remote import Part
+from tincans.clients.url import Url
+from tincans.errors import CannotWrite
+
+URL = Url.parse("http://ada:secret@h/file")
+
+
+def test_it_appears_with_its_last_byte(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    file = LocalFile(path)
+    file.begin(0)
+    file.write(b"hello")
+    assert os.listdir(tmp_path) == ["f.part"]
+    file.commit(1_795_824_000.5)
+    assert os.listdir(tmp_path) == ["f"]
+    assert path.read_bytes() == b"hello"
+    assert path.stat().st_mtime == 1_795_824_000.5
+    assert not file.keep(URL, "x")  # it is over
+
+
+def test_what_came_is_kept_with_what_it_is_of(tmp_path: Path) -> None:
+    file = LocalFile(tmp_path / "f")
+    assert file.kept(URL) is None
+    file.begin(0)
+    file.write(b"hel")
+    assert file.keep(URL, '"v"')
+    again = LocalFile(tmp_path / "f")
+    assert again.kept(URL) == Part(3, '"v"')
+    assert again.kept(URL._replace(path="/other")) is None
+    assert again.kept(URL.without_secrets()) == Part(3, '"v"')
+    assert b"secret" not in (tmp_path / "f.part.json").read_bytes()
+    again.begin(2)
+    again.write(b"xy")
+    again.commit(None)
+    assert (tmp_path / "f").read_bytes() == b"hexy"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize(("data", "version"), [(b"hel", ""), (b"", '"v"')])
+def test_what_cannot_be_gone_on_with_is_thrown_away(data: bytes, version: str, tmp_path: Path) -> None:
+    file = LocalFile(tmp_path / "f")
+    file.begin(0)
+    file.write(data)
+    assert not file.keep(URL, version)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_part_without_a_note_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "f.part").write_bytes(b"whose?")
+    assert LocalFile(tmp_path / "f").kept(URL) is None
+    (tmp_path / "f.part.json").write_text("{")
+    assert LocalFile(tmp_path / "f").kept(URL) is None
+    # Somebody who goes on writing, and is killed: the note is gone before the first byte.
+    (tmp_path / "f.part.json").write_text('{"url": "http://h/file", "version": "v"}')
+    assert LocalFile(tmp_path / "f").kept(Url.parse("http://h/file")) == Part(6, "v")
+    file = LocalFile(tmp_path / "f")
+    file.begin(0)
+    assert LocalFile(tmp_path / "f").kept(Url.parse("http://h/file")) is None
+    file.keep(URL, "")
+
+
+def test_a_link_in_the_place_of_a_part_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / "f.part").symlink_to("victim")
+    with pytest.raises(CannotWrite, match=r"cannot write .*/f: too many levels of symbolic links"):
+        LocalFile(tmp_path / "f").begin(0)
+    (tmp_path / "g").symlink_to("victim")
+    file = LocalFile(tmp_path / "g")
+    file.begin(0)
+    file.commit(None)
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+    assert not (tmp_path / "g").is_symlink()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match=r"cannot write .*/x/f: no such file or directory"):
+        LocalFile(tmp_path / "x" / "f").begin(0)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_longest_name_has_a_part(hidden: bool, tmp_path: Path) -> None:
+    for name in ("é" * 127, "x" * 255):
+        file = LocalFile(tmp_path / name, hidden=hidden)
+        file.begin(0)
+        file.write(b"x")
+        assert file.keep(URL, "v")
+        assert LocalFile(tmp_path / name, hidden=hidden).kept(URL) == Part(1, "v")
+        assert not hidden or all(is_part(each) for each in os.listdir(tmp_path))
+        file = LocalFile(tmp_path / name, hidden=hidden)
+        file.begin(1)
+        file.commit(None)
+        assert os.listdir(tmp_path) == [name]
+        (tmp_path / name).unlink()
+
+
+def test_parts_are_told_by_their_names() -> None:
+    assert is_part(".f.tincans-part")
+    assert is_part(".f.tincans-part.json")
+    assert not any(map(is_part, ("f", ".f", "f.part", "f.tincans-part", ".f.json")))
