@@ -18,10 +18,10 @@ test: $(VENV)/.dev
 
 deep: $(VENV)/.dev
 	$(PYTHON) tests/debian.py
-	$(BIN)/pytest --deep tests/test_exactly.py
+	$(BIN)/pytest --deep tests/test_exactly.py tests/apps/mail/test_store.py
 
 fuzz: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export tests/apps/mail/test_store_look.py
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -176,9 +176,8 @@ def dotted(data: bytes, *, begins_line: bool) -> bytes:
 
 
 #: A field about a part, of which Python's parser takes the square.
-_LONG = re.compile(rb"^content-[a-z-]+:(?:[^\n]|\n[ \t]){%d}" % MAIL_PART_FIELD_BYTES, re.IGNORECASE | re.MULTILINE)
-_PART_FIELD = re.compile(rb"^content-[a-z-]+:", re.IGNORECASE | re.MULTILINE)
-_SEVERAL = re.compile(rb"multipart/", re.IGNORECASE)
+_LONG = re.compile(rb"content-[a-z-]+:(?:[^\n]|\n[ \t]){%d}" % MAIL_PART_FIELD_BYTES)
+_PART_FIELD = b"\ncontent-"
 
 
 def is_bearable(data: bytes, most: int = MAIL_LOOKS) -> bool:
@@ -186,9 +185,15 @@ def is_bearable(data: bytes, most: int = MAIL_LOOKS) -> bool:
 
     `most` is how many times a line may be compared with the end of a part, some microseconds each.
     """
-    lines = data.count(b"\n") + data.count(b"\r") + 1
-    looks = lines * (1 + len(_SEVERAL.findall(data)))
-    return looks <= most and len(_PART_FIELD.findall(data)) <= 5 * MAIL_PARTS and not _LONG.search(data)
+    lower = b"\n" + data.lower()  # so that plain searches do, which take a hundredth of the time
+    looks = (lower.count(b"\n") + lower.count(b"\r")) * (1 + lower.count(b"multipart/"))
+    if looks > most or lower.count(_PART_FIELD) > 5 * MAIL_PARTS:
+        return False
+    at = -1
+    while (at := lower.find(_PART_FIELD, at + 1)) >= 0:
+        if _LONG.match(lower, at + 1):
+            return False
+    return True
 
 
 # ── as it is shown ────────────────────────────────────────────────────────────────────────────────────────

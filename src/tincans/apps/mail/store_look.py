@@ -50,7 +50,7 @@ class Looked(msgspec.Struct, frozen=True):
 def look(path: Path) -> Looked:
     """Read a mail's file, or the first MAIL_READ_BYTES of it. Raises `OSError` alone."""
     data = _beginning(path, MAIL_READ_BYTES)
-    fields = _fields(data)
+    fields = _fields(data[:HTTP_HEAD_BYTES])
     files, texts = _parts(data)
     words = " ".join([*fields.values(), *(text[: 4 * MAIL_WORDS_CHARACTERS] for text in texts)])
     return Looked(_header(fields, files), _in_one_line(words)[:MAIL_WORDS_CHARACTERS])
