@@ -10,11 +10,28 @@ import pytest
 import tincans.config
 from running import Certificates
 from tincans.address import OPTIONS, Address
-from tincans.config import FILE_OPTIONS, Config, Listen, Relay, default, load, parse_config, same_place, short
+from tincans.apps import KINDS
+from tincans.apps.settings import Settings
+from tincans.config import (
+    FILE_OPTIONS,
+    Config,
+    Listen,
+    Relay,
+    default,
+    load,
+    load_users,
+    parse_config,
+    same_place,
+    short,
+)
 from tincans.errors import AddressError, ConfigError
 from tincans.limits import Limits
+from tincans.users import Users, Verifier
 
 ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
+
+#: The settings of a [[listen]].
+LISTEN = "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days"
 
 
 def read(text: str, folder: Path = Path("/etc")) -> Config:
@@ -63,8 +80,18 @@ def test_the_document_shows_a_good_file_and_the_default() -> None:
     example, shown = re.findall("^```toml\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
     assert [entry.name for entry in read(example).entries] == ["echo", "clock", "front", "secure", "mail"]
     assert shown == tincans.config.DEFAULT
-    for setting in (*Limits._fields, *Listen.__struct_fields__, *Relay.__struct_fields__, "journal", "page"):
+    listen = {*Listen.__struct_fields__, *Settings.__struct_fields__} - {"settings", "users"}
+    for setting in (*Limits._fields, *listen, *Relay.__struct_fields__, "journal", "page", "[users]"):
         assert f"`{setting}`" in document
+
+
+def test_the_document_says_what_each_app_takes() -> None:
+    document = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
+    rows = dict(re.findall(r'^\| `"([a-z]+)[:"].*\| ?(.*) \|$', document, re.MULTILINE))
+    for name, kind in KINDS.items():
+        if kind.settings:
+            assert set(re.findall("`([a-z]+)`", rows[name])) <= kind.settings
+        assert f'`"{name}' in document
 
 
 def test_every_limit_can_be_set() -> None:
@@ -167,7 +194,7 @@ def test_the_journal(given: str, taken: str) -> None:
             ECHO + "clients = 1",
             "4: there is no setting 'clients', but there is one among the limits: limits = { clients = … }",
         ),
-        (ECHO + "colour = 1", "4: there is no setting 'colour' (there are address, app, name, limits, record)"),
+        (ECHO + "colour = 1", f"4: there is no setting 'colour' (there are {LISTEN})"),
         (ECHO + "limits = {client = 1}", "4: there is no setting 'client', did you mean 'clients'?"),
         ("[limits]\nidle = 0\n" + ECHO, "2: 'idle' takes a number of seconds above 0, not 0"),
         ("[limits]\nidle = nan\n" + ECHO, "2: 'idle' takes a number of seconds above 0, not nan"),
@@ -311,3 +338,138 @@ def test_only_a_target_that_is_intercepted_has_the_options_of_tls() -> None:
 def test_the_files_of_a_target_that_is_intercepted_are_looked_at() -> None:
     with pytest.raises(ConfigError, match="'/no/such/file' cannot be used"):
         read('[[relay]]\nlisten = ":1"\ntarget = ":2?ca=/no/such/file"\nintercept = true')
+
+
+# ── what an app is told ───────────────────────────────────────────────────────────────────────────────────
+
+ANN = str(Verifier.of("pencil", rounds=1))
+
+
+def listening(app: str, *lines: str) -> str:
+    return "\n".join((f"[[listen]]\naddress = ':1'\napp = '{app}'", *lines, ""))
+
+
+def told(text: str, folder: Path = Path("/etc")) -> Settings:
+    """The settings of the only listener of a file."""
+    [entry] = read(text, folder).entries
+    assert isinstance(entry, Listen)
+    return entry.settings
+
+
+def test_by_default_an_app_is_told_nothing() -> None:
+    assert told(ECHO) == Settings()
+
+
+def test_an_app_is_told_what_stands_in_its_table(tmp_path: Path, certificates: Certificates) -> None:
+    inside = f"cert = '{certificates.leaf}'", f"key = '{certificates.leaf}'"
+    assert told(listening("http:/", "write = true", "guests = false")) == Settings(write=True, guests=False)
+    assert told(listening("ftp:/", "tls = 'required'", "passive = '50000-50100'", *inside)) == Settings(
+        tls="required", passive="50000-50100", cert=str(certificates.leaf), key=str(certificates.leaf)
+    )
+    assert told(listening("mail", f"mails = '{tmp_path}'", "keep = 5", "days = 0.5")) == Settings(
+        mails=str(tmp_path), keep=5, days=0.5
+    )
+
+
+def test_files_that_an_app_is_told_are_relative_to_the_file(certificates: Certificates) -> None:
+    folder = certificates.leaf.parent
+    text = listening("mail", "mails = 'mails'", "tls = 'offered'", "cert = 'leaf.pem'", "key = 'leaf.pem'")
+    settings = told(text, folder)
+    assert (settings.cert, settings.key) == (str(certificates.leaf), str(certificates.leaf))
+    assert settings.mails == str(folder / "mails")
+
+
+def test_users_are_told_to_those_who_ask_for_them() -> None:
+    users = f"[users]\nann = '{ANN}'\n"
+    config = read(users + listening("http:/") + listening("echo").replace(":1", ":2"))
+    asking, other = config.entries
+    assert isinstance(asking, Listen)
+    assert isinstance(other, Listen)
+    assert asking.settings.users == Users({"ann": ANN})
+    assert other.settings == Settings()
+    assert read(users + listening("http:/")) == read(users + listening("http:/"))
+    assert read(users + listening("http:/")) != read(listening("http:/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (listening("echo", "write = true"), "3: echo has no use for the setting 'write' (it takes none at all)"),
+        (
+            listening("http:/", "write = true", "keep = 3"),
+            "3: http:/ has no use for the setting 'keep' (it takes guests, users, write)",
+        ),
+        (listening("http:/", "write = 1"), "4: 'write' takes true or false, not 1"),
+        (listening("http:/", "guests = 'no'"), "4: 'guests' takes true or false, not \"no\""),
+        (listening("ftp:/", "tls = 'on'"), '4: \'tls\' takes "off", "offered" or "required", not "on"'),
+        (listening("ftp:/", "cert = ''"), "4: 'cert' takes a file in quotes, not \"\""),
+        (
+            listening("ftp:/", "passive = 50000"),
+            "4: 'passive' takes two ports in quotes, as in \"50000-50100\", not 50000",
+        ),
+        (
+            listening("ftp:/", "passive = '2-1'"),
+            "3: '2-1' are no ports: write the first and the last, as in 50000-50100",
+        ),
+        (listening("mail", "mails = true"), "4: 'mails' takes a folder in quotes, not true"),
+        (listening("mail", "keep = -1"), "4: 'keep' takes a whole number, or 0 for all, not -1"),
+        (listening("mail", "days = 'all'"), "4: 'days' takes a number of days, or 0 for ever, not \"all\""),
+        (listening("http:/no/such"), "3: '/no/such' is no folder: no such file or directory"),
+        (listening("ftp:/no/such"), "3: '/no/such' is no folder: no such file or directory"),
+        (listening("mail:imap"), "3: there are mail and mail:pop3, and no mail:imap"),
+        (listening("echo", "writes = 1"), "4: there is no setting 'writes', did you mean 'write'?"),
+        ("users = 3\n" + ECHO, "1: 'users' takes a table of names and what tincans passwd prints for each, not 3"),
+        (
+            "[users]\nann = 3\n" + ECHO,
+            "1: 'users' takes a table of names and what tincans passwd prints for each, not a table",
+        ),
+        (
+            "[users]\nann = 'pencil'\n" + ECHO,
+            "1: the user 'ann': a password is kept as tincans passwd prints it, SCRAM-SHA-256$…",
+        ),
+        (
+            f"[users]\n'a b' = '{ANN}'\n" + ECHO,
+            "1: 'a b' is no user's name: letters, digits and . @ + - _, at most 64",
+        ),
+    ],
+)
+def test_a_mistake_about_an_app_is_told_with_its_line(text: str, mistake: str) -> None:
+    assert mistakes(text) == [mistake]
+
+
+def test_a_certificate_that_an_app_cannot_show(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 3: TLS cannot be offered: .*gone.pem' cannot be used"):
+        told(listening("ftp:/", "tls = 'offered'", "cert = 'gone.pem'"), tmp_path)
+
+
+def test_mails_that_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"line 3: cannot keep mails in .*/file"):
+        told(listening("mail", "mails = 'file'"), tmp_path)
+
+
+# ── a file of users ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_users_come_from_a_file_that_may_say_more(tmp_path: Path) -> None:
+    path = tmp_path / "users.toml"
+    path.write_text(f"[users]\nann = '{ANN}'\n[other]\nx = 1\n")
+    assert load_users(path) == Users({"ann": ANN})
+    path.write_text("[users]\n")
+    assert load_users(path) == Users()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "users.toml: it has no table [users]; tincans passwd makes its lines"),
+        ("users = \n", "users.toml, line 1: invalid value"),
+        ("\n[users]\nann = 'pencil'\n", "users.toml, line 2: the user 'ann': a password is kept as tincans passwd"),
+        ("[users]\nann = 3\n", "users.toml, line 1: 'users' takes a table of names and what tincans passwd prints"),
+    ],
+)
+def test_a_file_without_users(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "users.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        load_users(path)

@@ -53,7 +53,7 @@ from tincans import transports
 from tincans.address import NETWORK, Address
 from tincans.apps import find_app, takes
 from tincans.apps.settings import Settings
-from tincans.errors import AddressError, ConfigError, NoSuchProtocol, UsageError
+from tincans.errors import AddressError, ConfigError, NoSuchProtocol, TincansError, UsageError
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.protocols import find_protocol
 from tincans.server import close_app
@@ -314,7 +314,7 @@ class _Reader:
         settings = Settings(**told)
         try:
             close_app(find_app(found["app"], settings))
-        except UsageError as error:
+        except TincansError as error:
             self._mistake((*place, "app"), str(error))
         return settings
 
