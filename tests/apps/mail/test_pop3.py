@@ -232,13 +232,15 @@ async def test_a_long_list_is_made_in_pieces(mails: Mails) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("bob", 3), ("bob@a.org", 1), ("BOB@a.org", 1), ("cy", 1), ("nobody", 0), ("all", 4)]
+    ("name", "count"),
+    [("bob", 3), ("bob@a.org", 1), ("BOB@a.org", 1), ("cy", 1), ("dörte", 1), ("nobody", 0), ("all", 5)],
 )
 async def test_a_name_opens_its_mailboxes(mails: Mails, name: str, count: int) -> None:
     put(mails, b"1", user="bob")
     put(mails, b"2", "bob@a.org")
     put(mails, b"3", "bob@b.org")
     put(mails, b"4", "cy@a.org")
+    put(mails, b"5", "Dörte@a.org")
     assert f"+OK there are {count} mails" in await talk(House(mails), f"USER {name}", "PASS x")
 
 
@@ -350,6 +352,7 @@ async def test_sasl_plain_with_and_without_an_initial_response(mails: Mails) -> 
     assert "+OK there are" in await talk(house, f"AUTH PLAIN {plain}")
     assert (await talk(house, "AUTH plain", plain)).startswith("+ \r\n+OK there are")
     assert "-ERR [AUTH]" in await talk(house, f"AUTH PLAIN {sasl('', 'bob', 'x')}")
+    assert "-ERR that is no response of this mechanism" in await talk(house, "AUTH PLAIN =")
     assert "-ERR the login was given up" in await talk(house, "AUTH PLAIN", "*")
     assert "-ERR that is no response of this mechanism" in await talk(house, "AUTH PLAIN", "AAAA====")
 
@@ -379,7 +382,9 @@ async def test_sasl_scram_proves_both(mails: Mails) -> None:
 
 async def test_a_mechanism_that_is_none(mails: Mails) -> None:
     assert "-ERR I know PLAIN, LOGIN alone" in await talk(House(mails), "AUTH SCRAM-SHA-256")
-    assert "-ERR I know SCRAM-SHA-256, PLAIN, LOGIN alone" in await talk(House(mails, USERS), "AUTH NTLM")
+    for other in ("NTLM", "SCRAM-SHA-256-PLUS"):
+        said = await talk(House(mails, USERS), f"AUTH {other}")
+        assert "-ERR I know SCRAM-SHA-256, PLAIN, LOGIN alone" in said
 
 
 # ── what may be said when ─────────────────────────────────────────────────────────────────────────────────
@@ -443,6 +448,7 @@ async def test_pass_right_after_a_failed_one_wants_a_user_again(mails: Mails) ->
 )
 async def test_capabilities(mails: Mails, house: dict[str, object], there: list[str], not_there: list[str]) -> None:
     always = ["TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "UTF8 USER", "LOGIN-DELAY 0"]
+    always += ["IMPLEMENTATION tincans"]
     lines = (await talk(House(mails, **house), "CAPA")).splitlines()  # type: ignore[arg-type]
     assert {*always, *there} <= set(lines)
     assert not {*not_there, "APOP", "LANG"} & set(lines)
