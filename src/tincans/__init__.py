@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tincans.channel import Traits as Traits
     from tincans.client import connect as connect
     from tincans.clients.calling import Calling as Calling
+    from tincans.clients.mails import inbox as inbox
+    from tincans.clients.mails import send_mail as send_mail
     from tincans.clients.transfers import get as get
     from tincans.clients.transfers import ls as ls
     from tincans.clients.transfers import put as put
@@ -74,6 +76,8 @@ _HOME = {
     "Traits": "channel",
     "Limits": "limits",
     "connect": "client",
+    "inbox": "clients.mails",
+    "send_mail": "clients.mails",
     "Calling": "clients.calling",
     "Url": "clients.url",
     "get": "clients.transfers",

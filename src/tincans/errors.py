@@ -311,6 +311,32 @@ class RequestRefused(TincansError):
         super().__init__(f"{url}: the server says {f'{code} {reason}'.strip()}")
 
 
+class NoMail(TincansError):
+    """tincans inbox without --wait lists what there is; a mailbox is called by a whole address, or by a user's name."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"no such mail came within {seconds:g} s")
+
+
+class MailRefused(TincansError):
+    """What the server says tells why: an address it does not take, a login it wants (user and password in the URL, or
+    in ~/.netrc), or TLS first (--tls)."""
+
+    def __init__(self, url: object, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"{url}: the mail was not taken: {reason}")
+
+
+class MailboxRefused(TincansError):
+    """A mailbox is opened by pop3://user:password@host:port (an @ in the name is %40), by ~/.netrc, or by who is asked
+    at a terminal; --tls where the server wants TLS first."""
+
+    def __init__(self, url: object, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(f"{url}: the server says {reason}")
+
+
 class TransferFailed(TincansError):
     """What came is kept: the same command with --continue goes on from there."""
 

@@ -223,10 +223,13 @@ HTTP_CHUNK_DIGITS = 16
 HTTP_PIPELINED = 1000
 
 #: HTTP served: from the first byte of a head to its last (Apache's mod_reqtimeout 20 s), how long a connection is kept
-#: for the next request (nginx's keepalive_timeout 75 s), and how long a body may pause (nginx, client_body_timeout).
+#: for the next request (nginx's keepalive_timeout 75 s), how long a body may pause (nginx, client_body_timeout), and how
+#: long a client may take for a piece of the response (nginx, send_timeout), which has so many bytes at the most.
 HTTP_HEAD_SECONDS = 20.0
 HTTP_KEPT_SECONDS = 75.0
 HTTP_BODY_SECONDS = 60.0
+HTTP_SEND_SECONDS = 60.0
+HTTP_SEND_BYTES = 256 * 1024
 
 #: HTTP served: heads remembered, and how long they may be; what is read of a body that nobody wanted, so that the
 #: connection can be kept (Go's net/http reads 256 KiB).
@@ -504,6 +507,12 @@ FILE_NAME_BYTES = 255
 #: A client gives up on a server that says nothing, or takes nothing, for this long: as lftp's net:timeout, a fifth of
 #: wget's read timeout.
 PATIENCE_SECONDS = 60.0
+
+#: Rounds of SCRAM that a server may have a client do: thirty times what is advised, some ten seconds.
+SCRAM_ROUNDS = 20_000_000
+
+#: Mails whose headers are asked for before the first has come: some tens of kilobytes each way.
+POP3_AHEAD = 50
 
 #: How long a client that leaves waits for the answer to its goodbye (QUIT): nothing depends on it.
 GOODBYE_SECONDS = 1.0

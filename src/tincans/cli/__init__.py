@@ -39,6 +39,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "get": "Fetch a file or a tree by HTTP or FTP.",
         "put": "Store a file or a tree by HTTP or FTP.",
         "ls": "List a folder of a server of HTTP or FTP.",
+        "mail": "Send a mail by SMTP or LMTP.",
+        "inbox": "List and read mails: by POP3, or those taken here.",
     },
     "The channel between the two": {
         "relay": "Carry what callers and a server say, and show it.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -40,10 +40,8 @@ def command(which: Which, as_json: bool, journal: str | None) -> int:
         _print_json(found)
     elif not found:
         click.echo("no conversation is recorded, or none matches", err=True)
-    elif sys.stdout.isatty():
-        _print_table(found)
     else:
-        _print_columns(found)
+        _print_table(found)
     return 0
 
 
@@ -63,35 +61,12 @@ def _print_json(found: Iterable[Conversation]) -> None:
         write(msgspec.json.encode(conversation).decode() + "\n")
 
 
-def _print_columns(found: Iterable[Conversation]) -> None:
-    """For a pipe: aligned, whole, and without a colour."""
-    from tincans.cli.recordings import write
+def _print_table(found: Sequence[Conversation]) -> None:
+    """What went wrong is red; on a terminal today's are told by their time alone."""
+    from tincans.cli.tables import print_table
 
-    rows = [_COLUMNS, *map(_row, found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.rjust(width) if title in _RIGHT else cell.ljust(width)
-            for title, cell, width in zip(_COLUMNS, row, widths, strict=True)
-        )
-        write("  ".join(cells).rstrip() + "\n")
-
-
-def _print_table(found: Iterable[Conversation]) -> None:
-    """For a terminal: a row that does not fit is folded, and what went wrong is red."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in _COLUMNS:
-        right = title in _RIGHT
-        table.add_column(
-            title, justify="right" if right else "left", no_wrap=right or title == "BEGAN", overflow="fold"
-        )
-    for conversation in found:
-        table.add_row(*map(Text, _row(conversation, short=True)), style=_style(conversation))
-    Console(highlight=False).print(table)
+    rows = [_row(conversation, short=sys.stdout.isatty()) for conversation in found]
+    print_table(_COLUMNS, rows, right=_RIGHT, whole=("BEGAN",), styles=list(map(_style, found)))
 
 
 def _style(conversation: Conversation) -> str:

@@ -144,7 +144,7 @@ class SinceType(click.ParamType):  # type: ignore[type-arg]  # generic only sinc
 # ── bundles ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bundle(name: str, kind: Any, *options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+def bundle(name: str, kind: Any, *options: Callable[[Function], Function]) -> Callable[[Function], Function]:
     """A decorator that adds `options` and hands their values to the command as one `kind`, under one name."""
 
     def decorate(function: Function) -> Function:
@@ -186,7 +186,7 @@ class Which(NamedTuple):
         return Filter(self.party, kind, self.is_open or None, how, self.since, None, self.name, limit=self.limit)
 
 
-filtering = _bundle(
+filtering = bundle(
     "which",
     Which,
     click.option("--party", metavar="TEXT", default="", help="Only those with this in one of their addresses."),
@@ -233,7 +233,7 @@ def open_the_journal(where: str | None) -> Journal:
         raise JournalError(f"cannot open {what}: {(error.strerror or str(error)).lower()}") from error
 
 
-recording = _bundle(
+recording = bundle(
     "record",
     Record,
     journal_option,
@@ -288,7 +288,7 @@ as_option = click.option(
     help="What is spoken, as http, lines:nul, raw or MODULE:CLASS. [it is guessed]",
 )  # fmt: skip
 
-showing = _bundle(
+showing = bundle(
     "show",
     Show,
     as_option,
@@ -314,7 +314,7 @@ class Listening(NamedTuple):
         return Limits(clients=self.clients, idle=self.idle)
 
 
-listening = _bundle(
+listening = bundle(
     "listening",
     Listening,
     click.option("--port-file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the real port there."),
@@ -346,7 +346,7 @@ class Called(NamedTuple):
         )  # fmt: skip
 
 
-calling = _bundle(
+calling = bundle(
     "called",
     Called,
     click.option("--via", type=ADDRESS, metavar="ADDRESS", help="Call this instead: a relay, or unix:///run/x.sock."),
@@ -387,7 +387,7 @@ class Mirror(NamedTuple):
         }
 
 
-mirroring = _bundle(
+mirroring = bundle(
     "mirror",
     Mirror,
     click.option("-r", "--recursive", is_flag=True, help="A folder with all that is in it; only what has changed."),
@@ -419,25 +419,21 @@ class Telling(NamedTuple):
 
     @property
     def settings(self) -> AppSettings:
-        """Those given, checked as tincans.toml's are. Raises `UsageError` and, for the file of users, `ConfigError`."""
-        from msgspec import ValidationError, convert
-        from msgspec.structs import replace
-
+        """Those given. Raises `UsageError` and, for the file of users, `ConfigError`."""
         from tincans.apps.settings import Settings as AppSettings
         from tincans.config import load_users
-        from tincans.errors import UsageError
 
-        told = {name: value for name, value in self._asdict().items() if value is not None and name != "users"}
+        told = {name: value for name, value in self._asdict().items() if value is not None}
         if self.cert and not self.tls:
             told["tls"] = "offered"
-        try:
-            checked = convert(told, AppSettings)
-        except ValidationError as error:
-            raise UsageError(f"the settings of an app are not right: {error}") from error
-        return replace(checked, users=load_users(Path(self.users))) if self.users else checked
+        if self.users:
+            told["users"] = load_users(Path(self.users))
+        found = AppSettings(**told)
+        _ = found.passive_ports  # raises where they are none
+        return found
 
 
-telling = _bundle(
+telling = bundle(
     "telling",
     Telling,
     click.option("--write", is_flag=True, help="Let callers write, change and delete files."),
@@ -448,6 +444,13 @@ telling = _bundle(
     click.option("--key", metavar="FILE", help="Its key, where it is not in the same file."),
     click.option("--passive", metavar="FROM-TO", help="The ports of FTP's passive data connections. [any]"),
     click.option("--mails", metavar="DIR", help="Where mails are kept. [$TINCANS_MAILS, or in your home]"),
-    click.option("--keep", type=click.IntRange(1), metavar="N", help="How many mails are kept of a mailbox. [all]"),
-    click.option("--days", type=click.FloatRange(0, min_open=True), help="For how many days. [for ever]"),
+    click.option(
+        "--keep", type=click.IntRange(1, 10**9), metavar="N", help="How many mails are kept of a mailbox. [all]"
+    ),
+    click.option(
+        "--days",
+        type=click.FloatRange(0, 10**6, min_open=True),
+        metavar="N",
+        help="For how many days they are kept. [for ever]",
+    ),
 )
