@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from running import Certificates
 from tincans.address import Address
 from tincans.apps.ftp import Ftp
 from tincans.apps.settings import Settings
 from tincans.channel import Buffered, Channel
 from tincans.conversation import Recorder
+from tincans.limits import RECEIVE_BYTES
 from tincans.server import Server, serve
-from tincans.transports import dial
+from tincans.transports import Wrap, dial
+from tincans.transports.stream import SocketChannel
+from tincans.transports.tls import client_wrap
 from tincans.users import Users, Verifier
 
 ANY = "tcp://127.0.0.1:0"
@@ -83,6 +88,24 @@ async def everything(channel: Channel) -> bytes:
     return b"".join([data async for data in channel])
 
 
+async def is_reset(channel: Channel) -> bool:
+    """Whether the server reset a data connection of which nothing was received yet, whatever it had said on it."""
+    assert isinstance(channel, SocketChannel)
+    sock = channel.detach()
+    sock.setblocking(True)
+
+    def drain() -> bool:
+        with sock:
+            try:
+                while sock.recv(RECEIVE_BYTES):
+                    pass
+            except ConnectionResetError:
+                return True
+            return False
+
+    return await asyncio.to_thread(drain)
+
+
 @contextlib.asynccontextmanager
 async def served(
     folder: Path, *, address: str = ANY, recorders: Sequence[Recorder] = (), **settings: Any
@@ -106,3 +129,23 @@ async def visiting(folder: Path, **settings: Any) -> AsyncIterator[Caller]:
     async with served(folder, **settings) as server, calling(server) as caller:
         who = ("ada", "lovelace") if settings.get("users") else ("anonymous", "me@")
         yield await caller.log_in(*who)
+
+
+# ── TLS ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def offering(certificates: Certificates, tls: str = "offered") -> dict[str, Any]:
+    """The settings of a server that offers TLS."""
+    return {"tls": tls, "cert": str(certificates.leaf), "key": str(certificates.leaf)}
+
+
+def wrap_of(certificates: Certificates) -> Wrap:
+    """The client's handshake."""
+    return client_wrap(Address("tcp", "localhost", options=(("ca", str(certificates.ca)),)))
+
+
+async def secured(caller: Caller, certificates: Certificates, mechanism: str = "TLS") -> Caller:
+    """The same client, inside TLS; it has to be closed, as the channel that it had is not."""
+    assert await caller.codes(f"AUTH {mechanism}") == [234]
+    caller.channel = Caller(await wrap_of(certificates)(caller.channel.channel)).channel
+    return caller

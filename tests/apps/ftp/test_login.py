@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ftping import ADA, Caller, calling, everything, served, visiting
+from ftping import ADA, Caller, calling, everything, offering, secured, served, visiting, wrap_of
 from running import Certificates
 from tincans.address import Address
 from tincans.channel import Channel
@@ -120,20 +120,6 @@ async def test_quit_is_the_end(tmp_path: Path) -> None:
 
 
 # ── TLS ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def offering(certificates: Certificates, tls: str = "offered") -> dict[str, Any]:
-    return {"tls": tls, "cert": str(certificates.leaf), "key": str(certificates.leaf)}
-
-
-def wrap_of(certificates: Certificates) -> Any:
-    return client_wrap(Address("tcp", "localhost", options=(("ca", str(certificates.ca)),)))
-
-
-async def secured(caller: Caller, certificates: Certificates, mechanism: str = "TLS") -> Caller:
-    assert await caller.codes(f"AUTH {mechanism}") == [234]
-    caller.channel = Caller(await wrap_of(certificates)(caller.channel.channel)).channel
-    return caller
 
 
 async def test_tls_can_be_begun_and_data_goes_inside_it(tmp_path: Path, certificates: Certificates) -> None:

@@ -172,7 +172,7 @@ async def port(visit: Visit, command: Command) -> None:
 async def eprt(visit: Visit, command: Command) -> None:
     """As PORT; with a family that is not the control connection's it is 522 (RFC 2428 §2)."""
     family = _family(visit)
-    if command.argument[1:2] in ("1", "2") and command.argument[1:2] != family:
+    if command.announced and command.argument[1:2] not in ("", family):
         raise Refused(522, f"It is the family of this connection, ({family})")
     await port(visit, command)
 
