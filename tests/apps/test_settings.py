@@ -73,7 +73,7 @@ def test_the_ports_of_passive_data_connections(passive: str, ports: range) -> No
     assert Settings(passive=passive).passive_ports == ports
 
 
-@pytest.mark.parametrize("passive", ["0-1", "2-1", "1-65536", "99999-99999"])
+@pytest.mark.parametrize("passive", ["0-1", "2-1", "1-65536", "99999-99999", "50000", "a-b", "-1-5"])
 def test_what_are_no_ports(passive: str) -> None:
     with pytest.raises(UsageError) as error:
         _ = Settings(passive=passive).passive_ports

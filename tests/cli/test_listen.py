@@ -11,9 +11,15 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from running import Program, recorded, serving, start, tincans
+from tincans.cli import main
+from tincans.users import Verifier
 
 
 @contextmanager
@@ -183,3 +189,60 @@ def test_workers_share_the_port_and_the_journal(tmp_path: Path) -> None:
         server.program.process.send_signal(signal.SIGINT)
         server.program.wait(0)
     assert sorted(heard.client for heard in recorded(tmp_path / "journal")) == [b"%d" % number for number in range(8)]
+
+
+# ── what an app is told ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["echo", "--write"], "echo has no use for the setting 'write' (it takes none at all)"),
+        (["http:.", "--keep", "3"], "http:. has no use for the setting 'keep' (it takes guests, users, write)"),
+        (["exec:cat", "--no-guests"], "exec:cat has no use for the setting 'guests' (it takes none at all)"),
+        (["--write"], "--write is for an app, and without one you answer yourself"),
+        (["ecco", "--write"], "there is no app 'ecco', did you mean 'echo'?"),
+        (["http:/no/such"], "'/no/such' is no folder: no such file or directory"),
+        (["ftp:.", "--passive", "5"], "'5' are no ports: write the first and the last, as in 50000-50100"),
+        (["ftp:.", "--users", "/no/such"], "/no/such: cannot be read: no such file or directory"),
+        (["ftp:.", "--cert", "/no/such"], "TLS cannot be offered: the file '/no/such' cannot be used: no such file"),
+        (["ftp:.", "--tls", "on"], "invalid value for '--tls': 'on' is not one of 'off', 'offered', 'required'"),
+    ],
+)
+def test_a_setting_that_is_not_right_is_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["listen", ":0", *arguments, "--no-record"])
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"tincans: {sentence}")
+    assert len(err.splitlines()) == 2
+
+
+def fetch(port: int, **request: Any) -> tuple[int, bytes]:
+    """The status and the body that `/file` is answered with."""
+    caller = HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        caller.request(**{"method": "GET", "url": "/file", **request})
+        answer = caller.getresponse()
+        return answer.status, answer.read()
+    finally:
+        caller.close()
+
+
+def test_an_app_serves_as_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("hello")
+    users = tmp_path / "users.toml"
+    users.write_text(f"[users]\nann = '{Verifier.of('pencil', rounds=4096)}'\n")
+    ann = {"Authorization": f"Basic {base64.b64encode(b'ann:pencil').decode()}"}
+    with listening(f"http:{tmp_path}") as (_, port):
+        assert fetch(port) == (200, b"hello")
+        assert fetch(port, method="PUT", body=b"no")[0] in (403, 405)
+    with listening(f"http:{tmp_path}", "--write", "--users", str(users)) as (_, port):
+        assert fetch(port)[0] == 401
+        assert fetch(port, headers=ann) == (200, b"hello")
+        assert fetch(port, method="PUT", body=b"goodbye", headers=ann)[0] in (200, 201, 204)
+        assert fetch(port, headers=ann) == (200, b"goodbye")
+    with listening(f"http:{tmp_path}", "--users", str(users), "--guests") as (_, port):
+        assert fetch(port) == (200, b"goodbye")

@@ -10,10 +10,12 @@ import click
 import pytest
 
 from tincans.address import Address
+from tincans.apps.settings import Settings as AppSettings
 from tincans.cli import options
 from tincans.cli.options import ADDRESS, Listening, Record, Settings, Show, open_the_journal
-from tincans.errors import AddressError, JournalError, NoSuchProtocol
+from tincans.errors import AddressError, JournalError, NoSuchProtocol, UsageError
 from tincans.limits import Limits
+from tincans.users import Users, Verifier
 
 
 def parse(decorate: Callable[[options.Function], options.Function], *arguments: str) -> dict[str, Any]:
@@ -62,6 +64,51 @@ def test_a_protocol_is_looked_up_at_once(wrong: str) -> None:
 def test_a_shell_completes_protocols() -> None:
     completed = options.ProtocolType().shell_complete(click.Context(click.Command("x")), click.Option(["--as"]), "l")
     assert [item.value for item in completed] == ["lines"]
+
+
+ANN = str(Verifier.of("pencil", rounds=1))
+
+
+def told(*arguments: str) -> AppSettings:
+    """What an app is told."""
+    given = parse(options.telling, *arguments)["telling"].settings
+    assert isinstance(given, AppSettings)
+    return given
+
+
+def test_what_an_app_is_told(tmp_path: Path) -> None:
+    users = tmp_path / "users.toml"
+    users.write_text(f"[users]\nann = '{ANN}'\n")
+    assert told() == AppSettings()
+    assert told("--write", "--no-guests") == AppSettings(write=True, guests=False)
+    assert told("--guests").guests is True
+    assert told("--users", str(users)) == AppSettings(users=Users({"ann": ANN}))
+    assert told("--tls", "required", "--passive", "50000-50100") == AppSettings(tls="required", passive="50000-50100")
+    assert told("--mails", "m", "--keep", "1", "--days", "0.5") == AppSettings(mails="m", keep=1, days=0.5)
+
+
+def test_a_certificate_is_there_to_be_shown() -> None:
+    assert told("--cert", "c", "--key", "k") == AppSettings(tls="offered", cert="c", key="k")
+    assert told("--cert", "c", "--tls", "off").tls == "off"
+    assert told("--cert", "c", "--tls", "required").tls == "required"
+
+
+def test_every_setting_of_an_app_has_its_option() -> None:
+    assert set(options.Telling._fields) == set(AppSettings.__struct_fields__)
+
+
+@pytest.mark.parametrize("passive", ["50000", "2-1", "0-5", "1-65536", "a-b", "-"])
+def test_what_are_no_ports(passive: str) -> None:
+    with pytest.raises(UsageError, match=f"'{passive}' are no ports: write the first and the last, as in 50000-50100"):
+        told("--passive", passive)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--keep", "0"), ("--keep", "1000000001"), ("--days", "0"), ("--days", "1000001"), ("--tls", "on")]
+)
+def test_a_setting_has_bounds(wrong: tuple[str, str]) -> None:
+    with pytest.raises(click.BadParameter):
+        parse(options.telling, *wrong)
 
 
 def test_verbosity_adds_up_before_and_after_the_command() -> None:

@@ -53,10 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The ports of passive data connections; 0 alone where any will do. Raises `UsageError`."""
         if not self.passive:
             return range(1)
-        first, last = map(int, self.passive.split("-"))
-        if not 0 < first <= last < 65536:
-            raise UsageError(f"{self.passive!r} are no ports: write the first and the last, as in 50000-50100")
-        return range(first, last + 1)
+        first, _, last = self.passive.partition("-")
+        if first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
+            return range(int(first), int(last) + 1)
+        raise UsageError(f"{self.passive!r} are no ports: write the first and the last, as in 50000-50100")
 
     def wrap(self) -> Wrap | None:
         """The handshake with which TLS begins inside; None where it is off. Reads the certificate, or has one made.

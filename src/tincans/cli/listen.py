@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tincans.cli import options
+from tincans.cli.help import Sectioned, section
 from tincans.cli.options import ADDRESS, Listening, Record, Show, Telling, settings
 
 if TYPE_CHECKING:
@@ -33,15 +34,14 @@ class AppType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
         return [CompletionItem(each) for each in (*written, "mail:pop3") if each.startswith(incomplete)]
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("address", type=ADDRESS)
 @click.argument("app", type=AppType(), required=False)
 @click.option("--once", is_flag=True, help="Serve one caller, then exit; byte for byte where you are the app.")
 @click.option("--crlf", is_flag=True, help="End the lines that you type in CR LF.")
-@options.telling
-@options.listening
-@options.showing
-@options.recording
+@section("What an app may do, and who may log in", options.telling)
+@section("How callers are served", options.listening)
+@section("How it is shown and recorded", options.showing, options.recording)
 @options.common
 def command(
     address: Address, app: str | None, once: bool, crlf: bool, telling: Telling, listening: Listening, show: Show,
