@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from hearing import Hearing
 from tincans.address import Address
 from tincans.apps.http import Http
-from tincans.apps.http.exchange import Exchange
-from tincans.apps.http.patience import Patience
+from tincans.apps.http.exchange import Body, Exchange, Span
+from tincans.apps.http.patience import Deadline, Patience
 from tincans.errors import ChannelBroken
-from tincans.limits import HTTP_HEAD_BYTES, HTTP_UNWANTED_BYTES
+from tincans.limits import HTTP_HEAD_BYTES, HTTP_SEND_BYTES, HTTP_UNWANTED_BYTES
 from tincans.server import serve
 from tincans.tasks import spawn
 from tincans.transports import dial
@@ -169,6 +170,44 @@ async def test_a_body_may_pause_so_long_and_no_longer() -> None:
     assert answer.status == 408
 
 
+@pytest.mark.parametrize("kind", ["bytes", "file", "pieces"])
+async def test_who_does_not_take_the_response_is_cut_off(kind: str) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 10_000
+
+    async def handler(exchange: Exchange) -> None:
+        with tempfile.TemporaryFile() as file:
+            file.truncate(10_000_000)
+            bodies: dict[str, Body] = {
+                "bytes": b"x" * 10_000_000,
+                "file": Span(file.fileno(), 0, 10_000_000),
+                "pieces": pieces(),
+            }
+            await exchange.respond(200, (), bodies[kind])
+
+    async with served(Http(handler, Patience(send=SOON))) as client:
+        await client.send(get())
+        await asyncio.sleep(5 * SOON)
+        with pytest.raises(ChannelBroken):
+            await heard(client)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(HTTP_SEND_BYTES, 1), (HTTP_SEND_BYTES + 1, 2)])
+async def test_each_piece_of_a_file_has_its_own_time(size: int, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[float] = []
+    monkeypatch.setattr(Deadline, "set", lambda self, seconds: times.append(seconds))
+
+    async def handler(exchange: Exchange) -> None:
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            await exchange.respond(200, (), Span(file.fileno(), 0, size))
+
+    [answer] = read(await said_to(handler, get(), patience=Patience(send=1234)))
+    assert len(answer.body) == size
+    assert times.count(1234) == 1 + pieces  # the head, too
+
+
 async def test_a_handler_takes_all_the_time_that_it_wants() -> None:
     async def handler(exchange: Exchange) -> None:
         await asyncio.sleep(0.03)
@@ -176,6 +215,23 @@ async def test_a_handler_takes_all_the_time_that_it_wants() -> None:
 
     data = await said_to(handler, get(), patience=Patience(head=SOON, kept=SOON, body=SOON))
     assert [answer.status for answer in read(data)] == [200]
+
+
+async def test_who_pipelines_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = spawn(count())
+    try:
+        await said_to(say_path, get() * 500)
+    finally:
+        counting.cancel()
+    assert turns > 400
 
 
 # ── in a server ───────────────────────────────────────────────────────────────────────────────────────────

@@ -170,6 +170,7 @@ async def test_who_waits_for_leave_and_gets_none_is_let_go() -> None:
     [answered] = await answers_to(handler, get("/", "Expect: 100-continue", "Content-Length: 5"), ends=False)
     assert answered.status == 403
     assert answered.interim == ()
+    assert answered.fields["connection"] == "close"
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -132,7 +132,7 @@ async def test_what_can_be_asked(site: Site) -> None:
     for path in ("*", "/", "/none"):
         answer = await ask(site, path, method="OPTIONS")
         assert (answer.status, answer.fields["allow"]) == (204, "GET, HEAD, OPTIONS")
-    for method in ("POST", "PUT", "DELETE", "PROPFIND", "get"):
+    for method in ("POST", "PUT", "DELETE", "PROPFIND", "TRACE", "get"):
         [answer] = read(await said_to(site, get("/", method=method, body=b"x")), method)
         assert (answer.status, answer.fields["allow"]) == (405, "GET, HEAD, OPTIONS")
 

@@ -9,7 +9,7 @@ says, the channel is closed and nothing more of it is read: after a request that
 follows may be somebody else's.
 
 **Patience.** One timer a connection looks whether the client is still within its time. Who is late with what he began
-hears so (408, RFC 9110 §15.5.9); who began nothing is left without a word.
+hears so (408, RFC 9110 §15.5.9); who began nothing is left without a word; who does not take a response is cut off.
 
 **Closing.** Where the client may be saying something yet, what it says is read and thrown away for a moment, so that
 no reset overtakes the answer (RFC 9112 §9.6).
@@ -93,6 +93,8 @@ class Connection:
             while await self._next():
                 self._exchange = None
                 self._deadline.set(self._kept)
+                if self._intake.ahead:
+                    await asyncio.sleep(0)  # who pipelines never makes us wait: let others have their turn
         except RemoteProtocolError as error:
             await self._refused(error)
         finally:
@@ -154,10 +156,13 @@ class Connection:
         spawn(self._leave(reason))
 
     async def _leave(self, reason: str) -> None:
-        """Nobody is sending: the one task waits for the client, and hears of this by `ChannelClosed`."""
+        """The one task waits for the client, and hears of this by `ChannelClosed`."""
         exchange = self._exchange
+        if exchange is not None and exchange.status:
+            self.channel.abort()  # nobody hears what the end of it would be
+            return
         with suppress(ChannelError):
-            if self._intake.ahead if exchange is None else not exchange.status:
+            if self._intake.ahead or exchange is not None:
                 await self.channel.send(reply("408 Request Timeout", reason))
         await self.channel.aclose()
 

@@ -27,7 +27,7 @@ from tincans.apps.http.intake import Content, Intake
 from tincans.apps.http.request import Fields, Request, refuse
 from tincans.channel import Buffered, Channel
 from tincans.errors import LocalProtocolError
-from tincans.limits import HTTP_SMALL_BYTES, HTTP_UNWANTED_BYTES
+from tincans.limits import HTTP_SEND_BYTES, HTTP_SMALL_BYTES, HTTP_UNWANTED_BYTES
 
 __all__ = ["Body", "Exchange", "Fields", "Handler", "Request", "Span"]
 
@@ -55,10 +55,6 @@ _OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-#: The body of all requests that have none. It has ended, so nothing ever changes in it.
-_NOTHING = Content(None, 0)
-
-
 class Exchange:
     """One request and its response. Only one task may use it at a time; it is over when the handler returns."""
 
@@ -80,7 +76,7 @@ class Exchange:
         self.finished = False
         #: The rest is in another protocol.
         self.upgraded = False
-        self.content = Content(intake, request.length) if request.length else _NOTHING
+        self.content = Content(intake, request.length)
         #: The client waits for leave to say its body.
         self.waited_for = request.patient and not self.content.ended
         self._intake = intake
@@ -108,12 +104,15 @@ class Exchange:
         It is not where the client still waits for leave to say it, or where it has more than `most` bytes. Raises as
         `body` does.
         """
-        read = 0
         while not self.content.ended:
-            if self.waited_for or read + (self.content.left or 0) > most:
+            if not self._is_wanted(most):
                 return False
-            read += len(await self.content.take())
+            most -= len(await self.content.take())
         return True
+
+    def _is_wanted(self, most: int = HTTP_UNWANTED_BYTES) -> bool:
+        """Whether what is left of the body can be read without a word to the client, and is worth it."""
+        return not self.waited_for and (self.content.left or 0) <= most
 
     async def left(self) -> None:
         """Wait until the client has left, or has ended what it says. Read the body before. Cancelling is harmless."""
@@ -141,11 +140,13 @@ class Exchange:
             length, parts = body.size, (body,)
         elif not isinstance(body, AsyncIterable):
             length, parts = sum([len(part) if isinstance(part, bytes) else part.size for part in body]), body
+        if not (self.content.ended or isinstance(body, AsyncIterable) or self._is_wanted()):
+            self.keeps = False
         head = self._head(status, said, length)
         if status in _SILENT or self.request.method == "HEAD":
-            await self.channel.send(head)
+            await self._say(head)
         elif isinstance(body, bytes) and len(body) <= HTTP_SMALL_BYTES:
-            await self.channel.send(head + body)
+            await self._say(head + body)
         elif isinstance(body, AsyncIterable):
             await self._stream(head, body, length)
         else:
@@ -181,6 +182,13 @@ class Exchange:
             framing += b"Connection: keep-alive\r\n"
         return b"%b%b%b\r\n" % (_beginning(status), said, framing)
 
+    async def _say(self, data: bytes) -> None:
+        """Send; who does not take it in time is left."""
+        deadline = self._intake.deadline
+        deadline.set(self._intake.patience.send)
+        await self.channel.send(data)
+        deadline.clear()
+
     async def _send(self, head: bytes, parts: Sequence[bytes | Span]) -> None:
         """What is small goes in one call with what is before it."""
         waiting = head
@@ -188,20 +196,27 @@ class Exchange:
             if isinstance(part, Span):
                 if part.size > HTTP_SMALL_BYTES:
                     if waiting:
-                        await self.channel.send(waiting)
+                        await self._say(waiting)
                         waiting = b""
-                    await self.channel.send_file(part.file, part.offset, part.size)
+                    await self._send_file(part)
                     continue
                 part = _read(part)
             if waiting and len(waiting) + len(part) > 2 * HTTP_SMALL_BYTES:
-                await self.channel.send(waiting)
+                await self._say(waiting)
                 waiting = b""
             waiting += part
         if waiting:
-            await self.channel.send(waiting)
+            await self._say(waiting)
+
+    async def _send_file(self, span: Span) -> None:
+        deadline, seconds, send_file = self._intake.deadline, self._intake.patience.send, self.channel.send_file
+        for offset in range(span.offset, span.offset + span.size, HTTP_SEND_BYTES):
+            deadline.set(seconds)
+            await send_file(span.file, offset, min(HTTP_SEND_BYTES, span.offset + span.size - offset))
+        deadline.clear()
 
     async def _stream(self, head: bytes, body: AsyncIterable[bytes], length: int | None) -> None:
-        await self.channel.send(head)
+        await self._say(head)
         chunked = length is None and self.request.version != "1.0"
         left = length
         async for piece in body:
@@ -209,11 +224,11 @@ class Exchange:
                 continue
             if left is not None and (left := left - len(piece)) < 0:
                 raise LocalProtocolError("the body has more bytes than were announced")
-            await self.channel.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            await self._say(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if left:
             raise LocalProtocolError("the body has fewer bytes than were announced")
         if chunked:
-            await self.channel.send(b"0\r\n\r\n")
+            await self._say(b"0\r\n\r\n")
 
 
 class Pieces:

@@ -136,8 +136,8 @@ class Content:
 
     __slots__ = ("_begun", "_chunked", "_intake", "_left", "ended")
 
-    def __init__(self, intake: Intake | None, length: int) -> None:
-        """`length` in bytes, or `CHUNKED`; one of no length needs no intake."""
+    def __init__(self, intake: Intake, length: int) -> None:
+        """`length` in bytes, or `CHUNKED`."""
         self._intake = intake
         self._chunked = length == CHUNKED
         self._left = 0 if self._chunked else length

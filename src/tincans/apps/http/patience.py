@@ -7,16 +7,17 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tincans.limits import HTTP_BODY_SECONDS, HTTP_HEAD_SECONDS, HTTP_KEPT_SECONDS
+from tincans.limits import HTTP_BODY_SECONDS, HTTP_HEAD_SECONDS, HTTP_KEPT_SECONDS, HTTP_SEND_SECONDS
 
 
 class Patience(NamedTuple):
     """How long is waited, in seconds: for a head from its first byte to its last (and for the first byte of the first),
-    for the next request of a connection that is kept, and for the next piece of a body."""
+    for the next request of a connection that is kept, for the next piece of a body, and until one of ours is taken."""
 
     head: float = HTTP_HEAD_SECONDS
     kept: float = HTTP_KEPT_SECONDS
     body: float = HTTP_BODY_SECONDS
+    send: float = HTTP_SEND_SECONDS
 
 
 class Deadline:
