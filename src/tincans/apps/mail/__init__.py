@@ -1,12 +1,9 @@
-"""The app `mail`: takes every mail (SMTP and LMTP, `smtp.py`), and `mail:pop3`: gives them out (`pop3.py`)."""
+"""The app `mail` takes every mail (SMTP and LMTP, `smtp.py`), and `mail:pop3` gives them out (`pop3.py`)."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tincans.apps.settings import Settings
 from tincans.errors import UsageError
-from tincans.folders import mails_folder
 from tincans.server import App
 
 
@@ -17,24 +14,7 @@ def load(rest: str, settings: Settings) -> App:
 
         return pop3.load(settings)
     if rest:
-        raise UsageError(f"there is mail and mail:pop3, and no mail:{rest}")
-    return _load_smtp(settings)
+        raise UsageError(f"there are mail and mail:pop3, and no mail:{rest}")
+    from tincans.apps.mail import smtp
 
-
-def _load_smtp(settings: Settings) -> App:
-    from tincans.apps.mail.smtp import SmtpServer
-    from tincans.apps.mail.smtp_dialogue import House, own_name
-    from tincans.apps.mail.store import Mails
-
-    wrap = settings.wrap()
-    folder = Path(settings.mails) if settings.mails else mails_folder()
-    return SmtpServer(
-        House(
-            mails=Mails.open(folder, keep=settings.keep, days=settings.days),
-            users=settings.users,
-            guests=settings.guests is not False,
-            wrap=wrap,
-            tls_first=settings.tls == "required",
-            name=own_name(),
-        )
-    )
+    return smtp.load(settings)

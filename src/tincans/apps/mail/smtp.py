@@ -20,10 +20,13 @@ import contextlib
 from collections.abc import Iterator
 from functools import partial
 
-from tincans.apps.mail.smtp_dialogue import Dialogue, House
+from tincans.apps.mail.smtp_dialogue import Dialogue, House, own_name
+from tincans.apps.mail.store import Mails
+from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.conversation import How
 from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
+from tincans.folders import mails_folder
 from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS, Limits
 from tincans.protocols import sasl
 from tincans.protocols.events import Event
@@ -41,6 +44,14 @@ _LOGIN = (Auth, sasl.Response)
 
 #: A piece of this size has no more commands than may wait for their replies, as the shortest is an empty line.
 _PIECE_BYTES = 2 * PIPELINED_COMMANDS
+
+
+def load(settings: Settings) -> SmtpServer:
+    """The app, told its settings. Raises `UsageError`, and `MailsError` where mails cannot be kept."""
+    wrap = settings.wrap()
+    mails = Mails.open(settings.mails or mails_folder(), keep=settings.keep, days=settings.days)
+    may_send, tls_first = settings.guests is not False, settings.tls == "required"
+    return SmtpServer(House(mails, settings.users, may_send, wrap, tls_first, name=own_name()))
 
 
 class SmtpServer:
