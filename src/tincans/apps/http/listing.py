@@ -1,7 +1,8 @@
 """The listing of a folder: a page for people, and JSON for programs.
 
     ?sort=name|size|time&order=asc|desc     folders first; names as people count, "file 2" before "file 10"
-    ?delete=NAME                            asks whether it really shall be deleted, above the rest of the page
+    ?delete=NAME                            asks, above the rest of the page, whether that shall be deleted; the name is
+                                            percent-encoded once more, as it may have bytes that are no text
 
 To a request with `Accept: application/json` the same is said as one object:
 

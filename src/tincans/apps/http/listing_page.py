@@ -3,16 +3,20 @@
 With its script times are in the reader's own zone, and files are sent with their progress. The style and the script
 stand in the page, and its policy (CSP Level 3) allows these two, by their hashes, and nothing else. Names are hostile:
 none of them becomes markup, an address of elsewhere, a line of its own or a change of direction.
+
+Its links lead to what is in the folder, and to nothing else: sorting and deleting are buttons of forms, so that what
+mirrors a site (wget) follows none of them.
 """
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from pathlib import Path
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 
 from tincans.apps.http.listing import Listing, Row, Sorting, rfc3339
 from tincans.limits import LISTING_ROWS
@@ -122,8 +126,9 @@ def _heads(sorting: Sorting, writable: bool) -> str:
         now = {"asc": "ascending", "desc": "descending"}[sorting.order]
         sort = f' aria-sort="{now}"' if key == sorting.key else ""
         turned = sorting.turned(key)
-        link = f'<a rel="nofollow" href="?sort={turned.key}&amp;order={turned.order}">{title}</a>'
-        return f'<th scope="col" class="{kind}"{sort}>{link}'
+        order = f'<input type="hidden" name="order" value="{turned.order}">'
+        button = f'<button name="sort" value="{turned.key}">{title}</button>'
+        return f'<th scope="col" class="{kind}"{sort}><form>{order}{button}</form>'
 
     changed = 'Changed<span id="zone"> (UTC)</span>'
     rest = '<th scope="col" class="x"><span class="unseen">Delete</span>' if writable else ""
@@ -137,8 +142,8 @@ def _line(row: Row, writable: bool) -> str:
     link = f'<a class="{_picture(row)}" href="{href}">{name}</a>'
     line = f'<tr><td class="n">{link}<td class="s">{size}<td class="t">{when}'
     if writable:
-        label = f"Delete {escape(visible(row.name))}"
-        line += f'<td class="x"><a rel="nofollow" href="?delete={href.rstrip("/")}" aria-label="{label}"></a>'
+        told = f'value="{href.rstrip("/")}" aria-label="Delete {escape(visible(row.name))}"'
+        line += f'<td class="x"><button form="ask" name="delete" {told}></button>'
     return line
 
 
@@ -154,7 +159,7 @@ def _picture(row: Row) -> str:
 _FORMS = (
     '<div class="change">\n'
     '<form id="send" class="card send" method="post" enctype="multipart/form-data">'
-    '<p id="hint" hidden>Drop files or folders anywhere on this page.</p>'
+    '<p id="hint" hidden>Drop files or folders anywhere.</p>'
     '<input id="files" type="file" name="file" multiple aria-label="Files to upload">'
     '<button class="main">Upload</button>'
     '<button id="choose" type="button" class="choose" hidden>Choose files</button>'
@@ -164,16 +169,16 @@ _FORMS = (
     '<input type="text" name="folder" required maxlength="255" aria-label="Name of a new folder" '
     'placeholder="New folder">'
     "<button>Make it</button></form>\n</div>\n"
-    '<ul id="going" class="card going" aria-label="Uploads" hidden></ul>\n'
+    '<ul id="going" class="card going" aria-label="Uploads" hidden></ul>\n<form id="ask"></form>\n'
 )
 
 
 def _question(query: str) -> str:
     """Whether what somebody asked to delete really shall be."""
-    asked = parse_qs(query, errors="surrogateescape").get("delete", [""])[0]
+    asked = unquote(parse_qs(query).get("delete", [""])[0], errors="surrogateescape")
     if not asked:
         return ""
-    value = escape(quote(asked.encode("utf-8", "surrogateescape"), safe=""))
+    value = escape(quote(os.fsencode(asked), safe=""))
     return (
         '<form class="card ask" method="post" enctype="multipart/form-data">'
         f"<p>Delete {_text(asked)} for ever?</p>"

@@ -102,6 +102,7 @@ const below = async (entry) => {
     }
 };
 
+/** The entries have to be taken before anything is awaited: then they are gone. */
 const dropped = async (transfer) => {
     const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter(Boolean);
     return (await Promise.all(entries.map(below))).flat();
