@@ -189,7 +189,8 @@ class Mails:
         if text.strip():
             self.look()
         among, by, values = chosen(mailbox, text)
-        query = f"SELECT {COLUMNS} FROM mails {among} WHERE {by} < ? ORDER BY {by} DESC LIMIT ? OFFSET ?"
+        numbers = f"SELECT {by} FROM {among} AND {by} < ? ORDER BY {by} DESC LIMIT ? OFFSET ?"
+        query = f"SELECT {COLUMNS} FROM mails WHERE number IN ({numbers}) ORDER BY number DESC"
         with self.index() as index:
             rows = index.rows(query, [*values, bounded(before or MOST), bounded(limit), bounded(offset)])
             return mails_of(self.folder, index, rows)
@@ -198,7 +199,7 @@ class Mails:
         """How many `list` has, of those that were looked at until now."""
         among, _, values = chosen(mailbox, text)
         with self.index() as index:
-            return int(index.value(f"SELECT count(*) FROM mails {among}", values))
+            return int(index.value(f"SELECT count(*) FROM {among}", values))
 
     def get(self, number: int) -> Mail:
         """One mail. Raises `NoSuchMail`."""

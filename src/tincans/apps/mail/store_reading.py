@@ -92,17 +92,18 @@ def _glance(folder: Folder, file: str) -> Header:
 
 
 def chosen(mailbox: str, text: str) -> tuple[str, str, list[object]]:
-    """What mails are joined with to be those alone, the number that they are ordered by, and the values for it."""
-    joined, by, values = [], "mails.number", list[object]()
-    if mailbox:
-        joined.append("JOIN boxes ON boxes.number = mails.number AND boxes.mailbox = ?")
-        by = "boxes.number"
-        values.append(clean(mailbox))
-    if text.strip():
-        joined.append("JOIN words ON words.rowid = mails.number AND words MATCH ?")
-        by = "words.rowid"
-        values.append(_phrases(text))
-    return " ".join(joined), by, values
+    """Where those mails' numbers are found, under which name, and the values for it.
+
+    Words are looked up first: SQLite believes that to be dear, and would look them up once for each mail of a mailbox.
+    """
+    if not text.strip():
+        if not mailbox:
+            return "mails WHERE true", "number", []
+        return "boxes WHERE mailbox = ?", "number", [clean(mailbox)]
+    if not mailbox:
+        return "words WHERE words MATCH ?", "rowid", [_phrases(text)]
+    joined = "words CROSS JOIN boxes ON boxes.mailbox = ? AND boxes.number = words.rowid WHERE words MATCH ?"
+    return joined, "words.rowid", [clean(mailbox), _phrases(text)]
 
 
 def _phrases(text: str) -> str:
