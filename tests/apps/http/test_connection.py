@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from apps.http.test_intake import BAD_CHUNKS
+from apps.http.test_request import SMUGGLING
 from hearing import Hearing
 from tincans.address import Address
 from tincans.apps.http import Http
@@ -63,6 +65,33 @@ async def test_what_is_refused_is_the_last() -> None:
         assert first.body == b"GET\n/1\n"
         assert refused.status in (400, 505)
         assert refused.fields["connection"] == "close"
+
+
+@pytest.mark.parametrize("fields", SMUGGLING.values(), ids=SMUGGLING)
+async def test_whoever_smuggles_gets_400_and_a_closed_channel_and_nothing_else(fields: bytes) -> None:
+    asked: list[str] = []
+
+    async def handler(exchange: Exchange) -> None:
+        asked.append(exchange.request.path)
+        await tell(exchange)
+
+    smuggled = get("/smuggled")
+    body = b"0\r\n\r\n" + smuggled
+    head = b"POST /bad HTTP/1.1\r\nHost: a\r\n%b\r\n" % fields
+    for step in (1, 1 << 20):
+        data = get("/good") + head + body
+        pieces = [data[at : at + step] for at in range(0, len(data), step)]
+        good, bad = await answers_to(handler, *pieces, ends=False)
+        assert (good.status, bad.status, bad.fields["connection"]) == (200, 400, "close")
+    assert asked == ["/good", "/good"]
+
+
+@pytest.mark.parametrize("chunks", BAD_CHUNKS)
+async def test_so_does_who_does_it_in_chunks(chunks: bytes) -> None:
+    data = get("/bad", "Transfer-Encoding: chunked", method="POST") + chunks
+    for ends in (True, False) if chunks.endswith(b"\r\n\r\n") else (True,):
+        answers = await answers_to(tell, data + get("/smuggled"), ends=ends)
+        assert [answer.status for answer in answers] == [400]
 
 
 async def test_a_head_that_is_too_long_is_refused_before_it_ends() -> None:

@@ -164,19 +164,21 @@ async def test_a_body_in_any_pieces(length: int, data: bytes, body: bytes, behin
         assert await body_of(length, pieces) == (body, behind)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"5", b"5\r\nhell", b"5\r\nhello", b"5\r\nhello\r\n", b"0\r\n", b"0\r\nA: b\r\n",  # cut off
-     b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"0\r\n\n", b"0\n\n", b"5\rhello\r\n0\r\n\r\n",
-     b"5 \r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5 ;a\r\nhello\r\n0\r\n\r\n",
-     b"\r\n5\r\nhello\r\n0\r\n\r\n",
-     b"0x5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"g\r\n",
-     b"5_0\r\n", b";a\r\n",
-     b"5;a\0\r\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n", b"5,\r\nhello\r\n0\r\n\r\n",
-     b"4\r\nhello\r\n0\r\n\r\n", b"6\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n",
-     b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\na b\r\n\r\n", b"0\r\nA : b\r\n\r\n", b"0\r\nA: b\n\r\n",
-     b"0\r\nA: b\r\n c\r\n\r\n"],
-)  # fmt: skip
+CUT_OFF = [b"", b"5", b"5\r\nhell", b"5\r\nhello", b"5\r\nhello\r\n", b"0\r\n", b"0\r\nA: b\r\n"]
+BAD_CHUNKS = [
+    b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"0\r\n\n", b"0\n\n", b"5\rhello\r\n0\r\n\r\n",
+    b"5 \r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5 ;a\r\nhello\r\n0\r\n\r\n",
+    b"\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"0x5\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"-5\r\nhello\r\n0\r\n\r\n", b"g\r\n",
+    b"5_0\r\n", b";a\r\n",
+    b"5;a\0\r\nhello\r\n0\r\n\r\n", b"5;a\rb\r\nhello\r\n0\r\n\r\n", b"5,\r\nhello\r\n0\r\n\r\n",
+    b"4\r\nhello\r\n0\r\n\r\n", b"6\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n",
+    b"0\r\nContent-Length: 5\r\n\r\n", b"0\r\na b\r\n\r\n", b"0\r\nA : b\r\n\r\n", b"0\r\nA: b\n\r\n",
+    b"0\r\nA: b\r\n c\r\n\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", CUT_OFF + BAD_CHUNKS)
 async def test_bad_chunks_are_refused(data: bytes) -> None:
     for pieces in ways(data):
         with pytest.raises(RemoteProtocolError) as caught:
