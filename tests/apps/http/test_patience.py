@@ -14,6 +14,22 @@ async def test_it_passes() -> None:
     deadline = Deadline(over.set)
     deadline.set(0.005)
     await over.wait()
+    assert deadline.passed
+
+
+async def test_it_has_not_passed_any_more_once_it_was_put_off_or_taken_back() -> None:
+    over = asyncio.Event()
+    deadline = Deadline(over.set)
+    passed = [deadline.passed]
+    for change in (lambda: deadline.set(10), deadline.clear):
+        over.clear()
+        deadline.set(0.001)
+        await over.wait()
+        passed.append(deadline.passed)
+        change()
+        passed.append(deadline.passed)
+    assert passed == [False, True, False, True, False]
+    deadline.close()
 
 
 async def test_it_can_be_put_off_and_brought_forward() -> None:

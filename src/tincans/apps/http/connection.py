@@ -77,7 +77,7 @@ class Connection:
 
     def __init__(self, channel: Channel, handler: Handler, patience: Patience) -> None:
         self.channel, self.handler = channel, handler
-        self._deadline = Deadline(self._late)
+        self._deadline = Deadline(lambda: spawn(self._leave()))
         self._intake = Intake(channel, self._deadline, patience)
         self._kept = patience.kept
         self._exchange: Exchange | None = None  # the one that goes on
@@ -143,21 +143,20 @@ class Connection:
         note(self.channel, error.reason)
         log.info("%s was refused: %s", self.channel.remote, error.reason)
         exchange = self._exchange
+        self._deadline.set(self._intake.patience.send)
         if exchange is None or not exchange.status:
             await self.channel.send(error.reply)
         elif not exchange.finished:
             raise error
         await self._linger()
 
-    def _late(self) -> None:
-        reason = "the client took too long"
+    async def _leave(self) -> None:
+        """Close it on a client that is late. The one task, which waits for him, hears of this by `ChannelClosed`."""
+        if not self._deadline.passed:
+            return  # he came in the last moment
+        reason, exchange = "the client took too long", self._exchange
         note(self.channel, reason)
         log.info("%s: %s", self.channel.remote, reason)
-        spawn(self._leave(reason))
-
-    async def _leave(self, reason: str) -> None:
-        """The one task waits for the client, and hears of this by `ChannelClosed`."""
-        exchange = self._exchange
         if exchange is not None and exchange.status:
             self.channel.abort()  # nobody hears what the end of it would be
             return

@@ -95,7 +95,7 @@ class Exchange:
         """The next piece of the body; ``b""`` at its end. As `body`."""
         if self.waited_for and not self.status:
             self.waited_for = False
-            await self.channel.send(_CONTINUE)
+            await self._say(_CONTINUE)
         return await self.content.take()
 
     async def discard(self, most: int = HTTP_UNWANTED_BYTES) -> bool:

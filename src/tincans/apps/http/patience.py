@@ -43,6 +43,11 @@ class Deadline:
         """There is none."""
         self._until = math.inf
 
+    @property
+    def passed(self) -> bool:
+        """Whether it has, and was not put off or taken back since."""
+        return self._until <= self._loop.time()
+
     def close(self) -> None:
         """Stop the timer."""
         if self._timer is not None:
@@ -55,7 +60,7 @@ class Deadline:
 
     def _look(self) -> None:
         self._timer, self._due = None, math.inf
-        if self._until <= self._loop.time():
+        if self.passed:
             self._over()
         elif self._until < math.inf:
             self._watch(self._until)
