@@ -488,6 +488,10 @@ MAIL_HELD_BYTES = 64 * 1024
 MAILS_A_LOOK = 1000
 MAILS_LOOK_SECONDS = 30.0
 
+#: For how long a store that is closed still removes what is too old or too much: a server that stops must not be
+#: waited for.
+MAILS_CLOSE_SECONDS = 1.0
+
 #: The log of arrivals is begun anew at this size, and read in pieces of this size.
 ARRIVALS_BYTES = 1024 * 1024
 

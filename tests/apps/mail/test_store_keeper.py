@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from posting import files, put, store
 from tincans.apps.mail.store import Mails
 from tincans.limits import MAILS_A_LOOK
@@ -52,8 +54,22 @@ def test_it_is_checked_when_the_store_is_opened(tmp_path: Path) -> None:
         numbers = [put(mails) for _ in range(5)]
         mails.keeper.look()
         assert mails.count() == 5, "nobody asked for less"
-    with store(tmp_path, keep=3) as mails:
+    with store(tmp_path, keep=3):
+        pass  # the thread looks once, however short
+    with store(tmp_path) as mails:
         assert [each.number for each in mails.list()] == numbers[:1:-1]
+
+
+def test_a_store_that_is_closed_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.apps.mail.store_keeper.MAILS_CLOSE_SECONDS", -1)
+    with store(tmp_path) as mails:
+        for _ in range(5):
+            put(mails)
+        with mails.index():  # the thread waits for its turn until it is too late
+            mails.keeper.ask(keep=1, days=0)
+            mails.keeper._end = 0
+        mails.keeper.close()
+        assert mails.count() == 5
 
 
 def test_the_strictest_that_was_asked_for_counts(tmp_path: Path) -> None:

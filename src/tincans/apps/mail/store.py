@@ -22,7 +22,7 @@ from typing import ClassVar
 from tincans.apps.mail.store_folder import Folder, Shelf, sweep
 from tincans.apps.mail.store_incoming import Incoming
 from tincans.apps.mail.store_index import Index
-from tincans.apps.mail.store_keeper import Keeper, delete, remove_doomed
+from tincans.apps.mail.store_keeper import A_TURN, Keeper, delete, remove_doomed
 from tincans.apps.mail.store_mail import NOBODY, Envelope, Mail, Mailbox
 from tincans.apps.mail.store_reading import COLUMNS, MOST, bounded, chosen, clean, look_on, mails_of
 from tincans.errors import MailsError, NoSuchMail
@@ -229,8 +229,9 @@ class Mails:
 
     def delete_all(self, numbers: Sequence[int], mailboxes: Sequence[str] | None = None) -> None:
         """Take mails out of these mailboxes, or of all. Those that are not in them are left out."""
-        with self.index() as index:
-            delete(self.folder, index, numbers, mailboxes)
+        for start in range(0, len(numbers), A_TURN):
+            with self.index() as index:
+                delete(self.folder, index, numbers[start : start + A_TURN], mailboxes)
 
     def clear(self, mailbox: str = "") -> None:
         """Empty a mailbox, or all of them. What comes meanwhile stays."""
