@@ -121,3 +121,37 @@ async def ftp(script: Ftp) -> AsyncIterator[Url]:
     """It serves while the block runs; gives the URL of a file there."""
     async with await serve(ANY, script) as server:
         yield Url("ftp", "127.0.0.1", server.address.port, "/file")
+
+
+class Lines:
+    """A server of lines that answers by a table: the beginning of what is said, and the answer; longest first.
+
+    What the table has not is answered by its "". After "DATA" all is heard up to the lone dot, and answered by its ".".
+    """
+
+    def __init__(self, greeting: str, table: Mapping[str, str]) -> None:
+        self._greeting = greeting
+        self._table = dict(sorted(table.items(), key=lambda row: -len(row[0])))
+        #: What clients said, and the texts behind DATA.
+        self.said: list[str] = []
+        self.texts: list[bytes] = []
+
+    async def __call__(self, bare: Channel) -> None:
+        channel = Buffered(bare)
+        await channel.send_line(self._greeting, b"\r\n")
+        async for line in channel.lines():
+            self.said.append(line.decode())
+            answer = next(answer for words, answer in self._table.items() if self.said[-1].startswith(words))
+            if not answer:
+                return
+            await channel.send_line(answer.replace("\n", "\r\n"), b"\r\n")
+            if self.said[-1] == "DATA" and answer.startswith("354"):
+                self.texts.append(await channel.receive_until(b"\r\n.\r\n"))
+                await channel.send_line(self._table["."].replace("\n", "\r\n"), b"\r\n")
+
+
+@asynccontextmanager
+async def lines(script: Lines, scheme: str) -> AsyncIterator[Url]:
+    """A server of `script`, as a URL of that scheme."""
+    async with await serve(ANY, script) as server:
+        yield Url(scheme, "127.0.0.1", server.address.port)

@@ -89,8 +89,9 @@ def pieces(mail: EmailMessage | bytes | Path) -> Iterator[bytes]:
     if isinstance(mail, EmailMessage):
         shown = message_from_bytes(mail.as_bytes(), policy=policy.SMTPUTF8)
         del shown["Bcc"]  # RFC 5322 §3.6.3
-        ascii_only = str(shown.get("From", "")).isascii() and all(str(to).isascii() for to in shown.get_all("To", []))
-        yield shown.as_bytes(policy=policy.SMTP.clone(cte_type="7bit") if ascii_only else policy.SMTPUTF8)
+        fields = [str(value) for name in ("From", "To", "Cc") for value in shown.get_all(name, [])]
+        is_plain = all(address.isascii() for _, address in getaddresses(fields))
+        yield shown.as_bytes(policy=policy.SMTP.clone(cte_type="7bit") if is_plain else policy.SMTPUTF8)
     elif isinstance(mail, bytes):
         yield _LINE_END.sub(b"\r\n", mail)
     else:
@@ -135,6 +136,6 @@ def _domain(sender: str) -> str:
 def _attach(mail: EmailMessage, path: Path) -> None:
     kind, packed = mimetypes.guess_type(path.name)
     main, _, sub = (kind if kind and not packed else "application/octet-stream").partition("/")
-    if main in ("text", "message", "multipart"):
-        main, sub = "application", "octet-stream" if main != "text" else sub
+    if main in ("message", "multipart"):  # it would be taken apart
+        main, sub = "application", "octet-stream"
     mail.add_attachment(path.read_bytes(), maintype=main, subtype=sub, filename=path.name)
