@@ -84,6 +84,9 @@ class Files:
             if not S_ISREG(stat.st_mode):
                 raise _no_file(stat, path)
             return OpenFile(os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC), stat)
+        except OSError as error:
+            error.filename = path
+            raise
         finally:
             os.close(found)
 
