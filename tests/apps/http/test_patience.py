@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -21,7 +22,8 @@ async def test_it_has_not_passed_any_more_once_it_was_put_off_or_taken_back() ->
     over = asyncio.Event()
     deadline = Deadline(over.set)
     passed = [deadline.passed]
-    for change in (lambda: deadline.set(10), deadline.clear):
+    changes: list[Callable[[], None]] = [lambda: deadline.set(10), deadline.clear]
+    for change in changes:
         over.clear()
         deadline.set(0.001)
         await over.wait()

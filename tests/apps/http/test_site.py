@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tincans.apps.http.exchange import Exchange
-from tincans.apps.http.site import Site
+from tincans.apps.http.site import Site, send_file
 from tincans.apps.settings import Settings
 from tincans.errors import UsageError
+from tincans.files import OpenFile
 from tincans.limits import HTTP_SMALL_BYTES, HTTP_UNWANTED_BYTES
 from wired import Answer, answers_to, get, read, said_to
 
@@ -80,6 +81,21 @@ async def test_what_was_changed_is_served_as_it_is_now(site: Site, folder: Path)
     assert (first.body, second.body) == (b"hello", b"HELLO")
     path.unlink()
     assert (await ask(site, "/a%20b.txt")).status == 404
+
+
+@pytest.mark.parametrize(("at", "said"), [(-1, True), (0, True), (2**33, True), (2**40, False), (2**62, False)])
+async def test_a_file_may_be_of_any_time(folder: Path, at: int, said: bool) -> None:
+    async def handler(exchange: Exchange) -> None:
+        file = os.open(folder / "a b.txt", os.O_RDONLY)
+        stat = os.stat_result((0, 0, 0, 0, 0, 0, 5, 0, at, 0), {"st_mtime": float(at), "st_mtime_ns": at})
+        with OpenFile(file, stat) as opened:  # not every disk has such times
+            await send_file(exchange, opened, "text/plain")
+
+    since = f"If-Modified-Since: {formatdate(LONG_AGO, usegmt=True)}"
+    for fields, status in (((), 200), ((since,), 304 if at < LONG_AGO else 200)):
+        [answer] = await answers_to(handler, get("/", *fields))
+        assert answer.status == status
+        assert ("last-modified" in answer.fields) is said
 
 
 async def test_a_tag_is_another_for_another_state_of_the_file(site: Site, folder: Path) -> None:

@@ -150,12 +150,15 @@ def _shown_of(file: OpenFile, kind: str, coding: str = "") -> _Shown:
 def _shown(kind: str, coding: str, tag: str, modified: float) -> _Shown:
     fields = [
         ("Content-Type", kind),
-        ("Last-Modified", formatdate(modified, usegmt=True)),
         ("ETag", tag),
         ("Accept-Ranges", "bytes"),
         ("Vary", "Accept-Encoding"),
         ("X-Content-Type-Options", "nosniff"),
     ]
+    try:
+        fields.append(("Last-Modified", formatdate(modified, usegmt=True)))
+    except (OverflowError, ValueError, OSError):
+        pass  # a disk may have times beyond the year 9999
     return _Shown(tag, modified, render([*fields, ("Content-Encoding", coding)] if coding else fields))
 
 
