@@ -144,13 +144,14 @@ class Mails:
     @property
     def revision(self) -> int:
         """A number that grows whenever anything changed, in other processes too."""
-        with self._turn:
-            return self.folder.newest + self._index.changes
+        with self.index() as index:
+            return self.folder.newest + index.changes
 
     @property
     def identity(self) -> str:
         """What tells this store from any other that there was or will be, in this folder too."""
-        return self._index.identity
+        with self.index() as index:
+            return index.identity
 
     def mailboxes(self) -> list[Mailbox]:
         """Those that have a mail in them, by name."""
