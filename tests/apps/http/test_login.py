@@ -7,6 +7,7 @@ from base64 import b64encode
 
 import pytest
 
+from tincans.apps import find_app
 from tincans.apps.http import Http
 from tincans.apps.http.exchange import Exchange
 from tincans.apps.http.login import Guarded, is_ours
@@ -14,7 +15,7 @@ from tincans.apps.settings import Settings
 from tincans.server import serve
 from tincans.transports import dial
 from tincans.users import Users, Verifier
-from wired import Answer, answers_to, get, read, until
+from wired import Answer, answers_to, get, heard, read, until
 
 USERS = Users({"ann": str(Verifier.of("se:cret ä", rounds=1))})
 
@@ -113,6 +114,14 @@ async def test_a_page_from_elsewhere_reads_nothing_here() -> None:
             assert refused.status == 421
             await client.send(get())
             [answer] = read(await until(client, b"guest"))
+            assert answer.status == 200
+
+
+async def test_what_has_nothing_to_be_read_may_be_called_as_one_likes() -> None:
+    async with await serve("tcp://127.0.0.1:0", find_app("http:echo")) as server:
+        async with await dial(server.address) as client:
+            await client.send(get("/", "Connection: close").replace(b"localhost", b"evil.com"))
+            [answer] = read(await heard(client))
             assert answer.status == 200
 
 
