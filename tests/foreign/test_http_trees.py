@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import Serving, program, recorded, run, serving, start
+from running import Serving, program, recorded, run, serving, start, tincans
 
 pytestmark = pytest.mark.foreign
 
@@ -122,3 +122,20 @@ def test_what_is_uploaded_is_in_the_recording(folder: Path, tmp_path: Path) -> N
     assert only.client.startswith(b"PUT /kept HTTP/1.1\r\n")
     assert body[:1000] in only.client
     assert only.server.startswith(b"HTTP/1.1 201 Created\r\n")
+
+
+def test_where_there_is_no_room_nothing_appears_and_the_next_file_does(folder: Path, tmp_path: Path) -> None:
+    before, told = contents(folder), ["--write-out", "%{http_code}", "--output", "/dev/null"]
+    listen = tincans("listen", "tcp://127.0.0.1:0", f"http:{folder}", "--write", "--no-record", "--quiet")
+    port = tmp_path / "port"
+    # The kernel refuses what is larger than this limit of the process', as a full disk would.
+    limited = [program("prlimit"), "--fsize=100000", *listen, "--port-file", str(port)]
+    with start(limited) as running:
+        running.wait_for_file(port)
+        address = f"http://127.0.0.1:{int(port.read_text())}/"
+        large = bytes(200_000)
+        assert curl(*told, "--upload-file", "-", f"{address}large", stdin=large) == b"507"
+        assert curl(*told, "--form", "file=@-;filename=large", address, stdin=large) == b"507"
+        assert contents(folder) == before
+        assert curl(*told, "--upload-file", "-", f"{address}small", stdin=large[:100_000]) == b"201"
+    assert contents(folder) == {**before, "small": large[:100_000]}

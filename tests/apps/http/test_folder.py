@@ -19,6 +19,10 @@ JSON = [("Accept", "application/json")]
 PAGE = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")]
 
 
+#: What is in a page by which something can be changed.
+_CHANGES = 'method="post"'
+
+
 @pytest.fixture
 async def ask(tmp_path: Path) -> AsyncIterator[Asker]:
     (tmp_path / "sub").mkdir()
@@ -33,7 +37,7 @@ async def test_people_have_a_page(ask: Asker) -> None:
     assert answer.field("content-security-policy").startswith("default-src 'none'; ")
     assert answer.field("x-content-type-options") == "nosniff"
     assert '<a class="folder" href="sub/">' in answer.text
-    assert "<form" not in answer.text
+    assert _CHANGES not in answer.text
     assert (await ask.get("/")).field("content-type") == "text/html; charset=utf-8"
 
 
@@ -100,11 +104,22 @@ async def test_a_folder_of_ten_thousand_files_lets_others_have_their_turn(tmp_pa
 
 async def test_forms_are_there_for_those_who_may_write(tmp_path: Path) -> None:
     async with asking(find_app(f"http:{tmp_path}", Settings(write=True))) as ask:
-        assert "<form" in (await ask.get("/")).text
+        assert _CHANGES in (await ask.get("/")).text
     users = Users({"jane": str(Verifier.of("secret", rounds=2))})
     async with asking(find_app(f"http:{tmp_path}", Settings(write=True, users=users, guests=True))) as ask:
         guests = await ask.get("/")
         janes = await ask.get("/", [("Authorization", "Basic amFuZTpzZWNyZXQ=")])
-        assert "<form" not in guests.text
-        assert "<form" in janes.text
+        assert _CHANGES not in guests.text
+        assert _CHANGES in janes.text
         assert guests.field("etag") != janes.field("etag")
+
+
+async def test_a_guest_may_log_in_from_the_page(tmp_path: Path) -> None:
+    users = Users({"jane": str(Verifier.of("secret", rounds=2))})
+    async with asking(find_app(f"http:{tmp_path}", Settings(users=users, guests=True))) as ask:
+        assert '<button name="login">' in (await ask.get("/")).text
+        assert (await ask.get("/?login=")).status == 401
+        inside = await ask.get("/?login=", [("Authorization", "Basic amFuZTpzZWNyZXQ=")])
+        assert (inside.status, '<button name="login">' in inside.text) == (200, False)
+    async with asking(find_app(f"http:{tmp_path}")) as ask:
+        assert '<button name="login">' not in (await ask.get("/?login=")).text

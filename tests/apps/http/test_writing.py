@@ -296,3 +296,17 @@ async def test_two_at_once_do_not_meet(ask: Asker, tmp_path: Path) -> None:
         await channel.send(b"one")
         assert (await channel.receive()).startswith(b"HTTP/1.1 204 ")
     assert tree(tmp_path) == {"jam": b"oneone"}
+
+
+async def test_only_one_goes_on_with_a_part(ask: Asker, tmp_path: Path) -> None:
+    assert (await put(ask, "/jam", b"01", Content_Range="bytes 0-1/4")).status == 202
+    async with await dial(ask.address) as channel:
+        await channel.send(
+            b"PUT /jam HTTP/1.1\r\nHost: a\r\nContent-Range: bytes 2-3/4\r\nContent-Length: 2\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        assert await channel.receive() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert (await put(ask, "/jam", b"45", Content_Range="bytes 2-3/4")).status == 409
+        await channel.send(b"23")
+        assert (await channel.receive()).startswith(b"HTTP/1.1 201 ")
+    assert tree(tmp_path) == {"jam": b"0123"}

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from tincans.apps.http.asgi_scope import Message, Receive, Scope, Send
 from tincans.apps.http.exchange import Exchange
@@ -62,9 +63,10 @@ async def say(exchange: Exchange, said: Said, task: asyncio.Task[None], start: M
     status, body = int(start["status"]), bytes(first.get("body", b""))
     fields, length = _fields(exchange, start)
     if first.get("more_body", False):
-        await exchange.respond(status, fields, _pieces(body, said, task), length=length)
-    elif exchange.request.method == "HEAD":
-        await exchange.respond(status, fields, _pieces(b"", said, task), length=len(body) if length is None else length)
+        await exchange.respond(status, fields, _pieces(first, said, task), length=length)
+    elif exchange.request.method == "HEAD":  # the length is that of the body which GET would have
+        length = len(body) if length is None else length
+        await exchange.respond(status, fields, _pieces(first, said, task), length=length)
     elif length not in (None, len(body)) and status not in (204, 304):
         raise RuntimeError(f"the application announced {length} bytes and gave {len(body)}")
     else:
@@ -92,13 +94,16 @@ def _fields(exchange: Exchange, start: Message) -> tuple[list[tuple[str, str]], 
     return fields, length
 
 
-async def _pieces(first: bytes, said: Said, task: asyncio.Task[None]) -> AsyncIterator[bytes]:
-    yield first
+async def _pieces(first: Message, said: Said, task: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    kind = first["type"]
+    yield bytes(first.get("body", b""))
     while True:
         message = await said.take()
         if message is None:
             await task  # raises what it raised
             raise RuntimeError("the application has left in the middle of its response")
+        if message["type"] != kind:
+            raise RuntimeError(f"the application said {message['type']!r} in the middle of its response")
         yield bytes(message.get("body", b""))
         if not message.get("more_body", False):
             return
@@ -155,30 +160,25 @@ class Hearing:
         self._begun = False  # the application has heard of the request
         self._left = False
         self._task: asyncio.Task[Message] | None = None
-        self._closed = asyncio.Event()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def receive(self) -> Message:
         """The next piece of the body; and then, once it is so, that the client has left or has its response."""
         if not self._begun and self._exchange.content.ended:
             self._begun = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        if not self._closed.is_set() and not self._left:
-            if self._task is None:
-                self._task = spawn(self._listen())
-            closing = spawn(self._closed.wait())
-            try:
-                await asyncio.wait([self._task, closing], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                closing.cancel()
-            task = self._task
-            if task is not None and task.done() and not task.cancelled():
+        if not self._closed.done() and not self._left:
+            task = self._task = self._task or spawn(self._listen())
+            either: list[asyncio.Future[Any]] = [task, self._closed]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() and not task.cancelled():
                 self._task = None
                 return task.result()
         return {"type": "http.disconnect"}
 
     async def close(self) -> None:
         """Listen to nothing any more: the connection goes on, or is over."""
-        self._closed.set()
+        self._closed.set_result(None)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

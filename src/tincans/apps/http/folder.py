@@ -1,14 +1,19 @@
-"""What answers for a folder without an index file: its listing, as the page or as JSON."""
+"""What answers for a folder without an index file: its listing, as the page or as JSON.
+
+A guest of a site that knows users may ask for it with `?login`, and is asked who that is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import parse_qs
 
 from tincans.apps.http.conditions import failed
 from tincans.apps.http.exchange import Exchange
 from tincans.apps.http.listing import Listing, Sorting
 from tincans.apps.http.listing_page import POLICY, page
+from tincans.apps.http.login import challenge
 from tincans.apps.http.site import Site
 from tincans.apps.http.upload import post
 from tincans.apps.http.writing import METHODS, changing, may_write
@@ -39,13 +44,17 @@ def equip(site: Site) -> Site:
 async def show_folder(site: Site, exchange: Exchange, path: str) -> None:
     """Respond with the listing of a folder. It is looked at in another thread, as it may have thousands of files."""
     request = exchange.request
+    may_log_in = bool(site.settings.users) and not exchange.user
+    if may_log_in and "login" in parse_qs(request.query, keep_blank_values=True):
+        await challenge(exchange)
+        return
     listing = await asyncio.to_thread(_look, site, path, Sorting.of(request.query))
     if wants_json(request.fields.get("accept")):
         tag, fields, pieces = listing.tag("json"), _JSON, listing.json()
     else:
         writable = may_write(site, exchange)
-        tag = listing.tag(f"{writable}{request.query}{POLICY}")
-        fields, pieces = _PAGE, page(listing, request.query, writable=writable)
+        tag = listing.tag(f"{writable}{may_log_in}{request.query}{POLICY}")
+        fields, pieces = _PAGE, page(listing, request.query, writable=writable, may_log_in=may_log_in)
     fields = [*fields, ("ETag", tag)]
     by_tag = "if-none-match" in request.fields or "if-match" in request.fields  # it has no date
     status = failed(request.fields, reads=True, tag=tag, modified=0) if by_tag else 0

@@ -57,9 +57,12 @@ POLICY = (
 )
 
 
-def page(listing: Listing, query: str, *, writable: bool) -> Iterator[bytes]:
-    """The document, piece by piece. Where it is writable it has the forms by which the folder is changed."""
-    yield "".join(_before(listing, query, writable)).encode()
+def page(listing: Listing, query: str, *, writable: bool, may_log_in: bool = False) -> Iterator[bytes]:
+    """The document, piece by piece.
+
+    Where it is writable it has the forms by which the folder is changed; for who may log in it has a button.
+    """
+    yield "".join(_before(listing, query, writable, may_log_in)).encode()
     for start in range(0, len(listing.rows), LISTING_ROWS):
         rows = listing.rows[start : start + LISTING_ROWS]
         yield "\n".join([_line(row, writable) for row in rows]).encode() + b"\n"
@@ -74,7 +77,7 @@ def _text(text: str) -> str:
     return f'<bdi dir="ltr">{escape(visible(text))}</bdi>'
 
 
-def _before(listing: Listing, query: str, writable: bool) -> Iterator[str]:
+def _before(listing: Listing, query: str, writable: bool, may_log_in: bool) -> Iterator[str]:
     steps = listing.path.strip("/").split("/") if listing.path != "/" else []
     title = visible(steps[-1]) if steps else "Files"
     yield (
@@ -83,7 +86,8 @@ def _before(listing: Listing, query: str, writable: bool) -> Iterator[str]:
         f'<title>{escape(title)}</title>\n<link rel="icon" href="{_ICON}">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n"
     )
-    yield f'<header>{_MARK}<nav aria-label="Folders"><ol>{_trail(steps)}</ol></nav></header>\n<main>\n'
+    login = '<form><button name="login">Log in</button></form>' if may_log_in else ""
+    yield f'<header>{_MARK}<nav aria-label="Folders"><ol>{_trail(steps)}</ol></nav>{login}</header>\n<main>\n'
     heading = _text(steps[-1]) if steps else title
     yield f'<div class="title"><h1>{heading}</h1><p id="sum">{_sum(listing)}</p></div>\n'
     if writable:

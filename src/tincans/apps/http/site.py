@@ -38,6 +38,7 @@ INDEX = ("index.html", "index.htm")
 _STATUSES = {
     errno.ENOENT: 404, errno.ENOTDIR: 404, errno.ENAMETOOLONG: 404, errno.ELOOP: 404, errno.EACCES: 403,
     errno.EPERM: 403, errno.EROFS: 403, errno.EISDIR: 409, errno.EEXIST: 409, errno.ENOTEMPTY: 409,
+    errno.EBUSY: 409,
     errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 507, errno.EMFILE: 503, errno.ENFILE: 503,
 }  # fmt: skip
 
