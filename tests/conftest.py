@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # `tincans` is on the path, as after `pip install .`; the tests run without the virtual environment being activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# Mails that a test has taken without saying where are nobody's.
+os.environ["TINCANS_MAILS"] = tempfile.mkdtemp(prefix="tincans-mails-")
+atexit.register(shutil.rmtree, os.environ["TINCANS_MAILS"], ignore_errors=True)
 
 # No test asserts a time: an example may take as long as a busy machine needs.
 # The suite tries the same examples every time, so that it fails for a reason; `make fuzz` tries others, and many more.

@@ -72,7 +72,20 @@ def test_the_head_of_the_module_is_a_good_file() -> None:
 
 
 def test_the_default_is_an_echo_and_a_relay_in_front_of_it() -> None:
-    assert [(entry.name, short(entry.at)) for entry in default().entries] == [("echo", ":7707"), ("front", ":7708")]
+    assert [(entry.name, short(entry.at)) for entry in default().entries] == [
+        ("echo", ":7707"), ("web", ":7780"), ("mail", ":7725"), ("inbox", ":7710"), ("front", ":7708"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_names_nobody_to_run_runs_the_default() -> None:
+    assert read("").entries == default().entries
+    record = str(Verifier.of("secret", rounds=1))
+    config = read(f'record = false\nlisten = []\n[users]\nann = "{record}"\n[limits]\nclients = 3\n')
+    assert [entry.name for entry in config.entries] == [entry.name for entry in default().entries]
+    assert {(entry.record, entry.limits.clients) for entry in config.entries} == {(False, 3)}
+    assert [entry.name for entry in config.entries if isinstance(entry, Listen) and entry.settings.users] == [
+        "web", "mail", "inbox",
+    ]  # fmt: skip
 
 
 def test_the_document_shows_a_good_file_and_the_default() -> None:
@@ -184,7 +197,6 @@ def test_the_journal(given: str, taken: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("", "None: nothing is to be run: it needs a [[listen]] or a [[relay]]"),
         ("x = ", "1: invalid value"),
         (
             'lisen = 1\n[[relay]]\nlisten = ":1"\ntarget = ":2"',

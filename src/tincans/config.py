@@ -63,13 +63,29 @@ from tincans.users import Users
 #: The file that `tincans up` looks for.
 FILE = "tincans.toml"
 
-#: What it runs where there is none, one table a part. 7700 is kept for the page, 7710 and 7725 for mail, 7721 for FTP,
-#: 7767 for chat and 7780 for HTTP.
+#: What it runs where there is none, one table a part. 7700 is kept for the page, 7721 for FTP, which needs a folder to
+#: serve, and 7767 for chat.
 DEFAULT = """\
 [[listen]]
 name = "echo"
 address = ":7707"
 app = "echo"
+
+[[listen]]
+name = "web"
+address = ":7780"
+app = "http:echo"
+
+[[listen]]
+name = "mail"
+address = ":7725"
+app = "mail"
+days = 30
+
+[[listen]]
+name = "inbox"
+address = ":7710"
+app = "mail:pop3"
 
 [[relay]]
 name = "front"
@@ -210,6 +226,11 @@ def parse_config(text: str, path: Path) -> Config:
     return _Reader(path, lines).read(data)
 
 
+def _default_entries() -> dict[str, Any]:
+    """What a file runs that has users or limits, and names nobody to run."""
+    return parse(DEFAULT)[0]
+
+
 def journal_at(text: str, folder: Path) -> str:
     """What `open_journal` takes, with a relative path made absolute from `folder`."""
     if text == "memory:":
@@ -256,12 +277,12 @@ class _Reader:
         self._limits, self._record, self._users = Limits(), True, Users()  # of the whole file, for every entry
 
     def read(self, data: dict[str, Any]) -> Config:
+        if not any(data.get(kind) for kind in _KINDS):
+            data = {**data, **_default_entries()}
         top = self._table((), data, _TOP)
         self._limits, self._record = top.get("limits", self._limits), top.get("record", True)
         self._users = top.get("users", self._users)
         entries = dict(self._entries(top))
-        if not any(data.get(kind) for kind in _KINDS):
-            self._mistake((), "nothing is to be run: it needs a [[listen]] or a [[relay]]")
         for check in (_check_names, _check_roles, _check_places, _check_circles):
             for place, reason in check(entries):
                 self._mistake(place, reason)

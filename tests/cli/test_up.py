@@ -150,7 +150,13 @@ def test_the_default_and_that_it_runs_already(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(start(tincans("up", "--no-record"), cwd=tmp_path))
         if _runs(first):
-            first.wait_for("front  tcp://127.0.0.1:7708  tcp://127.0.0.1:7707  tincans connect :7708")
+            for line in (
+                "web    tcp://127.0.0.1:7780  http:echo             curl http://127.0.0.1:7780/",
+                "mail   tcp://127.0.0.1:7725  mail                  tincans mail --to you@example.org smtp://127.0.0.1:7725",
+                "inbox  tcp://127.0.0.1:7710  mail:pop3             tincans inbox pop3://you@127.0.0.1:7710",
+                "front  tcp://127.0.0.1:7708  tcp://127.0.0.1:7707  tincans connect :7708",
+            ):
+                first.wait_for(line)
             with socket.create_connection(("127.0.0.1", 7708), PATIENCE) as caller:
                 assert say(caller, b"hello") == b"hello"
         else:  # somebody runs it on this machine: see to it that it stays so
@@ -159,7 +165,7 @@ def test_the_default_and_that_it_runs_already(tmp_path: Path) -> None:
         with start(tincans("up", "--no-record"), cwd=tmp_path) as second:
             second.wait(1)
             second.wait_for(
-                r"\Atincans: (echo|front): cannot listen on tcp://127.0.0.1:770[78]: the address is already in use\n"
+                r"\Atincans: \w+: cannot listen on tcp://127.0.0.1:77\d\d: the address is already in use\n"
                 r"  .* write a tincans.toml that names other ports\.\n\Z",
                 stream="err",
             )
@@ -290,7 +296,7 @@ def test_check_starts_nothing(tmp_path: Path) -> None:
 def test_check_without_a_file_is_about_the_default(tmp_path: Path) -> None:
     with start(tincans("up", "--check"), cwd=tmp_path) as running:
         running.wait()
-        assert running.out == b"the default is right: it runs echo, front\n"
+        assert running.out == b"the default is right: it runs echo, web, mail, inbox, front\n"
 
 
 def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def command(
 ) -> None:
     """Run the listeners and relays of FILE, or of ./tincans.toml.
 
-    Where there is no file it runs an echo on port 7707 and a relay in front of it on 7708, for this machine alone.
+    Where there is no file it runs an echo on port 7707 and a relay in front of it on 7708, a web server on 7780 that
+    answers with what it was asked, and an inbox that takes every mail on 7725 and gives them out on 7710; all of it
+    for this machine alone.
     Prints the address of the page on which all of it is seen, where each of them listens and how to call it, and then
     what is said. SIGHUP reads the file again, and leaves alone what is unchanged in it.
 
@@ -296,9 +298,40 @@ def _table(rows: Sequence[Row], *, colour: bool) -> Iterator[str]:
         yield f"{_BOLD}{text}{_PLAIN}" if colour and not number else text
 
 
+#: How apps are called, by the beginning of their names, the longest first: over TLS by the second scheme.
+_CALLS = {
+    "http:": ("curl {}/", "http", "https"),
+    "asgi:": ("curl {}/", "http", "https"),
+    "ftp:": ("tincans ls {}/", "ftp", "ftps"),
+    "mail:pop3": ("tincans inbox {}", "pop3", "pop3s"),
+    "mail": ("tincans mail --to you@example.org {}", "smtp", "smtps"),
+}
+
+
 def _try(row: Row) -> str:
     """A command that calls it, where another program can."""
-    return "" if row.address.scheme == "memory" else f"{_program()} connect {quote(short(row.address))}"
+    if row.address.scheme == "memory":
+        return ""
+    for beginning, (command, plain, tls) in _CALLS.items():
+        if row.kind == "listen" and row.answers.startswith(beginning) and _is_url(row.address):
+            url = f"{tls if row.address.wraps else plain}://{_user(beginning)}{_called(row.address)}"
+            return command.format(url).replace("tincans ", f"{_program()} ", 1)
+    return f"{_program()} connect {quote(short(row.address))}"
+
+
+def _is_url(address: Address) -> bool:
+    """Whether a URL can name it."""
+    return address.scheme == "tcp" and address.wraps in ((), ("tls",))
+
+
+def _called(address: Address) -> str:
+    """Host and port, for who calls from this machine."""
+    host = "127.0.0.1" if address.host == "*" else address.host
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+def _user(app: str) -> str:
+    return "you@" if app == "mail:pop3" else ""
 
 
 def _program() -> str:
