@@ -229,3 +229,44 @@ def test_a_server_that_is_killed_has_deleted_nothing(mails: Mails) -> None:
     with pytest.raises(AssertionError, match="exited with -9"):
         delete_and_kill(mails)
     assert len(left(mails)) == len(MAILS)
+
+
+# ── from SMTP to POP3 ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def send(server: Serving, data: bytes, to: str, folder: Path, *options: str) -> None:
+    """Send a mail with curl, as it is."""
+    file = folder / "mail"
+    file.write_bytes(data)
+    envelope = ["--mail-from", "ada@example.org", "--mail-rcpt", to, "--upload-file", str(file)]
+    run([program("curl"), "--silent", *envelope, *options, f"smtp://127.0.0.1:{server.port}"])
+
+
+def test_what_was_sent_is_fetched_byte_by_byte_from_the_mailbox_of_its_recipient(tmp_path: Path) -> None:
+    folder = str(tmp_path / "mails")
+    with serving("listen", "tcp://127.0.0.1:0", "mail", "--mails", folder) as smtp:
+        for data in MAILS:
+            send(smtp, data, "bob@example.org", tmp_path)
+        send(smtp, mail("another"), "cy@example.org", tmp_path)
+        with serving("listen", "tcp://127.0.0.1:0", "mail:pop3", "--mails", folder) as server:
+            url = f"pop3://127.0.0.1:{server.port}"
+            assert [curl(f"{url}/{number}") for number in range(1, len(MAILS) + 1)] == MAILS
+            assert curl(f"{url}/1", "--user", "cy@example.org:any") == mail("another")
+            curl(f"{url}/2", "--user", "cy@example.org:any", expected=8)
+
+
+def test_each_user_reads_what_the_user_has_sent(tmp_path: Path) -> None:
+    folder, known = str(tmp_path / "mails"), tmp_path / "users.toml"
+    records = "".join(f'{name} = "{Verifier.of(name, rounds=5000)}"\n' for name in ("team-a", "team-b"))
+    known.write_text(f"[users]\n{records}")
+    options = ["--mails", folder, "--users", str(known)]
+    with (
+        serving("listen", "tcp://127.0.0.1:0", "mail", *options) as smtp,
+        serving("listen", "tcp://127.0.0.1:0", "mail:pop3", *options) as server,
+    ):
+        for name in ("team-a", "team-b"):
+            send(smtp, mail(f"of {name}"), "bob@example.org", tmp_path, "--user", f"{name}:{name}")
+        for name in ("team-a", "team-b"):
+            url = f"pop3://127.0.0.1:{server.port}"
+            assert curl(f"{url}/1", "--user", f"{name}:{name}") == mail(f"of {name}")
+            curl(f"{url}/2", "--user", f"{name}:{name}", expected=8)

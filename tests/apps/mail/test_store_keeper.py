@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from posting import files, put, store
+from running import PATIENCE, POLL
 from tincans.apps.mail.store import Mails
 from tincans.limits import MAILS_A_LOOK
 
@@ -108,3 +109,15 @@ def test_thousands_are_deleted_at_once(tmp_path: Path) -> None:
         assert mails.count() == mails.count(mailbox="b@x.org") == 2100
         mails.clear()
         assert (mails.count(), files(tmp_path)) == (0, [])
+
+
+def test_it_is_done_while_nothing_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.apps.mail.store_keeper.MAILS_LOOK_SECONDS", 0.01)
+    with store(tmp_path, days=1) as mails:
+        number = put(mails)
+        mails.list()
+        age(mails, number, 1.01)
+        until = time.monotonic() + PATIENCE
+        while mails.count():
+            assert time.monotonic() < until
+            time.sleep(POLL)
