@@ -20,8 +20,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from letters import LETTERS, PARCEL, letter
 from running import program, start
-from scene import ORDER, Office, made_of, office
+from scene import ORDER, Office, Post, made_of, office, post_office
 from watching import PHONE, Line, Tab, chromium, clog, tab_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
@@ -122,6 +123,26 @@ def picture_conversation(tab: Tab, work: Office, name: str = "conversation") -> 
     keep(tab, name)
 
 
+def picture_mails(browser: Browser, post: Post) -> None:
+    for sender, subject, to in LETTERS:
+        post.send(letter(sender, subject), *to)
+    with tab_of(browser, post.served) as tab:
+        tab.open("mails")
+        links = tab.page.get_by_role("grid", name="Mails").get_by_role("link")
+        for read in ("Re: the ladder", "Invoice 2026-117", "Weekly frost report"):
+            links.filter(has_text=read).click()
+            expect(tab.page.get_by_role("article", name=read)).to_be_visible()
+        post.send(
+            letter("Ada Lovelace <ada@orchard.example>", "Your pears are on their way", PARCEL), "charles@example.org"
+        )
+        links.filter(has_text="Your pears").click()
+        frame = tab.page.get_by_role("article", name="Your pears").frame_locator("iframe")
+        expect(frame.locator("img")).to_have_js_property("naturalWidth", 84)
+        expect(tab.page.get_by_role("row").filter(has_text="not read")).to_have_count(len(LETTERS) - 3)
+        tab.page.wait_for_timeout(500)  # the mailboxes count what was read
+        keep(tab, "mails")
+
+
 def keep(tab: Tab, name: str) -> None:
     """What is seen, as a file that is as small as it can be without losing a pixel."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -180,8 +201,11 @@ def nearest(left: int, above: int, corner: int) -> int:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="tincans-") as folder, office(Path(folder)) as work, chromium() as browser:
-        take(work, browser)
+    with tempfile.TemporaryDirectory(prefix="tincans-") as folder, chromium() as browser:
+        with post_office(Path(folder) / "post") as post:
+            picture_mails(browser, post)
+        with office(Path(folder)) as work:
+            take(work, browser)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""An office whose programs talk through the relays of one `tincans up`.
+"""An office whose programs talk through the relays of one `tincans up`; and a post office, which takes mails.
 
 curl ──► web ──► php         redis-cli ──► cache ──► redis-server        smtplib ──► mail ──► aiosmtpd
 a socket of the test ──► line ──► another socket of the test
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from running import PATIENCE, Program, free_port, port_of, program, run, start
 from servers import redis
-from watching import Exchange, Served, line_up, listens, relays
+from watching import Exchange, Served, line_up, listens, relays, up
 
 PAGE = b"""<!doctype html><title>Pears</title><link rel="stylesheet" href="/style.css">
 <h1>Pears</h1><p>Three kinds of pears.<script>top.wasRun = self.wasRun = true; document.write("script ran")</script>
@@ -103,3 +103,30 @@ def _mailbox(port: int) -> Iterator[Program]:
     with start([*command, *prints], env={"PYTHONUNBUFFERED": "1"}) as running:
         port_of(running)
         yield running
+
+
+# ── an inbox ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Post(NamedTuple):
+    """A tincans that takes every mail; its page has them."""
+
+    served: Served
+
+    def swaks(self, *options: str) -> None:
+        """Send a mail by swaks."""
+        server = f"127.0.0.1:{self.served.port('mail')}"
+        run([program("swaks"), "--server", server, "--from", "ada@orchard.example", "--silent", "2", *options])
+
+    def send(self, mail: EmailMessage, *to: str) -> None:
+        """Send one that Python made, to those or to whom it names."""
+        with smtplib.SMTP("127.0.0.1", self.served.port("mail"), timeout=PATIENCE) as client:
+            client.send_message(mail, to_addrs=to or None)
+
+
+@contextlib.contextmanager
+def post_office(folder: Path) -> Iterator[Post]:
+    """Run it while the block runs."""
+    folder.mkdir(exist_ok=True)
+    with up(folder / "up", listens("mail", "mail") + f'mails = "{folder / "mails"}"\n') as served:
+        yield Post(served)

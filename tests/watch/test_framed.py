@@ -51,7 +51,7 @@ def test_pictures_that_came_along_are_in_it(html: str) -> None:
 
 
 def test_only_pictures_that_came_along_are_put_in() -> None:
-    for html in ("<img src=cid:other>", "<p>acid:logo@tin", "see cid-logo@tin"):
+    for html in ("<img src=cid:other>", "<a href='cid:logo@tin'>x", "<p>acid:logo@tin", "see cid-logo@tin"):
         assert shown(html, {"logo@tin": PNG}) == html
     page = mail("<iframe src=cid:page>", {"page": b"<script>"}, "x-page")
     found = framed(page, "1")

@@ -44,6 +44,7 @@ _HEADERS = {
 #: there. Under another name they are nothing.
 _ASKING = re.compile(r"<(?=(?:link|meta|base|object|embed|i?frame|frameset|portal)[\s/>])", re.IGNORECASE)
 _CID = re.compile(r"(?<=[\"'(=\s])cid:([^\s\"'<>()\\]{1,512})", re.IGNORECASE)
+_LEADS = re.compile(r"href\s{0,9}=\s{0,9}[\"']?\Z", re.IGNORECASE)
 #: What a browser draws.
 _PICTURES = re.compile(r"image/(?:png|jpeg|jpg|gif|webp|avif|bmp|svg\+xml|x-icon|vnd\.microsoft\.icon)")
 #: What a browser would fetch from elsewhere, if it might.
@@ -98,7 +99,7 @@ def _with_pictures(text: str, parts: list[Leaf]) -> str:
     def put(match: re.Match[str]) -> str:
         nonlocal room
         leaf = pictures.get(unquote(match[1])) or pictures.get(match[1])
-        if leaf is None:
+        if leaf is None or _LEADS.search(text, max(0, match.start() - 20), match.start()):
             return match[0]
         if leaf.path not in made:
             made[leaf.path] = f"data:{leaf.media};base64,{b64encode(leaf.data).decode()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from running import PATIENCE, program, run
-from scene import png
+from scene import Post, png, post_office
 from tincans.apps.mail.store import Envelope, Mails
-from watching import PHONE, Served, Tab, by_hand, listens, tab_of, up, watch
+from watching import PHONE, Tab, by_hand, listens, tab_of, up, watch
 
 pytestmark = pytest.mark.foreign
 
@@ -29,28 +27,11 @@ HTML = """\
 """
 
 
-class Post:
-    """A tincans that takes mails, its page, and a folder of its own."""
-
-    def __init__(self, served: Served, folder: Path) -> None:
-        self.served, self.folder = served, folder
-
-    def swaks(self, *options: str) -> None:
-        """Send a mail by swaks."""
-        server = f"127.0.0.1:{self.served.port('mail')}"
-        run([program("swaks"), "--server", server, "--from", "ada@orchard.example", "--silent", "2", *options])
-
-    def send(self, mail: EmailMessage, to: str = "you@example.org") -> None:
-        """Send one that Python made."""
-        with smtplib.SMTP("127.0.0.1", self.served.port("mail"), timeout=PATIENCE) as client:
-            client.send_message(mail, "ada@orchard.example", [to])
-
-
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Post]:
-    entry = listens("mail", "mail") + f'mails = "{tmp_path / "mails"}"\n'
-    with up(tmp_path / "up", entry) as served:
-        yield Post(served, tmp_path)
+    """A tincans that takes mails."""
+    with post_office(tmp_path) as post:
+        yield post
 
 
 @pytest.fixture

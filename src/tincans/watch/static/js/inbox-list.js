@@ -2,24 +2,20 @@
 // here that is a mail's number, so it stays on its mail while others come.
 
 import { classes, html, useEffect, useMemo, useRef, useState } from "./dom.js";
-import { post } from "./api.js";
 import { bytes, count, exact, moment, plural } from "./format.js";
 import { about, who } from "./inbox-words.js";
-import { useKey } from "./keys.js";
-import { href, replace } from "./router.js";
-import { hello, isLive, now } from "./store.js";
-import { Button, Dialog, Empty, Fault, Icon, Menu, toast } from "./ui.js";
+import { href } from "./router.js";
+import { isLive, now } from "./store.js";
+import { Empty, Fault, Icon } from "./ui.js";
 import { reveal, Virtual } from "./virtual.js";
 
 const CARD = 58;
-/** After the last key, in milliseconds. */
-const TYPED = 250;
 /** Where mails are beside the list, the arrow keys open what they pass, after so long on it. */
 const PASSED = 120;
 
 const isBeside = () => matchMedia("(min-width: 861px)").matches;
 
-export function List({ rows, where, all, number, query, open }) {
+export function List({ rows, where, number, query, open }) {
   const box = useRef(null);
   const [active, setActive] = useState(number);
   const timer = useRef(0);
@@ -48,7 +44,6 @@ export function List({ rows, where, all, number, query, open }) {
   const row = (index, style) => html`<${Card} of=${rows.row(index)} index=${index} style=${style} active=${rows.row(index)?.number === active}
     isOpen=${rows.row(index)?.number === number} query=${query} pick=${pick} />`;
   return html`
-    <${Bar} rows=${rows} where=${where} all=${all} query=${query} />
     ${trouble.value && !size ? html`<${Fault} error=${trouble.value} retry=${() => rows.again()} />` : null}
     ${size === 0 && !trouble.value && html`<${Nothing} rows=${rows} where=${where} />`}
     ${(size > 0 || (size === null && !trouble.value)) && html`
@@ -89,77 +84,6 @@ function Card({ of, index, style, active, isOpen, query, pick }) {
       <span class="size" role="gridcell">${of?.attachments > 0 && html`<${Icon} name="clip" /><span class="unseen">${plural(of.attachments, "attachment")}, </span>`}
         ${of && bytes(of.size)}</span>
     </div>`;
-}
-
-// ── above it ───────────────────────────────────────────────────────────────────────────────────────────────
-
-function Bar({ rows, where, all, query }) {
-  const field = useRef(null);
-  const [text, setText] = useState(where.text);
-  const [isClearing, setClearing] = useState(false);
-  const timer = useRef(0);
-  useKey("/", "Search in mails", () => field.current.focus());
-  useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
-    // The list is another one for another text, and this is a new field: who types goes on.
-    if (where.text && document.activeElement === document.body) field.current.focus();
-  }, []);
-  const put = (value) => {
-    clearTimeout(timer.current);
-    const next = new URLSearchParams(query);
-    if (value) next.set("text", value);
-    else next.delete("text");
-    replace("mails", [], next);
-  };
-  const typed = ({ target }) => {
-    setText(target.value);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(put, TYPED, target.value);
-  };
-  const onKeyDown = (event) => {
-    if (event.key === "Enter") put(text);
-    if (event.key === "Escape") event.target.blur();
-  };
-  const size = rows.count.value ?? 0;
-  const off = hello.value?.steer ? (size ? undefined : "Nothing is in it") : "This token may only look";
-  const items = [{ says: where.mailbox ? "Empty this mailbox…" : "Delete all mails…", run: () => setClearing(true), off }];
-  return html`
-    <search class="pilebar">
-      <div class="field"><${Icon} name="search" />
-        <input ref=${field} type="search" aria-label="Search in mails" placeholder="Search in mails" value=${text} spellcheck=${false} autocomplete="off"
-          onInput=${typed} onKeyDown=${onKeyDown} /></div>
-      <${Menu} icon="more" label="What can be done with these mails" items=${items} />
-    </search>
-    <p class="found" role=${where.text ? "status" : undefined}>${found(rows, where)}</p>
-    ${isClearing && html`<${Clearing} where=${where} all=${all} onClose=${() => setClearing(false)} />`}`;
-}
-
-function found(rows, { text }) {
-  const size = rows.count.value;
-  if (size === null) return "Counting…";
-  const so = `${plural(size, "mail")}${text ? " found" : ""}`;
-  return rows.left.value ? `${so} so far; ${count(rows.left.value)} still to be looked through` : so;
-}
-
-function Clearing({ where, all, onClose }) {
-  const inbox = all.find(({ name }) => name === where.inbox) ?? all[0];
-  const mailbox = inbox.mailboxes.find(({ name }) => name === where.mailbox);
-  const many = plural(mailbox?.count ?? inbox.count, "mail");
-  const clear = async () => {
-    onClose();
-    try {
-      await post(`/mails/clear?${new URLSearchParams({ inbox: inbox.name, mailbox: where.mailbox })}`);
-      replace("mails", [], where.inbox ? { inbox: where.inbox } : undefined);
-      toast(`Deleted ${many}`);
-    } catch (error) {
-      toast(`${error.message}. ${error.advice ?? ""}`, true);
-    }
-  };
-  const actions = html`<${Button} onClick=${onClose}>Keep them<//><${Button} danger onClick=${clear}>Delete<//>`;
-  return html`
-    <${Dialog} title=${where.mailbox ? `Empty ${where.mailbox}?` : "Delete all mails?"} onClose=${onClose} actions=${actions}>
-      <p>${many} ${where.mailbox ? "in it" : `in ${inbox.folder}`} will be gone, whatever is searched for now.</p>
-    <//>`;
 }
 
 function Nothing({ rows, where }) {

@@ -2,7 +2,7 @@
 // that delivered it.
 
 import { html, useEffect, useId, useState } from "./dom.js";
-import { get, post } from "./api.js";
+import { fetched, get, post } from "./api.js";
 import { honest } from "./body-text.js";
 import { save } from "./body.js";
 import * as format from "./format.js";
@@ -14,7 +14,6 @@ import { href, replace } from "./router.js";
 import { hello } from "./store.js";
 import { panelOf, Tabs } from "./tabs.js";
 import { Button, CopyButton, Fault, Time, toast } from "./ui.js";
-import { fetched } from "./api.js";
 
 export function Letter({ number, where, rows, query, open }) {
   const [got, error, retry] = useMail(number, where, rows);

@@ -3,8 +3,9 @@
 //
 //   #/mails?mailbox=you@example.org&text=pears      #/mails/12?tab=source      `inbox` is one of several folders
 
-import { html, useEffect, useMemo, useState } from "./dom.js";
+import { html, useEffect, useMemo, useRef, useState } from "./dom.js";
 import { get } from "./api.js";
+import { Bar } from "./inbox-bar.js";
 import { Boxes, BoxChoice } from "./inbox-boxes.js";
 import { Hint } from "./inbox-hint.js";
 import { List } from "./inbox-list.js";
@@ -36,19 +37,17 @@ function useInboxes() {
   const [found, setFound] = useState(null);
   const [error, setError] = useState(null);
   const [times, again] = useState(0);
-  const told = inboxes.value;
-  useEffect(() => {
-    const abort = new AbortController();
-    const ask = () => get("/inboxes", {}, abort.signal).then(
+  const timer = useRef(0);
+  const abort = useMemo(() => new AbortController(), []);
+  const ask = () => {
+    timer.current = 0;
+    get("/inboxes", {}, abort.signal).then(
       ({ rows }) => (setFound(rows), setError(null)),
       (failed) => abort.signal.aborted || setError(failed),
     );
-    const timer = setTimeout(ask, found ? AFTER : 0);
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
-  }, [told, epoch.value, times]);
+  };
+  useEffect(() => void (timer.current ||= setTimeout(ask, found ? AFTER : 0)), [inboxes.value, epoch.value, times]);
+  useEffect(() => () => (clearTimeout(timer.current), abort.abort()), []);
   return [found, error, () => again(times + 1)];
 }
 
@@ -63,7 +62,8 @@ function Inbox({ all, number, query }) {
       <${Boxes} all=${all} where=${where} />
       <div class="pile">
         <${BoxChoice} all=${all} where=${where} />
-        <${List} key=${`${where.inbox} ${where.mailbox} ${where.text}`} rows=${rows} where=${where} all=${all} number=${number} query=${query} open=${open} />
+        <${Bar} rows=${rows} where=${where} all=${all} query=${query} />
+        <${List} key=${`${where.inbox} ${where.mailbox} ${where.text}`} rows=${rows} where=${where} number=${number} query=${query} open=${open} />
       </div>
       ${number === null
         ? html`<div class="letter none"><${Empty} title="No mail is open"><p>Choose one, and it is shown here.</p><//></div>`
