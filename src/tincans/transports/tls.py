@@ -59,13 +59,22 @@ def server_wrap(address: Address, *, looked_ahead: bool = False) -> Wrap:
 
 
 def wrap_as(channel: Channel) -> Wrap | None:
-    """The called side's handshake with what it had on `channel`: its certificate, its sessions; None outside TLS."""
+    """The called side's handshake with what it had on `channel`: its certificate, its sessions; None outside TLS.
+
+    No session ticket is said. A client that only sends, as one that stores a file by FTP, would leave it unread, and
+    so its close would be a reset that overtakes its last words (RFC 9293 §3.6.1).
+    """
     if not isinstance(channel, TlsChannel):
         return None
     context = channel.context
 
     async def wrap(other: Channel) -> Channel:
-        return await _handshake(other, context, _Whom(other.remote, None))
+        tickets, context.num_tickets = context.num_tickets, 0  # what is made now has what the context has now
+        try:
+            tls = _engine(other, context, whom := _Whom(other.remote, None), False)
+        finally:
+            context.num_tickets = tickets
+        return await _shake(tls, whom)
 
     return wrap
 
@@ -91,6 +100,10 @@ async def _handshake(
     tls = _engine(channel, context, whom, looked_ahead)
     if session is not None:
         tls.session = session
+    return await _shake(tls, whom)
+
+
+async def _shake(tls: OverChannel | OverSocket, whom: _Whom) -> Channel:
     try:
         await tls.handshake()
     except (OSError, ChannelError) as error:

@@ -141,6 +141,28 @@ async def test_an_upload_that_tls_did_not_end_is_no_file(tmp_path: Path, certifi
         await caller.channel.aclose()
 
 
+async def test_nothing_is_said_inside_tls_that_a_client_who_only_sends_would_leave_unread(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    async with served(tmp_path, **offering(certificates)) as server, calling(server) as caller:
+        await caller.hear()
+        await secured(caller, certificates, "SSL")
+        assert await caller.codes("USER ftp", "PASS x", "TYPE I") == [331, 230, 200]
+        bare = await caller.call()
+        assert isinstance(bare, SocketChannel)
+        await caller.channel.send(b"STOR file\r\n")
+        with bare.socket.dup() as sock:
+            async with await wrap_of(certificates)(bare) as data:
+                await data.send(b"x")
+                assert (await caller.hear())[:3] == "150"
+                while " 1 bytes" not in await caller.say("STAT"):
+                    pass
+                with pytest.raises(BlockingIOError):
+                    sock.recv(1)
+        assert (await caller.hear())[:3] == "226"
+        await caller.channel.aclose()
+
+
 def test_a_cr_that_comes_before_its_lf_waits_for_it() -> None:
     unix = _UnixLines()
     assert [unix.take(piece) for piece in (b"a\r", b"\nb\r", b"c\r\r", b"\n")] == [b"a", b"\nb", b"\rc\r", b"\n"]

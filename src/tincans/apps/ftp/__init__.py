@@ -42,7 +42,7 @@ class Ftp:
     def __init__(self, folder: str, settings: Settings) -> None:
         self.settings = settings
         self.ports = settings.passive_ports
-        #: The handshake of AUTH TLS, and of data connections after it; None where TLS is off.
+        #: The handshake of AUTH TLS; None where TLS is off.
         self.wrap = settings.wrap()
         self.files = Files(folder, write=settings.write)
         self._visits: set[Visit] = set()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def feat(visit: Visit, command: Command) -> None:
     facts = "".join(f"{fact}{'*' if fact in visit.facts else ''};" for fact in FACTS)
-    protects = ["PBSZ", "PROT"] if visit.wrap is not None else []
+    protects = ["PBSZ", "PROT"] if visit.offered is not None or visit.is_secure else []
     features = [
         *(["AUTH TLS"] if visit.offered is not None else []), "CLNT", "EPRT", "EPSV", "HOST", "LANG EN*", "MDTM",
         "MFMT", f"MLST {facts}", *protects, "REST STREAM", "SIZE", "TVFS", "UTF8",

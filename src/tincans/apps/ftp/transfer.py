@@ -108,11 +108,10 @@ class Transfer:
         data = beside(control, await place.open(), place.kind, facts)
         if number := number_of(data):
             note(control, f"data: conversation #{number} ({command})")
-        if visit.protection == "C":
+        if visit.protection == "C" or (wrap := visit.wrap) is None:
             return data
-        assert visit.wrap is not None  # else nobody could have said PROT P
         try:
-            return await secure(data, visit.wrap)
+            return await secure(data, wrap)
         except ConnectError as error:
             data.abort()
             raise Refused(522, f"The data connection has no TLS: {error.reason}.") from error

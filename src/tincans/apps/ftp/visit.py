@@ -14,6 +14,7 @@ from tincans.errors import RemoteProtocolError
 from tincans.limits import FTP_IDLE_SECONDS, FTP_LOGIN_SECONDS
 from tincans.protocols.ftp import Command
 from tincans.recording import note
+from tincans.transports import Wrap
 from tincans.transports.tls import wrap_as
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ class Visit:
     def __init__(self, app: Ftp, channel: Channel) -> None:
         self.control = Control(channel)
         self.files, self.settings, self.ports = app.files, app.settings, app.ports
-        #: The handshake of AUTH TLS; and the one of data connections, which under tls:// is that of the listener.
+        #: The handshake of AUTH TLS; None where that is not offered.
         self.offered = app.wrap
-        self.wrap = wrap_as(below(channel)) or app.wrap
         #: The client said goodbye, or has to leave.
         self.is_over = False
         #: Wrong passwords so far.
@@ -63,6 +63,11 @@ class Visit:
     def is_secure(self) -> bool:
         """Whether the control connection is inside TLS."""
         return "tls.version" in self.control.channel.facts
+
+    @property
+    def wrap(self) -> Wrap | None:
+        """The handshake of data connections, which may take up the session of the control connection."""
+        return wrap_as(below(self.control.channel))
 
     def path(self, said: str) -> str:
         """What the client calls a file, from the root on. No name has a NUL in it: who writes one means an LF, as who
