@@ -93,7 +93,8 @@ _UNPACKERS: dict[str, Callable[[], _Unpacker]] = {
 }
 _ERRORS = (zlib.error, brotli.error, zstandard.ZstdError)
 
-#: Python has these beside charsets: they are none, and some take very long.
+#: Python has these beside charsets: they are none, and some take very long. Punycode takes the square of the length, a
+#: quarter of an hour for a megabyte.
 _NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 
 
@@ -173,12 +174,21 @@ def _decoder(charset: str) -> codecs.IncrementalDecoder | None:
     if not charset or _is_utf8(charset):
         return None
     try:
-        found = codecs.lookup(charset)
-    except (LookupError, ValueError):
-        return None
-    if not found._is_text_encoding or found.name.replace("_", "-") in _NO_CHARSETS:
+        found = known_charset(charset)
+    except LookupError:
         return None
     return found.incrementaldecoder("replace") if found.incrementaldecoder is not None else None
+
+
+def known_charset(name: str) -> codecs.CodecInfo:
+    """What decodes text in a charset. Raises `LookupError` where nobody knows it, and where it is none."""
+    try:
+        found = codecs.lookup(name)
+    except ValueError as error:  # such as a NUL
+        raise LookupError(name) from error
+    if not found._is_text_encoding or found.name.replace("_", "-") in _NO_CHARSETS:
+        raise LookupError(name)
+    return found
 
 
 def media_type(value: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from tincans.limits import (
     MAIL_PART_FIELD_BYTES,
     MAIL_PARTS,
 )
+from tincans.protocols.content import known_charset
 from tincans.protocols.events import Chunk, Event, Malformed
 from tincans.protocols.inbox import Inbox, Wrong
 from tincans.protocols.textual import Faulty
@@ -263,9 +264,9 @@ def _content(mail: EmailMessage) -> tuple[bytes | None, str]:
     part = mail.get_body(("plain", "html"))
     if part is None:
         return None, ""
-    charset = part.get_content_charset("utf-8")
     try:
-        return _payload(part).decode(charset, "replace").encode(), part.get_content_type()
+        charset = known_charset(part.get_content_charset("utf-8")).name
+        return _payload(part).decode(charset, "replace").encode("utf-8", "replace"), part.get_content_type()
     except LookupError:
         return _payload(part), part.get_content_type()
 

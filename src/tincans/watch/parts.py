@@ -15,6 +15,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from tincans.limits import MAIL_FIELD_CHARACTERS, MAIL_FIELDS, MAIL_PARTS
+from tincans.protocols.content import known_charset
 from tincans.protocols.mail import heads, is_bearable
 from tincans.watch import shapes
 from tincans.watch.items import MAIL
@@ -67,7 +68,7 @@ class Leaf(NamedTuple):
     @property
     def text(self) -> str:
         """As text. Raises `LookupError` where nobody knows the charset."""
-        return self.data.decode(self.message.get_content_charset("utf-8"), "replace")
+        return self.data.decode(known_charset(self.message.get_content_charset("utf-8")).name, "replace")
 
     @property
     def role(self) -> shapes.Role:

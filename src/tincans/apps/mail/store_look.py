@@ -7,7 +7,6 @@ will not take long (`tincans.protocols.mail.is_bearable`). What was not understo
 
 from __future__ import annotations
 
-import codecs
 import html
 import re
 from base64 import b64decode
@@ -27,6 +26,7 @@ from tincans.limits import (
     MAIL_READ_BYTES,
     MAIL_WORDS_CHARACTERS,
 )
+from tincans.protocols.content import known_charset
 from tincans.protocols.mail import is_bearable
 
 
@@ -132,19 +132,12 @@ def _unpacked(how: str, packed: str) -> bytes:
         return data
 
 
-#: Python knows them as charsets, but they are for names of hosts, and take the square of the length.
-_NO_CHARSETS = frozenset({"punycode", "idna"})
-
-
 def decoded(data: bytes, charset: str) -> str:
     """Bytes as text, whatever the charset: a question mark in a diamond stands for what is none. Never raises."""
     try:
-        name = codecs.lookup(charset or "utf-8").name
-        if name not in _NO_CHARSETS:
-            return data.decode(name, "replace")
+        return data.decode(known_charset(charset or "utf-8").name, "replace")
     except (LookupError, ValueError):
-        pass
-    return data.decode("utf-8", "replace")
+        return data.decode("utf-8", "replace")
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────
