@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def browser() -> Iterator[Browser]:
 def visiting(browser: Browser, *, size: tuple[int, int] = WIDE, **options: Any) -> Iterator[Page]:
     """A page of its own. What it says on the console, raises or asks in a dialog fails the block."""
     context: BrowserContext = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, timezone_id="UTC", reduced_motion="reduce", **options
+        viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", **options
     )
     context.set_default_timeout(SEEN)
     page, faults = context.new_page(), list[str]()
@@ -139,6 +140,22 @@ def test_a_listing_is_sorted_by_its_heads(browser: Browser, shelf: Path, scripte
         assert page.url == address
 
 
+@pytest.mark.parametrize(
+    ("zone", "shown"), [("Asia/Tokyo", "2026-01-02 12:04"), ("America/New_York", "2026-01-01 22:04")]
+)
+def test_times_are_in_the_readers_own_zone(browser: Browser, tmp_path: Path, zone: str, shown: str) -> None:
+    (tmp_path / "file").touch()
+    os.utime(tmp_path / "file", (1_767_323_045, 1_767_323_045))
+    with folder_of(tmp_path) as address, visiting(browser, timezone_id=zone) as page:
+        page.goto(address)
+        expect(page.locator("time")).to_have_text(shown)
+        expect(page.get_by_role("columnheader", name="Changed")).to_have_text("Changed")
+    with folder_of(tmp_path) as address, visiting(browser, java_script_enabled=False) as page:
+        page.goto(address)
+        expect(page.locator("time")).to_have_text("2026-01-02 03:04")
+        expect(page.get_by_role("columnheader", name="Changed")).to_have_text("Changed (UTC)")
+
+
 def test_hostile_names_are_only_names(browser: Browser, tmp_path: Path) -> None:
     for name in HOSTILE:
         (tmp_path / name).write_bytes(b"content")
@@ -181,11 +198,7 @@ def test_files_are_uploaded_with_their_progress(browser: Browser, shelf: Path, t
                 for (const each of document.querySelectorAll("#going output")) seen.push(each.textContent);
             }).observe(document.getElementById("going"), { childList: true, subtree: true, characterData: true }); }"""
         )
-        network = page.context.new_cdp_session(page)
-        network.send(
-            "Network.emulateNetworkConditions",
-            {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": len(content) * 4},
-        )
+        throttle(page, len(content) * 4)
         page.locator("#files").set_input_files([tmp_path / "holiday ü.mp4", tmp_path / "small"])
         going = page.get_by_role("list", name="Uploads").get_by_role("listitem")
         expect(going).to_have_text([re.compile("holiday ü.mp4.*done"), re.compile("small.*done")])
@@ -212,6 +225,31 @@ def test_a_folder_is_dropped_on_the_page(browser: Browser, shelf: Path, tmp_path
         expect(page.get_by_role("link", name="trip", exact=True)).to_be_visible()
     assert (shelf / "trip" / "day 1" / "one.jpg").read_bytes() == b"one"
     assert (shelf / "trip" / "two.jpg").read_bytes() == b"two"
+
+
+def test_a_folder_is_chosen_and_a_file_is_cancelled(browser: Browser, shelf: Path, tmp_path: Path) -> None:
+    (tmp_path / "trip" / "day 1").mkdir(parents=True)
+    (tmp_path / "trip" / "day 1" / "one.jpg").write_bytes(b"one")
+    (tmp_path / "large").write_bytes(bytes(4_000_000))
+    with folder_of(shelf, "--write") as address, visiting(browser) as page:
+        page.goto(address)
+        page.locator("#tree").set_input_files(tmp_path / "trip")
+        going = page.get_by_role("list", name="Uploads").get_by_role("listitem")
+        expect(going).to_have_text(re.compile("trip/day 1/one.jpg.*done"))
+        throttle(page, 100_000)
+        page.locator("#files").set_input_files(tmp_path / "large")
+        page.get_by_role("button", name="Cancel").click()
+        expect(going).to_have_text(re.compile("large.*cancelled"))
+        assert names(page) == ["sub", "trip", "a.wav", "file 9", "file 10"]
+    assert (shelf / "trip" / "day 1" / "one.jpg").read_bytes() == b"one"
+    assert not (shelf / "large").exists()
+
+
+def throttle(page: Page, upload: int) -> None:
+    """Let the page send no more than so many bytes a second."""
+    network = page.context.new_cdp_session(page)
+    told = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+    network.send("Network.emulateNetworkConditions", told)
 
 
 def test_without_scripts_all_of_it_is_done_by_forms(browser: Browser, shelf: Path, tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ async def test_a_body_of_any_size_and_framing(ask: Asker, tmp_path: Path, body: 
 async def test_the_folders_on_its_way_are_made(ask: Asker, tmp_path: Path) -> None:
     assert (await put(ask, "/a%20b/%FF/jam", b"jam")).status == 201
     assert os.fsencode(next(tmp_path.rglob("jam")).parent).endswith(b"/a b/\xff")
+    odd = b"PUT //c/../d/./e//tea HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    assert (await raw(ask, odd)).startswith(b"HTTP/1.1 201 ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b", "d"]
+    assert (tmp_path / "d" / "e" / "tea").exists()
 
 
 async def test_a_file_is_no_folder_and_a_folder_no_file(ask: Asker, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ class Lifespan:
         self._task = spawn(self._run())
         answer = await self._ask("lifespan.startup")
         if answer is not None and answer["type"] == "lifespan.startup.failed":
+            self._task.cancel()
             reason = str(answer.get("message", "")).strip().rpartition("\n")[2]
             raise UsageError(f"the application could not start{f': {reason}' if reason else ''}")
 

@@ -24,6 +24,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from posixpath import normpath
 from typing import NamedTuple
 
 from tincans.apps.http.conditions import failed, tag_of
@@ -169,7 +170,7 @@ def create(files: Files, path: str, offset: int = 0) -> Upload:
 
 def make_folders(files: Files, path: str) -> None:
     """Make the folders on the way to `path` that there are not. Raises `OSError`."""
-    steps = path.split("/")[1:-1]
+    steps = normpath(path).lstrip("/").split("/")[:-1]
     for count in range(1, len(steps) + 1):
         try:
             files.make_folder("/" + "/".join(steps[:count]))
