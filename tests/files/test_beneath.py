@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from running import start
 from tincans.errors import UsageError
 from tincans.files.beneath import LIST, LOOK, Top, inside
 from tincans.limits import LINKS_FOLLOWED
@@ -186,6 +188,44 @@ def test_a_folder_that_becomes_a_link_while_it_is_opened(tmp_path: Path, walks: 
         over.set()
         swapping.join()
         top.close()
+
+
+RENAME = """
+import os, sys
+os.chdir(sys.argv[1])
+print("renaming", flush=True)
+while True:
+    os.rename("root-beside", "elsewhere")
+    os.rename("elsewhere", "root-beside")
+"""
+
+
+def test_where_the_kernel_gives_up_the_path_is_walked(tmp_path: Path) -> None:
+    """openat2(2) says EAGAIN to a `..` while anything is renamed anywhere, as it cannot tell whether that led out."""
+    tree = Tree(tmp_path)
+    inside, walked = os.stat(tree.root / "within/file").st_ino, 0
+
+    class Counting(Top):
+        def _walk(self, text: str, flags: int) -> int:
+            nonlocal walked
+            walked += 1
+            return super()._walk(text, flags)
+
+    top = Counting(tree.root)
+    with start([sys.executable, "-c", RENAME, str(tmp_path)]) as renaming:
+        renaming.wait_for("renaming")
+        while not walked:
+            assert reached(top, "/within/up" * 15 + "/within/file") == inside
+    top.close()
+
+
+def test_a_kernel_without_openat2_is_found_out(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.files.beneath._OPENAT2", 100_000)  # a call that no kernel has: ENOSYS
+    top = Top(tree.root)
+    assert reached(top, "/absolute") == os.stat(tree.root / "within/file").st_ino
+    assert reached(top, "/out/file") == "FileNotFoundError"
+    assert reached(top, "/within", LIST) == os.stat(tree.root / "within").st_ino
+    top.close()
 
 
 def test_what_is_above_a_path(top: Top, tree: Tree) -> None:
