@@ -17,6 +17,8 @@ const PAGE = 100;
 /** A wheel passes many pages, and mails come in floods: what is missing is asked for so often, in milliseconds. */
 const EVERY = 60;
 const AGAIN_EVERY = 300;
+/** What takes long is asked for again after so many times as long: mails are to be taken meanwhile, and not only looked at. */
+export const REST = 5;
 /** Rows that are kept. */
 const MOST = 5000;
 
@@ -36,7 +38,8 @@ export class Rows {
     this.range = [0, 30];
     this.held = false;
     this.isStale = true;
-    this.timer = 0;
+    this.timer = this.due = 0;
+    this.took = 0;
     this.asking = null;
     this.stop = whenever(inboxes, () => this.again());
   }
@@ -77,12 +80,16 @@ export class Rows {
   /** Something may have changed. */
   again() {
     this.isStale = true;
-    this.plan(this.rows.size ? AGAIN_EVERY : 0);
+    this.plan(this.rows.size ? Math.max(AGAIN_EVERY, this.took * REST) : 0);
   }
 
+  /** Who scrolls does not wait for what was to be asked for later. */
   plan(after) {
-    if (this.isClosed) return;
-    this.timer ||= setTimeout(() => {
+    const due = performance.now() + after;
+    if (this.isClosed || (this.timer && this.due <= due)) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => {
       this.timer = 0;
       if (!this.asking) this.fetch();
     }, after);
@@ -93,10 +100,12 @@ export class Rows {
     if (from === null) return;
     const mine = (this.asking = new AbortController());
     const wasStale = this.isStale;
+    const began = performance.now();
     this.isStale = false;
     try {
       const got = await get("/mails", { ...this.where, offset: from, limit: PAGE }, mine.signal);
       mine.signal.throwIfAborted();
+      this.took = performance.now() - began;
       this.keep(got, wasStale);
       this.plan(got.left ? AGAIN_EVERY : EVERY);
     } catch (error) {

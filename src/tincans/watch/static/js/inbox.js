@@ -10,7 +10,7 @@ import { Boxes, BoxChoice } from "./inbox-boxes.js";
 import { Hint } from "./inbox-hint.js";
 import { List } from "./inbox-list.js";
 import { Letter } from "./inbox-mail.js";
-import { Rows } from "./inbox-rows.js";
+import { REST, Rows } from "./inbox-rows.js";
 import { useLook } from "./live.js";
 import { replace } from "./router.js";
 import { epoch, inboxes, isLive } from "./store.js";
@@ -39,14 +39,17 @@ function useInboxes() {
   const [times, again] = useState(0);
   const timer = useRef(0);
   const abort = useMemo(() => new AbortController(), []);
+  const took = useRef(0);
   const ask = () => {
+    const began = performance.now();
     timer.current = 0;
     get("/inboxes", {}, abort.signal).then(
-      ({ rows }) => (setFound(rows), setError(null)),
+      ({ rows }) => (setFound(rows), setError(null), (took.current = performance.now() - began)),
       (failed) => abort.signal.aborted || setError(failed),
     );
   };
-  useEffect(() => void (timer.current ||= setTimeout(ask, found ? AFTER : 0)), [inboxes.value, epoch.value, times]);
+  const after = found ? Math.max(AFTER, took.current * REST) : 0;
+  useEffect(() => void (timer.current ||= setTimeout(ask, after)), [inboxes.value, epoch.value, times]);
   useEffect(() => () => (clearTimeout(timer.current), abort.abort()), []);
   return [found, error, () => again(times + 1)];
 }
