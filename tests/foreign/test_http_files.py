@@ -118,6 +118,14 @@ def test_curl_sends_a_body_that_nobody_wants(server: Serving) -> None:
         assert printed == b"405 Method Not Allowed\n|405"
 
 
+def test_curl_speaks_other_versions(server: Serving) -> None:
+    at = f"http://127.0.0.1:{server.port}/sub/"
+    told = ["--write-out", "|%{http_version} %{num_connects}\n"]
+    assert curl("--http1.0", *told, at) == b"<p>sub|1.1 1\n"
+    assert curl("--http1.0", "--header", "Connection: keep-alive", *told, at, at).endswith(b"|1.1 0\n")
+    assert curl("--http2", *told, at) == b"<p>sub|1.1 1\n"  # which it asks for by Upgrade: h2c
+
+
 def test_curl_over_tls(site: Path, certificates: Certificates) -> None:
     with serving("listen", f"tls://127.0.0.1:0{certificates.served}", f"http:{site}") as server:
         at = f"https://localhost:{server.port}"

@@ -6,6 +6,7 @@
     connection.py   the loop over them; patience.py, how long it waits
     login.py        who may ask
     site.py         the files of a folder; conditions.py, ranges.py and media.py, what is said of them
+    kept.py         small ones in memory
     writing.py      what changes them; upload.py, what forms do
     folder.py       the listing of a folder; listing.py, what it says; listing_page.py, how that looks
     echo.py         the handler of http:echo
