@@ -190,17 +190,15 @@ async def test_links_and_devices_here_are_not_followed_into_folders(kind: str, t
 
 
 @BOTH
-async def test_ten_thousand_files(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    count = 10_000 if request.config.getoption("--deep") else 300
+async def test_hundreds_of_files(kind: str, tmp_path: Path) -> None:
     here, there, back = tmp_path / "here", tmp_path / "there", tmp_path / "back"
-    for number in range(count):
+    for number in range(300):
         path = here / f"{number % 7}" / f"{number % 11}" / f"file {number} größer"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d\n" % number * (number % 100))
     async with served(kind, there) as url:
-        assert (await tincans.put(here, url, tree=True)).files == count
-        assert (await tincans.get(url, back, tree=True)).files == count
-        assert (await tincans.get(url, back, tree=True)).same == count
+        assert (await tincans.put(here, url, tree=True)).files == 300
+        assert (await tincans.get(url, back, tree=True)).files == 300
     assert tree(here) == tree(there) == tree(back)
 
 

@@ -104,6 +104,12 @@ def test_its_parts() -> None:
     assert url.without_secrets() == Url("http", "::1", 8080, "/a%2Fb/%C3%A9%FF", "x=%20")
     assert url.folder().target == "/a%2Fb/%C3%A9%FF/"
     assert Url.parse("ftp://h/").folder() == Url.parse("ftp://h/")
+    assert [Url.parse(f"http://h{path}").parent().path for path in ("/a/b", "/a/b/", "/a?x", "/")] == [
+        "/a/",
+        "/a/",
+        "/",
+        "/",
+    ]
 
 
 @pytest.mark.parametrize("text", ["http://h/", "http://h/a/", "http://h/a/..", "http://h/%2E", "http://h/a%2Fb"])

@@ -246,8 +246,18 @@ class Push(_Mirror):
             if error.code not in _NOT_THERE:
                 raise
         if not self.wanted.dry_run:
-            await self.remote.make_folder(url)
+            await self._make(url)
         return {}
+
+    async def _make(self, url: Url) -> None:
+        """Make a folder, and first those above it that are not there."""
+        try:
+            await self.remote.make_folder(url)
+        except RequestRefused:
+            if url.parent().path == url.path:
+                raise
+            await self._make(url.parent())
+            await self.remote.make_folder(url)
 
     async def _file(self, found: Item | None, name: str) -> None:
         url, path = self.url.child(name), self._place(name)

@@ -82,7 +82,8 @@ class Upload:
 
     def skipped(self, count: int) -> None:
         """So many bytes are at the server already."""
-        self._moved(count)
+        if count:
+            self._moved(count)
 
     async def send(self, channel: Channel, offset: int, patience: float) -> None:
         """Send all of it from `offset` on: on a plain socket the kernel does it. Raises as `Channel.send_file`.

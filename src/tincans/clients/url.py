@@ -110,6 +110,10 @@ class Url(NamedTuple):
         """The same as a folder: its path ends in a slash, and there is no query."""
         return self._replace(path=self.path if self.is_folder else self.path + "/", query="")
 
+    def parent(self) -> Url:
+        """The folder above; of the root itself that is the root."""
+        return self._replace(path=self.path.rstrip("/").rpartition("/")[0] + "/", query="")
+
     def child(self, name: str) -> Url:
         """What has this path in that folder; `name` is decoded, and may have slashes."""
         return self._replace(path=self.folder().path + quoted(name), query="")
