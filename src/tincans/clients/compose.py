@@ -15,8 +15,9 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import getaddresses, localtime, make_msgid
+from email.utils import getaddresses, localtime
 from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from tincans.errors import UsageError
@@ -45,7 +46,7 @@ def compose(head: Letterhead, text: str, *, html: str = "", attachments: Sequenc
             _set(mail, name, ", ".join(values))
     _set(mail, "Subject", head.subject)
     mail["Date"] = localtime()
-    mail["Message-ID"] = make_msgid(domain=_domain(sender))
+    mail["Message-ID"] = f"<{token_hex(16)}@{_domain(sender)}>"  # RFC 5322 §3.6.4; nothing of this machine in it
     for field in head.fields:
         name, colon, value = field.partition(":")
         if not colon or not re.fullmatch(r"[!-9;-~]+", name):
