@@ -21,7 +21,7 @@ deep: $(VENV)/.dev
 	$(BIN)/pytest --deep tests/test_exactly.py tests/apps/mail/test_store.py
 
 fuzz: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export tests/apps/mail/test_store_look.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export tests/apps/mail/test_store_look.py tests/watch/test_broken_mails.py
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
