@@ -77,6 +77,22 @@ async def test_a_folder_has_a_slash_behind_it(ask: Asker) -> None:
     assert (await ask.get("/jam.txt/")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("//", "/"),
+        ("/./", "/"),
+        ("//sub//", "/sub/"),
+        ("/sub/%2e%2e/", "/"),
+        ("/sub/../../", "/"),
+        ("//x.example/../", "/"),
+    ],
+)
+async def test_a_path_that_is_odd_is_moved_to_the_one_it_means(ask: Asker, target: str, meant: str) -> None:
+    answer = await ask.get(f"{target}?sort=size")
+    assert (answer.status, answer.field("location")) == (301, f"{meant}?sort=size")
+
+
 async def test_an_index_file_is_shown_in_the_place_of_a_listing(ask: Asker, tmp_path: Path) -> None:
     (tmp_path / "sub" / "index.html").write_text("<h1>mine</h1>")
     assert (await ask.get("/sub/")).body == b"<h1>mine</h1>"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from posixpath import normpath
 from urllib.parse import parse_qs
 
 from tincans.apps.http.conditions import failed
@@ -14,7 +15,7 @@ from tincans.apps.http.exchange import Exchange
 from tincans.apps.http.listing import Listing, Sorting
 from tincans.apps.http.listing_page import POLICY, page
 from tincans.apps.http.login import challenge
-from tincans.apps.http.site import Site
+from tincans.apps.http.site import Site, redirect
 from tincans.apps.http.upload import post
 from tincans.apps.http.writing import METHODS, changing, may_write
 
@@ -42,8 +43,15 @@ def equip(site: Site) -> Site:
 
 
 async def show_folder(site: Site, exchange: Exchange, path: str) -> None:
-    """Respond with the listing of a folder. It is looked at in another thread, as it may have thousands of files."""
+    """Respond with the listing of a folder. It is looked at in another thread, as it may have thousands of files.
+
+    A path with dots or slashes too many is moved to the one that it means, as the links of a page are relative.
+    """
     request = exchange.request
+    meant = f"/{normpath(path).lstrip('/')}/".replace("//", "/")
+    if meant != path:
+        await redirect(exchange, meant)
+        return
     may_log_in = bool(site.settings.users) and not exchange.user
     if may_log_in and "login" in parse_qs(request.query, keep_blank_values=True):
         await challenge(exchange)

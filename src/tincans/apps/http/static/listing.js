@@ -24,9 +24,10 @@ const showTimes = () => {
     document.getElementById("zone").textContent = "";
 };
 
-/** Show the folder as it is now, and leave all else on the page. */
+/** Show the folder as it is now, and leave all else on the page; where that cannot be had, the list stays as it is. */
 const look = async () => {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok) return;
     const now = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["sum", "list"]) document.getElementById(id).replaceWith(now.getElementById(id));
     showTimes();
@@ -75,7 +76,8 @@ const sendAll = async (files) => {
     const going = document.getElementById("going");
     going.hidden = false;
     const waiting = files.map((each) => ({ each, shown: row(each.path, each.file) }));
-    going.replaceChildren(...waiting.map(({ shown }) => shown.item));
+    if (!going.querySelector("li:not(.done, .wrong)")) going.replaceChildren(); // else others are still on their way
+    going.append(...waiting.map(({ shown }) => shown.item));
     const work = async () => {
         for (let next; (next = waiting.shift()); ) await send(next.each, next.shown);
     };
