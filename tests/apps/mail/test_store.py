@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -368,3 +369,18 @@ def test_a_newer_format_is_said_so(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(MailsTooNew, match="has format 99, and this tincans reads up to 1"):
         Mails.open(tmp_path)
+
+
+def test_a_mail_is_taken_whatever_the_index_does(tmp_path: Path) -> None:
+    with store(tmp_path) as mails, closing(sqlite3.connect(tmp_path / "index.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        number = put(mails)  # waits for nobody
+        other.execute("ROLLBACK")
+        assert mails.get(number)
+        other.execute("ALTER TABLE boxes RENAME TO gone")
+        put(mails)
+        with pytest.raises(MailsError, match="its index cannot be used: no such table: boxes"):
+            mails.list()
+        put(mails)
+        other.execute("ALTER TABLE gone RENAME TO boxes")
+        assert mails.count() == 3
