@@ -10,8 +10,8 @@ and returns the `Claim` of who that is. What it cannot believe is `LoginRefused`
                     ─► v=proof of the server ◄─ ""
 
 Where no users are known, any name comes in with any password, as a test wants it: the name says whose mailbox is meant.
-SCRAM is not offered then, as nobody could say what a proof has to prove. Passwords are compared as they were said, byte
-by byte (no SASLprep), which differs from the standards only for characters that have two spellings.
+SCRAM is not offered then, as nobody could say what a proof has to prove. A password is prepared by `Users`; a name is
+taken as it was said, as what a name may be needs no preparing (`tincans.users.NAME`) but for letters beyond ASCII.
 """
 
 from __future__ import annotations

@@ -97,19 +97,21 @@ class DotText:
                 inbox.take(1)
         return self._piece(inbox)
 
-    def whole(self, data: bytes, start: int) -> bytes:
-        """The piece that begins at `start`, where the end is behind it and no dot in it means anything; else nothing.
+    def whole_lines(self, data: bytes, start: int) -> tuple[bytes, int]:
+        """The piece of all lines that are whole from `start` on, up to the end of the text; and where they end.
 
-        What `read` gives in two steps of an inbox that has nothing else in it.
+        What `read` gives in many steps of an inbox that has nothing else in it. Nothing where a closer look is needed.
         """
-        end = data.find(b"\n.", start) + 1
-        is_one = data.startswith(b".\r\n", end) and not data.startswith(b".", start)
-        if not (end and is_one and _is_regular(data, end, start)):
-            return b""
-        piece = data[start:end]
+        end = data.find(b"\r\n.\r\n", start)
+        end = (end if end >= 0 else data.rfind(b"\r\n", start)) + 2
+        is_over = self.begins_line and data.startswith(b".\r\n", start)
+        if end < 2 or is_over or not _is_regular(data, end, start):
+            return b"", start
+        dot = self.begins_line and data.startswith(b".", start)
+        piece = data[start + dot : end].replace(b"\r\n.", b"\r\n")
         self._measure(piece)
         self._after = b"\r\n"
-        return piece
+        return piece, end
 
     def end_here(self, inbox: Inbox) -> None:
         """It was the end: take the doubtful dot."""

@@ -48,8 +48,7 @@ class SmtpSession(SmtpReading):
     def _read_whole(self, data: bytes, start: int, events: list[Event]) -> int:
         """Read a command or a text that begins at `start`; where it ends, or 0 where it is better read the long way."""
         if self._text is not None:
-            piece = self._text.whole(data, start)
-            return start + self._take_text(self._text, piece, events) if piece else 0
+            return self._take_text(self._text, data, start, events)
         end = data.find(b"\n", start) + 1
         is_usual = end - start <= SMTP_COMMAND_BYTES and data.endswith(b"\r\n", start, end)
         if not is_usual or (end < len(data) and data[start] in b"Ss"):  # STARTTLS has to see what comes behind it
@@ -69,14 +68,19 @@ class SmtpSession(SmtpReading):
             if self._is_last:  # BDAT 0 LAST ends a mail
                 events += self._run(Side.CLIENT)
 
-    def _take_text(self, reading: DotText, piece: bytes, events: list[Event]) -> int:
+    def _take_text(self, reading: DotText, data: bytes, start: int, events: list[Event]) -> int:
+        piece, end = reading.whole_lines(data, start)
+        if not piece:
+            return 0
         inbox = self._inboxes[Side.CLIENT]
-        inbox.start += len(piece)
+        inbox.start += end - start
         events.append(self._stamped(Side.CLIENT, Text(data=piece)))
-        inbox.start += len(b".\r\n")
-        self._ask(END)
-        events.append(self._stamped(Side.CLIENT, self._end_text(reading)))
-        return len(piece) + len(b".\r\n")
+        if data.startswith(b".\r\n", end):
+            end += len(b".\r\n")
+            inbox.start += len(b".\r\n")
+            self._ask(END)
+            events.append(self._stamped(Side.CLIENT, self._end_text(reading)))
+        return end
 
     def send(self, side: Side, event: Event) -> bytes:
         """As `Session.send`. A reply of one line need not be read back: one that was built is heard as what it is."""

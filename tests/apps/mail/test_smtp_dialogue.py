@@ -84,6 +84,27 @@ async def test_replies_to_a_group_come_in_one_piece(mails: Mails) -> None:
         assert [line[:3] for line in (await channel.receive()).decode().splitlines()] == ["250", "250", "252", "221"]
 
 
+@pytest.mark.parametrize("text", [b"DATA\r\n", b"BDAT 6 LAST\r\nRSET\r\n"])
+@pytest.mark.parametrize(
+    ("words", "replies"),
+    [
+        (b"MAIL FROM:<a@b> SIZE=101\r\nRCPT TO:<c@d>\r\n", ["552", "503", "503"]),
+        (b"RCPT TO:<c@d>\r\n", ["503", "503"]),
+        (b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d> NOVEL=1\r\n", ["250", "555", "503"]),
+        (b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRSET\r\n", ["250", "250", "250", "503"]),
+    ],
+)
+async def test_a_group_whose_beginning_is_refused(mails: Mails, text: bytes, words: bytes, replies: list[str]) -> None:
+    """RFC 2920 §3.1: the client could not know."""
+    async with calling(House(mails, most=100)) as channel:
+        await say(channel, "EHLO x")
+        await channel.send(words + text)
+        assert [(await hear(channel))[:3] for _ in replies] == replies
+        await say(channel, "RSET")
+        assert (await deliver(channel, b"x\r\n"))[:3] == "250"
+    assert texts(mails) == [b"x\r\n"]
+
+
 async def test_commands_beside_the_transaction(mails: Mails) -> None:
     async with calling(House(mails)) as channel:
         assert (await say(channel, "MAIL FROM:<a@b>")) == "503 5.5.1 EHLO comes before MAIL"

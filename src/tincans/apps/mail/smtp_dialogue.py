@@ -60,6 +60,8 @@ _NO_LIST = _reply(550, "5.1.1", "there are no lists here")
 _HELP = _reply(214, "2.0.0", "tincans takes every mail and keeps it", "see RFC 5321, or tincans inbox --help")
 _ERRORS = _reply(421, "4.7.0", f"more than {SMTP_ERRORS} errors")
 _AHEAD = _reply(554, "5.5.0", "something was said behind DATA before it was answered")
+_NO_MAIL = _reply(503, "5.5.1", "MAIL comes first, and it was refused")
+_NO_RECIPIENT = _reply(503, "5.5.1", "RCPT comes first, and nobody was taken")
 _NO_CHUNK = _reply(501, "5.5.4", "it is BDAT size [LAST], and nobody knows how much follows")
 _OTHER = _reply(503, "5.5.1", "LHLO is for LMTP, EHLO and HELO are for SMTP, and this channel is the other one")
 _RECIPIENTS = _reply(452, "4.5.3", f"more than {MAIL_RECIPIENTS} recipients")
@@ -224,6 +226,8 @@ class Dialogue:
         return _SENDER
 
     def _add_recipient(self, event: RcptTo) -> Replies:
+        if self._mail is None:  # it was said before MAIL was refused
+            return _NO_MAIL
         if not event.parameters.keys() <= _OF_RCPT:
             return _NOT_KNOWN
         if len(self._recipients) >= MAIL_RECIPIENTS:
@@ -252,6 +256,8 @@ class Dialogue:
     # ── the mail ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _begin_text(self) -> Replies:
+        if not self._recipients:  # it was said before they were refused
+            return _NO_RECIPIENT
         self._taking = self._take()
         return _GO_ON
 
@@ -279,7 +285,7 @@ class Dialogue:
 
     def _begin_chunk(self, event: Bdat) -> Replies:
         """RFC 3030 §2. What is refused has to pass, too, before it is answered."""
-        self._refusal = self._refused(event)
+        self._refusal = self._refused(event) or (() if self._recipients else _NO_RECIPIENT)
         if self._taking is None and not self._refusal:
             self._taking = self._take()
         self._chunk, self._is_last = event.size, event.last
