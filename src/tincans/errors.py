@@ -338,7 +338,7 @@ class MailboxRefused(TincansError):
 
 
 class TransferFailed(TincansError):
-    """What came is kept: the same command with --continue goes on from there."""
+    """The same command with --continue goes on from what came, where the server allows that."""
 
     def __init__(self, url: object, reason: str) -> None:
         self.url, self.reason = url, reason

@@ -134,7 +134,7 @@ def test_a_cut_leaves_a_part_that_is_gone_on_with(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{server.port}/big"
         lines = said(url, cwd=tmp_path, expected=1)
     assert lines[0].startswith(f"tincans: {url}: it is not what was announced")
-    assert lines[1] == "  What came is kept: the same command with --continue goes on from there."
+    assert lines[1] == "  The same command with --continue goes on from what came, where the server allows that."
     assert (tmp_path / "big.part").read_bytes() == DATA[:1000]
     heard = []
 

@@ -47,7 +47,7 @@ def sum_up(result: Result, seconds: float) -> None:
 
 def _failures(step: Step) -> None:
     if step.deed is Deed.FAILED:
-        say(f"failed   {step.name}: {step.reason}")
+        say(_line(step))
 
 
 def _lines(step: Step) -> None:

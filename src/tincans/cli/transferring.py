@@ -47,7 +47,7 @@ def transfer(job: Job, called: Called, active: bool, record: Record) -> None:
             result = run(_transfer(job, url, called, active, record, note))
     except KeyboardInterrupt:
         if moved and not record.quiet:
-            say("stopped; --continue goes on from what came")
+            say(f"stopped; {'the same command' if job.wishes['tree'] else '--continue'} goes on from what came")
         raise
     if record.quiet:
         return

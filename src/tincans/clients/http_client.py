@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from tincans.clients.calling import Calling, call
 from tincans.clients.http_wire import Hangup, Head, HttpConnection, Request
-from tincans.clients.login import find_login
+from tincans.clients.login import Login, find_login
 from tincans.clients.pool import Pool
 from tincans.clients.url import Url
 from tincans.errors import RequestRefused, TransferFailed, UrlError
@@ -57,6 +57,7 @@ class HttpClient:
         """`how.via` is for the server of `url`; whom a redirect leads to is called where it is."""
         self._first, self._how = _origin(url), how
         self._pools: dict[tuple[str, str], Pool[HttpConnection]] = {}
+        self._logins: dict[tuple[str, str, str, str], Login | None] = {}
 
     @asynccontextmanager
     async def ask(self, request: Request) -> AsyncIterator[Response]:
@@ -70,14 +71,14 @@ class HttpClient:
                 if response.head.status not in _REDIRECTS or not response.head.field("location"):
                     yield response
                     return
-                request = request._replace(url=_next(request, response))
+                request = request._replace(url=self._next(request, response))
                 if (response.head.length or REDIRECT_BYTES) < REDIRECT_BYTES:
                     await response.skip()
         raise TransferFailed(request.url, f"it leads in circles: more than {REDIRECTS} redirects")
 
     async def _ask(self, stack: AsyncExitStack, request: Request) -> Response:
         """One request and its response; once more where a connection that was kept turns out to be gone."""
-        login = find_login(request.url, self._how.ask)
+        login = self._login(request.url)
         fields = [("User-Agent", "tincans"), *request.fields]
         if login is not None:
             basic = b64encode(f"{login.user}:{login.password}".encode("utf-8", "surrogateescape")).decode()
@@ -95,6 +96,29 @@ class HttpClient:
             except Hangup:
                 raise TransferFailed(request.url, "the server hung up without an answer") from None
         return Response(head, request.url, connection)
+
+    def _next(self, request: Request, response: Response) -> Url:
+        """Where a redirect leads, with the login that may be shown there."""
+        url, status = request.url, response.head.status
+        if status == 303 and request.method not in ("GET", "HEAD"):
+            raise response.refused()
+        said = response.head.field("location")
+        try:
+            found = Url.parse(urljoin(f"{url.scheme}://{url.authority}{url.target}", said), schemes=_SCHEMES)
+        except (UrlError, ValueError) as error:
+            raise TransferFailed(url, f"the server leads to {said!r}, which is no URL of HTTP") from error
+        if _origin(found) == _origin(url):
+            return found._replace(user=url.user, password=url.password)
+        if url.scheme == "https" and found.scheme == "http" and self._login(url) is not None:
+            raise TransferFailed(url, f"the server leads to {found}, where a password could be read on the way")
+        return found.without_secrets()
+
+    def _login(self, url: Url) -> Login | None:
+        """Who we are there; looked up once for each server."""
+        key = (*_origin(url), url.user, url.password)
+        if key not in self._logins:
+            self._logins[key] = find_login(url, self._how.ask)
+        return self._logins[key]
 
     def _pool(self, url: Url) -> Pool[HttpConnection]:
         origin = _origin(url)
@@ -114,20 +138,3 @@ class HttpClient:
 
 def _origin(url: Url) -> tuple[str, str]:
     return url.scheme, url.authority
-
-
-def _next(request: Request, response: Response) -> Url:
-    """Where a redirect leads, with the login that may be shown there."""
-    url, status = request.url, response.head.status
-    if status == 303 and request.method not in ("GET", "HEAD"):
-        raise response.refused()
-    said = response.head.field("location")
-    try:
-        found = Url.parse(urljoin(f"{url.scheme}://{url.authority}{url.target}", said), schemes=_SCHEMES)
-    except (UrlError, ValueError) as error:
-        raise TransferFailed(url, f"the server leads to {said!r}, which is no URL of HTTP") from error
-    if _origin(found) == _origin(url):
-        return found._replace(user=url.user, password=url.password)
-    if url.scheme == "https" and found.scheme == "http" and find_login(url) is not None:
-        raise TransferFailed(url, f"the server leads to {found}, where a password could be read on the way")
-    return found.without_secrets()
