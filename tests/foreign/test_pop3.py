@@ -5,6 +5,7 @@ from __future__ import annotations
 import poplib
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from posting import mail, put, store
-from running import Serving, program, run, serving
+from running import Serving, program, run, serving, understood
 from tincans.apps.mail.store import Mails
 from tincans.certificates import local_authority
 from tincans.users import Verifier
@@ -37,11 +38,13 @@ def mails(tmp_path: Path) -> Iterator[Mails]:
 
 
 @contextmanager
-def pop3(mails: Mails, *options: str, address: str = "tcp://127.0.0.1:0") -> Iterator[Serving]:
+def pop3(
+    mails: Mails, *options: str, address: str = "tcp://127.0.0.1:0", journal: Path | None = None
+) -> Iterator[Serving]:
     """A server that gives these mails out, with a certificate of the user's own authority."""
     folder = mails.folder.path
     env = {"TINCANS_CA": str(folder.parent / "authority")}
-    with serving("listen", address, "mail:pop3", "--mails", str(folder), *options, env=env) as running:
+    with serving("listen", address, "mail:pop3", "--mails", str(folder), *options, journal=journal, env=env) as running:
         yield running
 
 
@@ -159,6 +162,16 @@ def test_curl_logs_in_inside_tls(mails: Mails, tmp_path: Path, mechanism: str) -
 def test_curl_over_pop3s(mails: Mails) -> None:
     with pop3(mails, address="tls://127.0.0.1:0") as server:
         assert curl(f"pop3s://localhost:{server.port}/4", "--cacert", authority(mails)) == MAILS[3]
+
+
+def test_what_is_said_inside_tls_is_in_the_recording(mails: Mails, tmp_path: Path) -> None:
+    with pop3(mails, "--tls", "required", journal=tmp_path / "journal") as server:
+        assert curl(f"pop3://localhost:{server.port}/1", "--ssl-reqd", "--cacert", authority(mails)) == MAILS[0]
+    (heard,) = understood(tmp_path / "journal")
+    said = [each.event.masked().summary for each in heard]
+    assert {"STLS", "RETR 1", f"mail text, {len(MAILS[0])} bytes", "+OK goodbye"} <= set(said)
+    assert not any(b64encode(b"\0bob\0sesame").decode() in words for words in said)
+    assert "******" in said
 
 
 # ── Python's poplib ───────────────────────────────────────────────────────────────────────────────────────
