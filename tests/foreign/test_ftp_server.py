@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,15 @@ def curl(*arguments: str, expected: int = 0) -> bytes:
     return run([program("curl"), *patience, *arguments], expected=expected)
 
 
-def lftp(port: int, *commands: str, settings: str = "set ftp:ssl-allow off") -> bytes:
+def lftp(port: int, *commands: str, settings: str = "set ftp:ssl-allow off", patience: float = PATIENCE) -> bytes:
     always = (
         "set cmd:fail-exit on; set net:max-retries 1; set net:timeout 10; set ftp:charset utf-8; set file:charset utf-8"
     )
     said = "; ".join([always, settings, f"open -u anonymous,me ftp://127.0.0.1:{port}", *commands])
-    return run([program("lftp"), "-c", said])
+    with start([program("lftp"), "-c", said]) as running:
+        running.process.wait(patience)
+        running.wait()
+        return running.out
 
 
 def tree(folder: Path, count: int) -> Path:
@@ -169,15 +173,17 @@ def wait_for_quiet(server: Serving) -> None:
 def test_lftp_mirrors_a_tree_both_ways(passive: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     count = 10_000 if request.config.getoption("--deep") else 1000
     source = tree(tmp_path / "source", count)
+    how = partial(
+        lftp, settings=f"set ftp:ssl-allow off; set ftp:passive-mode {passive}", patience=PATIENCE * count / 500
+    )
     with ftp(tmp_path / "root", "--workers", "2") as server:
-        settings = f"set ftp:ssl-allow off; set ftp:passive-mode {passive}"
-        lftp(server.port, f"mirror -R --parallel=4 {source} /there", settings=settings)
+        how(server.port, f"mirror -R --parallel=4 {source} /there")
         assert sums(tmp_path / "root" / "there") == sums(source)
-        lftp(server.port, f"mirror --parallel=4 /there {tmp_path}/back", settings=settings)
+        how(server.port, f"mirror --parallel=4 /there {tmp_path}/back")
         assert sums(tmp_path / "back") == sums(source)
-        again = lftp(server.port, f"mirror -v --only-newer /there {tmp_path}/back", settings=settings)
+        again = how(server.port, f"mirror -v --only-newer /there {tmp_path}/back")
         assert b"Transferring" not in again  # times were kept both ways
-        lftp(server.port, "rm -r /there", settings=settings)
+        how(server.port, "rm -r /there")
     assert not list((tmp_path / "root").iterdir())
 
 

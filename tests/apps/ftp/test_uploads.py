@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from ftping import Caller, calling, offering, secured, served, visiting, wrap_of
-from running import Certificates
-from tincans.apps.ftp.uploads import _UnixLines
+from running import PATIENCE, Certificates
+from tincans.apps.ftp import Ftp
+from tincans.apps.ftp.uploads import _begun, _UnixLines
+from tincans.apps.ftp.visit import Visit
+from tincans.apps.settings import Settings
+from tincans.tasks import spawn
+from tincans.transports.memory import memory_pair
 from tincans.transports.stream import SocketChannel
 
 CONTENT = os.urandom(1000) * 1000
@@ -161,6 +167,29 @@ async def test_nothing_is_said_inside_tls_that_a_client_who_only_sends_would_lea
                     sock.recv(1)
         assert (await caller.hear())[:3] == "226"
         await caller.channel.aclose()
+
+
+async def test_an_upload_that_begins_when_nobody_waits_for_it_any_more_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(CONTENT)
+    app = Ftp(str(tmp_path), Settings(write=True))
+    client, server = memory_pair()
+    beginning = spawn(_begun(Visit(app, server), "/log", append=True))
+    await asyncio.sleep(0)
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    async with asyncio.timeout(PATIENCE):
+        while app.files.part_size("/log") != len(CONTENT):
+            await asyncio.sleep(0.001)
+        while tasks_running():
+            await asyncio.sleep(0.001)
+    client.abort()
+    server.abort()
+    app.close()
+
+
+def tasks_running() -> int:
+    """Tasks beside the test's own."""
+    return len(asyncio.all_tasks()) - 1
 
 
 def test_a_cr_that_comes_before_its_lf_waits_for_it() -> None:

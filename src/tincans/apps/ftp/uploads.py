@@ -19,6 +19,7 @@ from tincans.channel import Channel
 from tincans.errors import EndOfStream
 from tincans.files import Upload
 from tincans.protocols.ftp import Command
+from tincans.tasks import spawn
 
 if TYPE_CHECKING:
     from tincans.apps.ftp.visit import Visit
@@ -31,7 +32,7 @@ async def stor(visit: Visit, command: Command) -> None:
     checked_place(visit)
     offset = taken_offset(visit)
     try:
-        upload = visit.files.create(visit.path(command.argument), offset=offset)
+        upload = await _begun(visit, visit.path(command.argument), offset=offset)
     except OSError as error:
         if error.errno == errno.EINVAL and offset:
             raise Refused(554, f"There is not so much of it that it could go on at {offset}.") from error
@@ -46,7 +47,7 @@ async def appe(visit: Visit, command: Command) -> None:
     path, size = visit.path(command.argument), 0
     if visit.resumable[0] == path:
         size = visit.resumable[1]
-    upload = visit.files.create(path, offset=size) if size else visit.files.create(path, append=True)
+    upload = await _begun(visit, path, offset=size, append=not size)
     await _store(visit, command, upload, "Send what is to be added.")
 
 
@@ -56,6 +57,25 @@ async def stou(visit: Visit, command: Command) -> None:
     visit.begin_at = 0
     name = f"{command.argument or 'upload'}.{secrets.token_hex(6)}"
     await _store(visit, command, visit.files.create(visit.path(name)), f"FILE: {name}")
+
+
+async def _begun(visit: Visit, path: str, *, offset: int = 0, append: bool = False) -> Upload:
+    """Begin it; in a thread where what is there already may have to be copied. Raises `OSError`."""
+    create = partial(visit.files.create, path, offset=offset, append=append)
+    if not (offset or append):
+        return create()
+    beginning = spawn(asyncio.to_thread(create))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(_forget)
+        raise
+
+
+def _forget(beginning: asyncio.Task[Upload]) -> None:
+    """Nobody waits for it any more: what was kept is kept."""
+    if not beginning.exception():
+        beginning.result().keep()
 
 
 async def _store(visit: Visit, command: Command, upload: Upload, says: str) -> None:
