@@ -226,6 +226,14 @@ async def test_a_crash_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> No
         ([], "left without a response"),
         ([{"type": "http.response.start", "status": 200}], "left without a response"),
         ([{"type": "http.response.body"}, {}], "where its response begins"),
+        ([{"type": "http.response.start", "status": 103}, {"type": "http.response.body"}], "no status of a response"),
+        (
+            [
+                {"type": "http.response.start", "status": 200, "headers": [(b"x", b"a\r\nb: c")]},
+                {"type": "http.response.body"},
+            ],
+            "is no field",
+        ),
         (
             [
                 {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]},
@@ -254,6 +262,19 @@ async def test_a_response_that_breaks_off_is_torn(length: list[tuple[bytes, byte
         assert scope["type"] == "http"
         await send({"type": "http.response.start", "status": 200, "headers": length})
         await send({"type": "http.response.body", "body": b"jam", "more_body": True})
+
+    async with asking(Asgi(app)) as ask:
+        with pytest.raises(ChannelBroken):
+            await raw(ask, _head("GET /"))
+
+
+async def test_a_response_that_goes_on_as_something_else_is_torn() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"jam", "more_body": True})
+        await send({"type": "http.response.trailers", "headers": []})
+        await send({"type": "http.response.body"})
 
     async with asking(Asgi(app)) as ask:
         with pytest.raises(ChannelBroken):

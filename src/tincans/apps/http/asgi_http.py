@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 #: Starts the application with its scope, and what it receives and sends by.
 Run = Callable[[Scope, Receive, Send], "asyncio.Task[None]"]
 
-#: What the exchange says by itself.
-_OURS = {b"content-length", b"transfer-encoding", b"connection", b"date", b"server"}
+#: The fields that the exchange says by itself.
+OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 
 
 async def respond(exchange: Exchange, scope: Scope, run: Run) -> None:
@@ -61,6 +61,8 @@ async def say(exchange: Exchange, said: Said, task: asyncio.Task[None], start: M
     if start["type"] != f"{kind}.start" or first["type"] != f"{kind}.body":
         raise RuntimeError(f"the application said {start['type']!r} and {first['type']!r} where its response begins")
     status, body = int(start["status"]), bytes(first.get("body", b""))
+    if not 200 <= status <= 999:
+        raise RuntimeError(f"the application said {status}, which is no status of a response")
     fields, length = _fields(exchange, start)
     if first.get("more_body", False):
         await exchange.respond(status, fields, _pieces(first, said, task), length=length)
@@ -84,13 +86,13 @@ def _fields(exchange: Exchange, start: Message) -> tuple[list[tuple[str, str]], 
     fields: list[tuple[str, str]] = []
     length: int | None = None
     for name, value in start.get("headers", ()):
-        lower = bytes(name).lower()
-        if lower == b"content-length":
-            length = int(value)
-        elif lower == b"connection" and b"close" in bytes(value).lower():
+        field, said = bytes(name).decode("latin-1"), bytes(value).decode("latin-1")
+        if field.lower() == "content-length":
+            length = int(said)
+        elif field.lower() == "connection" and "close" in said.lower():
             exchange.keeps = False
-        elif lower not in _OURS:
-            fields.append((name.decode("latin-1"), value.decode("latin-1")))
+        elif field.lower() not in OURS:
+            fields.append((field, said))
     return fields, length
 
 

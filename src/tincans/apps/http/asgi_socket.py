@@ -23,7 +23,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from tincans.apps.http.asgi_http import Run, Said, report, say
+from tincans.apps.http.asgi_http import OURS, Run, Said, report, say
 from tincans.apps.http.asgi_scope import Message, Scope
 from tincans.apps.http.exchange import Exchange
 from tincans.channel import Buffer, Buffered
@@ -33,9 +33,6 @@ from tincans.tasks import spawn
 from tincans.transports.ws_channel import WebSocketChannel
 
 _log = logging.getLogger("tincans.ws")
-
-#: What the exchange says by itself where no WebSocket is opened.
-_OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 
 
 async def converse(exchange: Exchange, scope: Scope, run: Run) -> None:
@@ -48,7 +45,7 @@ async def converse(exchange: Exchange, scope: Scope, run: Run) -> None:
     )
     answer = protocol.accept(_handshake(exchange))
     if protocol.handshake_exc is not None:
-        fields = [(name, value) for name, value in answer.headers.raw_items() if name.lower() not in _OURS]
+        fields = [(name, value) for name, value in answer.headers.raw_items() if name.lower() not in OURS]
         await exchange.respond(answer.status_code, fields, bytes(answer.body or b""))
         return
     hearing, said = SocketHearing(), Said()
