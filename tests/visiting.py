@@ -7,8 +7,10 @@ import contextlib
 import http.client
 import json
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +20,14 @@ from websockets.asyncio.client import connect as async_connect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from running import PATIENCE, POLL, Program
+from running import PATIENCE, POLL, Program, run
 from tincans.address import Address
+from tincans.apps.mail.store import Envelope, Mails
 from tincans.config import parse_config
 from tincans.journal import Journal, open_journal
 from tincans.register import Register
 from tincans.switchboard import Switchboard
-from tincans.watch.inboxes import Inboxes
+from tincans.watch.inboxes import Inboxes, of_folder
 from tincans.watch.page import Page, serve_page
 from tincans.watch.tokens import Tokens
 from tincans.watch.watched import Watched
@@ -340,3 +343,56 @@ async def hang_up(*streams: Stream) -> None:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+# ── an inbox with a page ──────────────────────────────────────────────────────────────────────────────────
+
+YOU = Envelope(sender="ada@tin.example", recipients=("you@example.org",), client="tcp://127.0.0.1:50312", hello="tin")
+
+
+def letter(subject: str = "Pears", text: str = "The pears are ripe.\n") -> bytes:
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = "Ada <ada@tin.example>", "you@example.org", subject
+    made.set_content(text)
+    made.add_alternative("<p style='color: green'>The <a href='http://tin.example/'>pears</a>", subtype="html")
+    made.add_attachment(b"<script>", maintype="text", subtype="html", filename="../schön.html")
+    return made.as_bytes()
+
+
+LETTER = letter()
+
+
+class Inbox(NamedTuple):
+    """A page with one inbox, and its store."""
+
+    guest: Guest
+    mails: Mails
+
+    def take(self, data: bytes | None = None, envelope: Envelope = YOU) -> int:
+        incoming = self.mails.begin(envelope)
+        incoming.write(LETTER if data is None else data)
+        return incoming.commit()
+
+    async def numbers(self, query: str = "") -> list[int]:
+        return [row["number"] for row in (await self.guest.get(f"/api/mails?{query}"))["rows"]]
+
+
+@contextlib.asynccontextmanager
+async def inbox(folder: Path) -> AsyncIterator[Inbox]:
+    mails, inboxes = Mails.open(folder / "mails"), Inboxes(of_folder(folder / "mails"))
+    journal = open_journal(folder / "kept")
+    async with serving_page(journal, inboxes=inboxes) as guest:
+        yield Inbox(guest, mails)
+    inboxes.close()
+    mails.close()
+    await journal.aclose()
+
+
+def write_apart(folder: Path, subject: str) -> None:
+    """Take a mail in another process."""
+    program = (
+        "import sys; from tincans.apps.mail.store import Envelope, Mails; mails = Mails.open(sys.argv[1]);"
+        "mail = mails.begin(Envelope(recipients=('x@y',))); mail.write(f'Subject: {sys.argv[2]}\\n\\n'.encode());"
+        "mail.commit(); mails.close()"
+    )
+    run([sys.executable, "-c", program, str(folder), subject])

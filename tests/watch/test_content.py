@@ -197,7 +197,7 @@ async def test_a_mail_and_its_parts(reels: Reels, journal: MemoryJournal) -> Non
     assert [(each.path, each.media, each.name) for each in shown.parts] == [
         ("1.1", "text/plain", ""), ("1.2", "text/html", ""), ("2", "image/png", "schön.png"),
     ]  # fmt: skip
-    assert await part(reel, found.id, "2") == Carried("image/png", bytes(range(256)) * 50)
+    assert await part(reel, found.id, "2") == Carried("image/png", bytes(range(256)) * 50, name="schön.png")
     assert (await part(reel, found.id, "1.1")).data.decode().splitlines() == ["Hello.", ".", "Grüße"]
     with pytest.raises(Refused) as caught:
         await part(reel, found.id, "3")

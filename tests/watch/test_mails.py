@@ -1,69 +1,21 @@
-"""The inboxes as the API gives them: listed, searched, taken apart, framed, changed; and told of as they change."""
+"""The inboxes as the API gives them: listed, searched, taken apart, framed and changed."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import shutil
-import sys
-from collections.abc import AsyncIterator
-from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from running import run
 from tincans.apps.mail.store import Envelope, Mails
 from tincans.channel import Side
-from tincans.config import parse_config
 from tincans.conversation import How, Kind, Opening
-from tincans.folders import mails_folder
 from tincans.journal import open_journal
 from tincans.limits import CONTENT_MOST, LIST_MOST, MAILBOXES_SHOWN, SOURCE_PIECE_BYTES
 from tincans.watch.api import ROWS
-from tincans.watch.inboxes import Inboxes, folders_of, of_folder
-from visiting import TOKENS, Guest, document, serving_page
-
-YOU = Envelope(sender="ada@tin.example", recipients=("you@example.org",), client="tcp://127.0.0.1:50312", hello="tin")
-
-
-def letter(subject: str = "Pears", text: str = "The pears are ripe.\n") -> bytes:
-    made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = "Ada <ada@tin.example>", "you@example.org", subject
-    made.set_content(text)
-    made.add_alternative("<p style='color: green'>The <a href='http://tin.example/'>pears</a>", subtype="html")
-    made.add_attachment(b"<script>", maintype="text", subtype="html", filename="../schön.html")
-    return made.as_bytes()
-
-
-class Inbox(NamedTuple):
-    """A page with one inbox, and its store."""
-
-    guest: Guest
-    mails: Mails
-
-    def take(self, data: bytes | None = None, envelope: Envelope = YOU) -> int:
-        incoming = self.mails.begin(envelope)
-        incoming.write(letter() if data is None else data)
-        return incoming.commit()
-
-    async def numbers(self, query: str = "") -> list[int]:
-        return [row["number"] for row in (await self.guest.get(f"/api/mails?{query}"))["rows"]]
-
-
-@contextlib.asynccontextmanager
-async def inbox(folder: Path) -> AsyncIterator[Inbox]:
-    mails, inboxes = Mails.open(folder / "mails"), Inboxes(of_folder(folder / "mails"))
-    journal = open_journal(folder / "kept")
-    async with serving_page(journal, inboxes=inboxes) as guest:
-        yield Inbox(guest, mails)
-    inboxes.close()
-    mails.close()
-    await journal.aclose()
-
+from tincans.watch.inboxes import Inboxes, of_folder
+from visiting import TOKENS, document, inbox, letter, serving_page
 
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,6 +79,19 @@ async def test_a_text_is_looked_for_in_all_of_them(tmp_path: Path) -> None:
         assert (told["total"], told["left"]) == (1, 0)
 
 
+async def test_a_search_goes_on_until_all_were_looked_through(tmp_path: Path) -> None:
+    async with inbox(tmp_path) as here:
+        for _ in range(1500):
+            here.take(b"Subject: needle\n\n")
+        lefts = [1501]
+        while lefts[-1]:
+            told = await here.guest.get("/api/mails?text=needle&limit=1")
+            assert told["total"] + told["left"] == 1500
+            lefts.append(told["left"])
+            assert lefts[-1] < lefts[-2]
+        assert told["total"] == 1500
+
+
 @pytest.mark.parametrize("name", ['"a\\b"@x', "ü@x", "<b>@x", "a\u202eb@x", "a b&c=d@x"])
 async def test_a_mailbox_is_asked_for_by_the_name_that_is_shown(tmp_path: Path, name: str) -> None:
     async with inbox(tmp_path) as here:
@@ -187,8 +152,21 @@ async def test_a_part_is_given_as_nothing_that_a_browser_runs(tmp_path: Path) ->
         here.take()
         answer = await here.guest.ask("/api/mails/1/parts/2")
         assert (answer.body, answer.headers["tincans-media"]) == (b"<script>", "text/html")
+        told = "attachment; filename=\"_sch_n.html\"; filename*=UTF-8''_sch%C3%B6n.html"
+        assert answer.headers["content-disposition"] == told
         assert is_harmless(answer.headers)
         assert (await here.guest.ask("/api/mails/1/parts/7")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [('a\\"b;c.txt', "a_b_c.txt"), ("../../etc/passwd", "_.._etc_passwd"), ("..", "_"), ("x" * 300, "x" * 100)],
+)
+async def test_nobody_names_a_file_as_no_file_may_be_called(tmp_path: Path, name: str, plain: str) -> None:
+    async with inbox(tmp_path) as here:
+        here.take(b'Content-Disposition: attachment; filename="%b"\n\nx' % name.encode())
+        answer = await here.guest.ask("/api/mails/1/parts/1")
+        assert answer.headers["content-disposition"] == f'attachment; filename="{plain}"'
 
 
 async def test_of_a_longer_mail_the_beginning_is_taken_apart(tmp_path: Path) -> None:
@@ -240,39 +218,6 @@ async def test_what_is_not_there_or_makes_no_sense_is_told(tmp_path: Path, query
     async with inbox(tmp_path) as here:
         answer = await here.guest.ask(f"/api{query}")
         assert (answer.status, answer.json["error"]) == (status, error)
-
-
-async def test_where_nobody_keeps_mails_there_is_no_inbox(tmp_path: Path) -> None:
-    inboxes = Inboxes(of_folder(tmp_path / "mails"))
-    async with serving_page(open_journal("memory:"), inboxes=inboxes) as guest:
-        assert await guest.get("/api/inboxes") == {"rows": []}
-        assert (await guest.ask("/api/mails")).status == 404
-        assert not (tmp_path / "mails").exists()
-        mails = await asyncio.to_thread(Mails.open, tmp_path / "mails")
-        assert len((await guest.get("/api/inboxes"))["rows"]) == 1
-        mails.close()
-    inboxes.close()
-
-
-async def test_a_folder_that_was_made_anew_is_another_inbox(tmp_path: Path) -> None:
-    inboxes = Inboxes(of_folder(tmp_path / "mails"))
-    async with serving_page(open_journal("memory:"), inboxes=inboxes) as guest:
-        for subject in ("one", "two"):
-            write_apart(tmp_path / "mails", subject)
-            told = await guest.get("/api/mails")
-            assert [row["subject"] for row in told["rows"]] == [subject]
-            await asyncio.to_thread(shutil.rmtree, tmp_path / "mails")
-    inboxes.close()
-
-
-def write_apart(folder: Path, subject: str) -> None:
-    """Take a mail in another process."""
-    program = (
-        "import sys; from tincans.apps.mail.store import Envelope, Mails; mails = Mails.open(sys.argv[1]);"
-        "mail = mails.begin(Envelope(recipients=('x@y',))); mail.write(f'Subject: {sys.argv[2]}\\n\\n'.encode());"
-        "mail.commit(); mails.close()"
-    )
-    run([sys.executable, "-c", program, str(folder), subject])
 
 
 # ── the dialogue that delivered it ────────────────────────────────────────────────────────────────────────
@@ -333,58 +278,3 @@ async def test_who_may_only_look_changes_nothing(tmp_path: Path) -> None:
             assert (await here.guest.ask(path, look, method="POST", body=b"{}")).status == 403
         assert (await here.guest.ask("/api/mails/1", look)).json["mail"]["seen"] is False
         assert (await here.guest.ask("/api/mails/1/frame?path=1.2", look)).status == 200
-
-
-# ── telling ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_what_changes_is_told_whoever_changed_it(tmp_path: Path) -> None:
-    async with inbox(tmp_path) as here, here.guest.live(mails=True) as told:
-        first = (await told.until("mails", lambda message: "mails" in message["revisions"]))["revisions"]["mails"]
-
-        async def changed(than: int) -> int:
-            found = await told.until("mails", lambda message: message["revisions"]["mails"] != than)
-            return int(found["revisions"]["mails"])
-
-        here.take()
-        second = await changed(first)
-        await here.guest.post("/api/mails/1/seen")
-        third = await changed(second)
-        await asyncio.to_thread(write_apart, tmp_path / "mails", "from elsewhere")
-        await changed(third)
-        assert await here.numbers() == [2, 1]
-
-
-async def test_who_did_not_ask_for_mails_is_told_nothing_of_them(tmp_path: Path) -> None:
-    async with inbox(tmp_path) as here, here.guest.live(seconds=True) as told:
-        await told.until("seconds")
-        here.take()
-        for _ in range(2):
-            message = await told.next()
-            assert message["type"] == "seconds", json.dumps(message)
-
-
-# ── which folders ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_inboxes_are_the_distinct_folders_of_the_mail_servers(tmp_path: Path) -> None:
-    entries = [
-        f'[[listen]]\nname = "{name}"\naddress = ":0"\napp = "{app}"\n{more}'
-        for name, app, more in [
-            ("smtp", "mail", f'mails = "{tmp_path}/a"'),
-            ("echo", "echo", ""),
-            ("pop", "mail:pop3", f'mails = "{tmp_path}/a"'),
-            ("other", "mail", f'mails = "{tmp_path}/b"'),
-            ("own", "mail", ""),
-        ]
-    ]
-    config = parse_config("\n".join(entries), Path("a test"))
-    a, b = tmp_path / "a", tmp_path / "b"
-    found = folders_of(config.entries)
-    assert found == {"smtp": a, "pop": a, "other": b, "own": mails_folder()}
-    assert folders_of(()) == {}
-    inboxes = Inboxes(lambda: {"smtp": a, "pop": a, "other": b, "nobody wrote": tmp_path / "c"})
-    for folder in (a, b):
-        Mails.open(folder).close()
-    assert list(inboxes.named().items()) == [("smtp", a), ("other", b)]
-    inboxes.close()

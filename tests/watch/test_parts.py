@@ -52,7 +52,7 @@ def test_a_reader_is_told_what_each_part_is_for() -> None:
         ("3", "text/csv", "tins.csv", "attached", ""),
         ("4.1", "text/plain", "", "attached", ""),
     ]
-    assert read_part(LETTER, "3") == Carried("text/csv", b"a,b\r\n")
+    assert read_part(LETTER, "3") == Carried("text/csv", b"a,b\r\n", name="tins.csv")
 
 
 def test_all_fields_are_told_in_their_order_and_decoded() -> None:

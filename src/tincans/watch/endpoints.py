@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from urllib.parse import quote
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -25,13 +27,16 @@ from tincans.watch.trouble import MISTAKE, Refused, answer, status_of
 
 log = logging.getLogger(__name__)
 
+#: As much of a file's name as is shown anywhere.
+_NAME_CHARACTERS = 100
+
 
 class File(NamedTuple):
     """An answer that is no JSON: its bytes, or what gives them."""
 
     media: str
     body: bytes | AsyncIterator[bytes]
-    #: What it is saved as; empty for what is looked at.
+    #: What it is saved as, whoever chose that; empty for what is looked at.
     name: str = ""
     headers: Mapping[str, str] = {}
 
@@ -157,12 +162,24 @@ async def _call(row: Endpoint, request: Request, context: Callable[[bool], Any])
     return await row.handler(context(steers), asked, await _posted(request, row.posted))
 
 
+#: Of a file's name: what a path or a header is made of, and what does not print.
+_UNFIT = re.compile(r"[^\w .()+@=,-]")
+
+
+def _attachment(name: str) -> str:
+    """As RFC 6266 and 8187 have it: plain for all, and as it is for those who can read that."""
+    fit = _UNFIT.sub("_", name).lstrip(".")[-_NAME_CHARACTERS:] or "_"
+    plain = fit.encode("ascii", "replace").decode().replace("?", "_")
+    told = f'attachment; filename="{plain}"'
+    return told if plain == fit else f"{told}; filename*=UTF-8''{quote(fit, safe='')}"
+
+
 def _answer(given: Any) -> Response:
     if not isinstance(given, File):
         return Response(to_json(given), media_type="application/json")
     headers = {**given.headers, "Content-Type": given.media}
     if given.name:
-        headers["Content-Disposition"] = f'attachment; filename="{given.name}"'
+        headers["Content-Disposition"] = _attachment(given.name)
     if isinstance(given.body, bytes):
         return Response(given.body, headers=headers)
     return StreamingResponse(given.body, headers=headers)

@@ -96,8 +96,8 @@ async def mails(call: Call, asked: Which) -> MailListing:
 
     def look(mails: Mails) -> MailListing:
         found = mails.list(mailbox=mailbox, text=asked.text, offset=asked.offset, limit=asked.limit)
-        total = mails.count(mailbox=mailbox, text=asked.text)
         left = mails.look(0) if asked.text.strip() else 0
+        total = mails.count(mailbox=mailbox, text=asked.text)
         rows = [mailshapes.mail_row(each) for each in found]
         return MailListing(total=total, offset=asked.offset, rows=rows, left=left)
 

@@ -28,6 +28,8 @@ class Carried(NamedTuple):
     data: bytes
     #: Why that is not all; empty where it is.
     lack: str = ""
+    #: Of the file that it was, where it was one.
+    name: str = ""
 
 
 class Leaf(NamedTuple):
@@ -147,8 +149,8 @@ def _part(leaf: Leaf) -> shapes.Part:
 
 def _unpacked(leaf: Leaf) -> Carried:
     if leaf.message.get_content_maintype() != "text":
-        return Carried(leaf.media, leaf.data)
+        return Carried(leaf.media, leaf.data, name=leaf.name)
     try:
-        return Carried(leaf.media, leaf.text.encode("utf-8", "replace"))
+        return Carried(leaf.media, leaf.text.encode("utf-8", "replace"), name=leaf.name)
     except LookupError:
-        return Carried(leaf.media, leaf.data)
+        return Carried(leaf.media, leaf.data, name=leaf.name)

@@ -75,10 +75,10 @@ async def seconds(call: Call, asked: Numbered) -> Seconds:
 
 def carried_file(carried: Carried, name: str = "content") -> File:
     """Whatever was said is no page of ours: a browser is to save it, and to run nothing of it if it shows it after
-    all."""
+    all. `name` is what it is saved as where it has no name itself."""
     headers = {"Tincans-Media": _header(carried.media), "Tincans-Lack": _header(carried.lack)}
     policy = {"Content-Security-Policy": "sandbox; default-src 'none'"}
-    return File("application/octet-stream", carried.data, name, {**headers, **policy})
+    return File("application/octet-stream", carried.data, carried.name or name, {**headers, **policy})
 
 
 def _header(text: str) -> str:

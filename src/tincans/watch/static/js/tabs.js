@@ -3,11 +3,12 @@
 //
 // `of` is [{ name, says }]; the panel is `panelOf(id, chosen)`, spread into its element.
 
-import { html, useRef } from "./dom.js";
+import { html, useEffect, useRef } from "./dom.js";
 
 /** @param {{of: {name: string, says: any}[], label: string, id: string, chosen: string, onChoose: (name: string) => void}} props */
 export function Tabs({ of, label, id, chosen, onChoose }) {
   const whole = useRef(null);
+  useEffect(() => whole.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [chosen]);
   const onKeyDown = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
