@@ -11,7 +11,7 @@ import signal
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -153,7 +153,7 @@ def test_curl_goes_on_where_it_was_killed(upload: bool, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["there.bin"]
 
 
-def wait_for(holds) -> None:  # type: ignore[no-untyped-def]
+def wait_for(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, "that never came about"

@@ -10,10 +10,8 @@ import pytest
 from ftping import Caller, calling, everything, served
 from tincans.apps import find_app
 from tincans.apps.ftp import Ftp
-from tincans.apps.ftp.commands import DOES
 from tincans.apps.settings import Settings
 from tincans.errors import EndOfStream, UsageError
-from tincans.protocols.ftp import COMMANDS
 from tincans.server import serve
 from tincans.tasks import spawn
 from tincans.transports import dial
@@ -64,11 +62,6 @@ async def test_a_server_that_closes_lets_a_transfer_come_to_its_end(tmp_path: Pa
         assert await caller.hear() == "421 The server closes."
         await closing
     assert (tmp_path / "new").read_bytes() == b"all of it"
-
-
-def test_every_command_that_is_done_has_its_row() -> None:
-    assert set(DOES) <= set(COMMANDS)
-    assert set(COMMANDS) - set(DOES) == {"ADAT", "CONF", "ENC", "MIC", "SMNT"}  # RFC 2228 without TLS; nothing to mount
 
 
 async def test_two_clients_are_apart(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -178,7 +178,7 @@ async def test_passive_ports_are_those_of_the_settings(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _free_ports(count: int):  # type: ignore[no-untyped-def]
+def _free_ports(count: int) -> Iterator[tuple[int, int]]:
     """The first and the last of so many neighbouring ports that were free just now."""
     for first in range(23_000, 32_000, count):
         with contextlib.ExitStack() as stack:

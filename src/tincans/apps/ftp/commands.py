@@ -82,15 +82,11 @@ DOES: dict[str, Does] = {
     "XRMD": Does(folders.rmd, writes=True),
 }
 
-#: What an `OSError` is answered with, where it is not 550: the action was not taken, for now (RFC 959 §4.2.2).
-_FOR_NOW = {
-    errno.EBUSY: 450,
-    errno.EMFILE: 451,
-    errno.ENFILE: 451,
-    errno.EIO: 451,
-    errno.ENOSPC: 452,
-    errno.EDQUOT: 452,
-}
+#: What an `OSError` is answered with, where it is not 550: 4 for now, 5 for ever (RFC 959 §4.2.1).
+_CODES = {
+    errno.EBUSY: 450, errno.EMFILE: 451, errno.ENFILE: 451, errno.EIO: 451, errno.ENOSPC: 452, errno.EDQUOT: 452,
+    errno.EFBIG: 552,
+}  # fmt: skip
 
 
 async def obey(visit: Visit, command: Command) -> None:
@@ -136,4 +132,4 @@ def check_write(visit: Visit) -> None:
 def answer_of(error: OSError) -> tuple[int, str]:
     """The reply that says what the system said."""
     reason = error.strerror or str(error)
-    return _FOR_NOW.get(error.errno or 0, 550), reason[:1].upper() + reason[1:] + "."
+    return _CODES.get(error.errno or 0, 550), reason[:1].upper() + reason[1:] + "."
