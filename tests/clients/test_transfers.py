@@ -158,6 +158,9 @@ async def test_what_is_asked_for_is_looked_at_first(tmp_path: Path) -> None:
             await tincans.put(tmp_path, url)
         with pytest.raises(UrlError):
             await tincans.ls(url)
+    for how in (tincans.Calling(starttls=True), tincans.Calling(active=True)):
+        with pytest.raises(UsageError, match="HTTP inside TLS is https"):
+            await tincans.ls("http://127.0.0.1:1/", how=how)
     with pytest.raises(CannotRead, match=r"cannot read .*/none: no such file or directory"):
         await tincans.put(tmp_path / "none", "http://127.0.0.1:1/")
     with pytest.raises(UsageError, match="is a folder: --recursive"):

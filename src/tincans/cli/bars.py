@@ -83,12 +83,19 @@ def _line(step: Step) -> str:
 @contextmanager
 def _bars() -> Iterator[Bars]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class SpeedColumn(ProgressColumn):
+        """Rich's own counts in thousands, beside sizes in units of 1024."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{human_bytes(int(task.speed))}/s" if task.speed else "")
 
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True),
-        TransferSpeedColumn(), TimeRemainingColumn(),
+        SpeedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     with RichProgress(*columns, console=Console(stderr=True, highlight=False), transient=True) as progress:
         yield progress

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tincans.channel import Channel
 from tincans.clients.calling import Calling
 from tincans.clients.url import Url
-from tincans.errors import EndOfStream, TransferFailed
+from tincans.errors import EndOfStream, TransferFailed, UsageError
 from tincans.limits import UPLOAD_STEP_BYTES
 
 
@@ -168,8 +168,10 @@ def stalled(url: Url, seconds: float) -> TransferFailed:
 
 
 def open_remote(url: Url, how: Calling) -> Remote:
-    """The server of `url`, not yet called."""
+    """The server of `url`, not yet called. Raises `UsageError` for what only FTP has."""
     if url.scheme in ("http", "https"):
+        if how.starttls or how.active:
+            raise UsageError("--tls and --active are for FTP; HTTP inside TLS is https://")
         from tincans.clients.http import HttpRemote
 
         return HttpRemote(url, how)
