@@ -27,7 +27,7 @@ class SmtpSession(SmtpReading):
         events: list[Event] = []
         start = 0
         try:
-            while self._is_idle and (end := self._read_whole(data, start, events)):
+            while start < len(data) and self._is_idle and (end := self._read_whole(data, start, events)):
                 start = end
             if start < len(data) or not start:
                 events += super().receive(side, data[start:])

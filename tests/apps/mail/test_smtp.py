@@ -20,7 +20,7 @@ from tincans.apps.mail.store import Mails
 from tincans.apps.settings import Settings
 from tincans.channel import Buffered
 from tincans.client import connect
-from tincans.errors import ChannelBroken, UsageError
+from tincans.errors import ChannelBroken, HandshakeFailed, UsageError
 from tincans.journal import open_journal
 from tincans.limits import Limits
 from tincans.recording import secure
@@ -197,7 +197,7 @@ async def test_no_handshake_is_waited_for_without_end(wrapped: House, monkeypatc
     async with Buffered(client) as channel:
         await hear(channel)
         await codes(channel, "EHLO x", "STARTTLS")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(HandshakeFailed, match=r"no handshake within 0\.01 s"):
             await answering
 
 

@@ -25,7 +25,7 @@ from tincans.apps.mail.store import Mails
 from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.conversation import How
-from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
+from tincans.errors import ChannelError, EndOfStream, HandshakeFailed, RemoteProtocolError
 from tincans.folders import mails_folder
 from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS, Limits
 from tincans.protocols import sasl
@@ -152,8 +152,12 @@ class _Caller:
 
     async def _begin_tls(self) -> None:
         assert self._house.wrap is not None
-        async with asyncio.timeout(Limits().handshake):
-            self.channel = await secure(self.channel, self._house.wrap)
+        seconds, remote = Limits().handshake, self.channel.remote
+        try:
+            async with asyncio.timeout(seconds):
+                self.channel = await secure(self.channel, self._house.wrap)
+        except TimeoutError:
+            raise HandshakeFailed(remote, f"no handshake within {seconds:g} s", caller=True) from None
         self._session.secured()
         self._dialogue.secured()
 
