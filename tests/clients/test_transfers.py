@@ -87,6 +87,30 @@ async def test_a_cancelled_download_is_gone_on_with(kind: str, tmp_path: Path) -
 
 
 @BOTH
+async def test_a_relay_that_breaks_in_the_middle(kind: str, tmp_path: Path) -> None:
+    server, url = await served(kind, tmp_path / "site")
+    file = large(tmp_path / "site" / "file")
+    os.utime(file, (1_700_000_000,) * 2)
+    url, here = url.child("file"), tmp_path / "here"
+    async with server:
+        async with await tincans.relay(ANY, server.address) as between:
+
+            def cut(step: Step) -> None:
+                if step.deed is Deed.MOVED:
+                    between.abort()
+
+            how = tincans.Calling(via=between.address, patience=1)
+            with pytest.raises(TransferFailed):
+                await tincans.get(url, here, how=how, progress=cut)
+        assert os.listdir(tmp_path / "site") == ["file"]
+        assert not here.exists()
+        kept = (tmp_path / "here.part").stat().st_size
+        assert 0 < kept < LARGE
+        assert (await tincans.get(url, here, resume=True)).bytes == LARGE - kept
+    assert same(file, here)
+
+
+@BOTH
 async def test_a_file_that_changed_meanwhile_is_fetched_whole(kind: str, tmp_path: Path) -> None:
     server, url = await served(kind, tmp_path / "site")
     file = large(tmp_path / "site" / "file")
