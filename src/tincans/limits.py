@@ -194,8 +194,8 @@ FTP_WRONG_SECONDS = 3.0
 FTP_COMMANDS_AHEAD = 64
 FTP_LOWEST_PORT = 1024
 
-#: FTP served: what of a file is sent before it counts as having moved; how long a file may be whose lines are counted to
-#: know its size as a text (some milliseconds' work); and files that STAT lists in its reply (as REPLY_BYTES allows).
+#: FTP served: what of a file is sent before it counts as having moved; how long a file may be whose lines are counted
+#: to know its size as a text (some milliseconds' work); and files that STAT lists in its reply (as REPLY_BYTES allows).
 FTP_PIECE_BYTES = 256 * 1024
 FTP_TEXT_BYTES = 8 * 1024 * 1024
 FTP_STAT_LINES = 200
@@ -223,8 +223,8 @@ HTTP_CHUNK_DIGITS = 16
 HTTP_PIPELINED = 1000
 
 #: HTTP served: from the first byte of a head to its last (Apache's mod_reqtimeout 20 s), how long a connection is kept
-#: for the next request (nginx's keepalive_timeout 75 s), how long a body may pause (nginx, client_body_timeout), and how
-#: long a client may take for a piece of the response (nginx, send_timeout), which has so many bytes at the most.
+#: for the next request (nginx's keepalive_timeout 75 s), how long a body may pause (nginx, client_body_timeout), and
+#: how long a client may take for a piece of the response (nginx, send_timeout), which has so many bytes at the most.
 HTTP_HEAD_SECONDS = 20.0
 HTTP_KEPT_SECONDS = 75.0
 HTTP_BODY_SECONDS = 60.0
@@ -298,8 +298,8 @@ LOGIN_NAME_BYTES = 256
 POP3_COMMAND_BYTES = 255
 POP3_RESPONSE_BYTES = 512
 
-#: A POP3 client may say nothing for so long (RFC 1939 §3 asks for ten minutes at the least); and so many lines of a list
-#: are made at once.
+#: A POP3 client may say nothing for so long (RFC 1939 §3 asks for ten minutes at the least); and so many lines of a
+#: list are made at once.
 POP3_SECONDS = 600.0
 POP3_LINES_A_TURN = 500
 
@@ -376,10 +376,11 @@ NAME_SECONDS = 1.0
 #: The inboxes are asked this often whether something has changed.
 MAILS_SECONDS = 0.2
 
-#: What the API gives of inboxes at once: mailboxes, pieces of a mail's source, links of its HTML and characters of each;
-#: and pages made for frames that have not been fetched yet, of some megabytes at most.
+#: What the API gives of inboxes at once: mailboxes, pieces of a mail's source, characters of its HTML (Gmail shows
+#: 102 KB), links of that and characters of each; and pages made for frames that have not been fetched yet.
 MAILBOXES_SHOWN = 500
 SOURCE_PIECE_BYTES = 256 * 1024
+FRAME_CHARACTERS = 2 * 1024 * 1024
 FRAME_LINKS = 200
 FRAME_LINK_CHARACTERS = 2048
 FRAMES_KEPT = 8
@@ -541,8 +542,8 @@ LISTING_BYTES = 64 * 1024 * 1024
 #: letter each, and a server that makes them up has no limit of its own.
 FOLDERS_DEEP = 100
 
-#: Files that a mirror transfers at once, as wget2 and lftp's users have it; and what a sent file is handed on in, so that
-#: progress is seen.
+#: Files that a mirror transfers at once, as wget2 and lftp's users have it; and what a sent file is handed on in, so
+#: that progress is seen.
 JOBS = 4
 UPLOAD_STEP_BYTES = 1024 * 1024
 
@@ -563,8 +564,8 @@ ASGI_END_SECONDS = 10.0
 #: `http:echo` waits at most so long before it answers, where it is asked to: as httpbin.
 ECHO_DELAY_SECONDS = 10.0
 
-#: A form: the bytes of a field that is no file (a path, PATH_MAX, each byte percent-encoded), of one line in the head of
-#: a part, and the parts of one form (Starlette has 1000 files, too).
+#: A form: the bytes of a field that is no file (a path, PATH_MAX, each byte percent-encoded), of one line in the head
+#: of a part, and the parts of one form (Starlette has 1000 files, too).
 FORM_FIELD_BYTES = 3 * 4096
 FORM_HEAD_BYTES = 16 * 1024
 FORM_PARTS = 1000
