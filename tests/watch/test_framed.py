@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.limits import CONTENT_MOST, FRAME_LINK_CHARACTERS, FRAME_LINKS, FRAMES_KEPT
+from tincans.limits import CONTENT_MOST, FRAME_CHARACTERS, FRAME_LINK_CHARACTERS, FRAME_LINKS, FRAMES_KEPT
 from tincans.watch.framed import Frames, framed
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -121,6 +121,14 @@ def test_what_lies_elsewhere_is_counted(html: str, elsewhere: int) -> None:
     found = framed(mail(html), "1")
     assert found is not None
     assert found.elsewhere == elsewhere
+
+
+def test_so_much_of_it_and_not_a_character_more() -> None:
+    for more in (0, 1):
+        found = framed(mail("<p>".ljust(FRAME_CHARACTERS + more - 1, "x")), "1")  # and the end of a line
+        assert found is not None
+        assert found.is_cut == bool(more)
+        assert len(found.data) == len('<base target="_blank">') + FRAME_CHARACTERS
 
 
 def test_only_html_is_framed() -> None:

@@ -38,7 +38,7 @@ MADE: dict[str, Callable[[], Any]] = {
     "inbox": lambda: mailshapes.inbox(HOSTILE, HOSTILE, 5, BOXES, 2),
     "mail_row": lambda: mailshapes.mail_row(MAIL),
     "delivery": lambda: mailshapes.delivery(MAIL, None),
-    "frame": lambda: mailshapes.frame("/frames/x", [(HOSTILE, HOSTILE)], 4),
+    "frame": lambda: mailshapes.frame("/frames/x", [(HOSTILE, HOSTILE)], 4, is_cut=True),
 }
 
 

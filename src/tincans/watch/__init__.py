@@ -15,8 +15,8 @@
       ▼
     watched.py                   the journal, and in `tincans up` the switchboard and the register
     reels.py ──► reel.py, content.py, search.py, timeline.py  what was recorded, decoded by parts, in threads
-    inboxes.py ──► parts.py, framed.py                        the mails that were taken, taken apart, made fit for a frame
+    inboxes.py ──► parts.py, framed.py                        the mails that were taken, apart, and fit for a frame
 
-`shapes.py`, `mailshapes.py` and `answers.py` are all the JSON that there is. Looking never holds the traffic up: what takes long is done
-in threads that rest, and whatever is asked for again and again takes at most a tenth of the time.
+`shapes.py`, `mailshapes.py` and `answers.py` are all the JSON that there is. Looking never holds the traffic up: what
+takes long is done in threads that rest, and whatever is asked for again and again takes at most a tenth of the time.
 """

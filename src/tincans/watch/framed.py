@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tincans.limits import CONTENT_MOST, FRAME_LINK_CHARACTERS, FRAME_LINKS, FRAMES_KEPT
+from tincans.limits import CONTENT_MOST, FRAME_CHARACTERS, FRAME_LINK_CHARACTERS, FRAME_LINKS, FRAMES_KEPT
 from tincans.watch.parts import Leaf, leaves, parse
 from tincans.watch.trouble import NoSuchPath
 
@@ -70,6 +70,8 @@ class Framed(NamedTuple):
     data: bytes
     links: list[tuple[str, str]]
     elsewhere: int
+    #: Whether it is more than FRAME_CHARACTERS, and this its beginning.
+    is_cut: bool
 
 
 def framed(data: bytes, path: str) -> Framed | None:
@@ -82,12 +84,13 @@ def framed(data: bytes, path: str) -> Framed | None:
         return None
     if text is None:
         return None
+    is_cut, text = len(text) > FRAME_CHARACTERS, text[:FRAME_CHARACTERS]
     quiet = _ANCHOR.sub(lambda anchor: _WINDOW.sub("off-", anchor[0]), _ASKING.sub("<off-", text))
     drawn = _with_pictures(quiet, parts)
     doctype = _DOCTYPE.match(drawn)  # what stands before it makes a browser draw as in 1998
     start = doctype.end() if doctype else 0
     drawn = drawn[:start] + _BASE + drawn[start:]
-    return Framed(drawn.encode("utf-8", "replace"), list(_links(text)), len(_ELSEWHERE.findall(quiet)))
+    return Framed(drawn.encode("utf-8", "replace"), list(_links(text)), len(_ELSEWHERE.findall(quiet)), is_cut)
 
 
 def _with_pictures(text: str, parts: list[Leaf]) -> str:

@@ -159,7 +159,8 @@ async def frame(call: Call, asked: Framed) -> mailshapes.Frame:
     _, made = await _read(call, asked, lambda carried: framed(carried.data, asked.path))
     if made is None:
         raise Refused(409, "that part of the mail is no HTML", "Those that are say so in `media`.")
-    return mailshapes.frame(call.watched.inboxes.frames.put(made.data), made.links, made.elsewhere)
+    address = call.watched.inboxes.frames.put(made.data)
+    return mailshapes.frame(address, made.links, made.elsewhere, is_cut=made.is_cut)
 
 
 async def _read(call: Call, asked: Numbered, read: Callable[[Carried], T]) -> tuple[Mail, T]:

@@ -120,12 +120,14 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     links: list[Link]
     #: How much of it lies elsewhere, and is not fetched.
     elsewhere: int
+    #: Whether only its beginning is there.
+    is_cut: bool
 
 
-def frame(address: str, links: Iterable[tuple[str, str]], elsewhere: int) -> Frame:
+def frame(address: str, links: Iterable[tuple[str, str]], elsewhere: int, *, is_cut: bool) -> Frame:
     """The shape of what was made for a frame."""
     shown = [Link(text=escape(text), href=escape(href)) for text, href in links]
-    return Frame(address=address, links=shown, elsewhere=elsewhere)
+    return Frame(address=address, links=shown, elsewhere=elsewhere, is_cut=is_cut)
 
 
 def _all(texts: Iterable[str]) -> list[str]:

@@ -47,7 +47,7 @@ export function Page({ path, query, parts }) {
     <div class="shownas">
       ${parts.length > 1 && html`<div class="ways" role="group" aria-label="Part">
         ${parts.map((each, place) => html`<${Button} key=${each.path} small pressed=${place === chosen} onClick=${() => choose(place)}>part ${each.path}<//>`)}</div>`}
-      <p class="note">${frame.elsewhere > 0 ? `${plural(frame.elsewhere, "picture")} from elsewhere, and its scripts, are left out.` : "Scripts are left out."}</p>
+      <p class="note">${frame.is_cut && "Only its beginning is shown. "}${frame.elsewhere > 0 ? `${plural(frame.elsewhere, "picture")} from elsewhere, and its scripts, are left out.` : "Scripts are left out."}</p>
       <${Button} small pressed=${isNarrow} onClick=${() => setNarrow(!isNarrow)}>As on a phone<//>
     </div>
     <iframe class=${isNarrow ? "sandbox phone" : "sandbox"} sandbox="allow-popups allow-popups-to-escape-sandbox" referrerpolicy="no-referrer" title="The mail as HTML, in a sandbox" src=${frame.address}></iframe>
