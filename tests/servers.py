@@ -97,13 +97,14 @@ http {{
         root {folder}/www;
         location /put/ {{ dav_methods PUT; }}
         location /zip/ {{ gzip on; gzip_types *; gzip_min_length 0; }}
+        location /list/ {{ autoindex on; }}
     }}
 }}
 """
 
 
 class Nginx(NamedTuple):
-    """An nginx that runs: it serves what is in `www`, takes what is put into /put/, and packs what is in /zip/."""
+    """An nginx that runs: it serves what is in `www`, takes what is put into /put/, packs /zip/, and lists /list/."""
 
     port: int
     folder: Path
@@ -125,7 +126,7 @@ class Nginx(NamedTuple):
 @contextlib.contextmanager
 def nginx(folder: Path) -> Iterator[Nginx]:
     """An HTTP server with a folder of its own, and one small page in it."""
-    for name in ("put", "zip"):
+    for name in ("put", "zip", "list"):
         (folder / "www" / name).mkdir(parents=True)
     (folder / "www" / "index.html").write_text("<p>Hello from nginx")
     port = free_port()

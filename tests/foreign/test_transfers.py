@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,20 @@ def test_nginx(tree: Path, tmp_path: Path) -> None:
         run(tincans("put", "-", f"{url}/put/y", "--no-record"), stdin=BIG)
     assert (tmp_path / "here").read_bytes() == BIG
     assert (server.www / "put" / "x").read_bytes() == (server.www / "put" / "y").read_bytes() == BIG
+
+
+def test_a_tree_that_nginx_lists(tree: Path, tmp_path: Path) -> None:
+    at = tmp_path / "nginx"
+    at.mkdir()
+    (tree / ".hidden").unlink()  # which it does not list
+    (tree / "#?%&;+").write_bytes(b"x")
+    with nginx(at) as server:
+        url = f"http://127.0.0.1:{server.port}/list/"
+        shutil.copytree(tree, server.www / "list", dirs_exist_ok=True)
+        command("get", "-r", url, f"{tmp_path}/back")
+        assert equal(tree, tmp_path / "back")
+        assert command("get", "-rn", url, f"{tmp_path}/back") == b""
+        assert command("ls", "-1", url).decode().splitlines() == ["#?%&;+", "big.bin", "empty", "sub/"]
 
 
 def test_nginx_gives_only_what_is_missing(tmp_path: Path) -> None:
