@@ -24,6 +24,7 @@ from tincans.protocols.mail import EndOfMail, Text
 from tincans.protocols.sasl import Response
 from tincans.protocols.smtp import SmtpSession
 from tincans.protocols.smtp_commands import Command, Hello, Line, MailFrom, RcptTo, Reply
+from tincans.protocols.smtp_reading import SmtpReading
 from tincans.testing import check_mutations, check_session
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts" / "smtp").glob("*.tin"))
@@ -285,15 +286,30 @@ def test_what_is_usual_means_what_it_means_the_long_way(said: list[bytes]) -> No
         assert told(quick, b"") == told(slow, bytearray())
 
 
-def test_a_reply_of_one_line_means_what_one_of_two_lines_does() -> None:
-    quick, slow = after(NAMED, strict=True), after(NAMED, strict=True)
-    for session, lines in ((quick, ("go",)), (slow, ("go", "on"))):
-        session.receive(C, b"DATA\r\n")
-        session.send(S, Reply(code=354, lines=lines))
-        session.receive(C, b"a\r\n.\r\n")
-        session.send(S, Reply(code=250, lines=lines))
-        assert session.awaited is C
-    assert quick.receive(C, b"RCPT TO:<a@b>\r\n")[0].bare() == slow.receive(C, b"RCPT TO:<a@b>\r\n")[0].bare()
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(code=250, lines=("x", "SIZE 10", "auth PLAIN", "", "250 x", "2.0.0 x")),
+        Reply(code=250, status="2.0.0", lines=("x", "SIZE")),
+        Reply(code=250, lines=("2.0.0 x",)),
+        Reply(code=250, status="2.0.0"),
+        Reply(code=550, status="5.1.1", lines=("no", "grüße \udcff")),
+        Reply(code=354),
+        Reply(code=421, lines=("bye",)),
+    ],
+)
+@pytest.mark.parametrize("said", [b"", b"NOOP\r\n", b"EHLO y\r\n", b"DATA\r\n", b"STARTTLS\r\n", b"RSET\r\nNOOP\r\n"])
+def test_a_reply_means_what_it_means_the_long_way(reply: Reply, said: bytes) -> None:
+    quick, slow = SmtpSession(strict=True), SmtpReading(strict=True)
+    heard = []
+    for session in (quick, slow):
+        for side, data in NAMED:
+            session.receive(side, data)
+        events = session.receive(C, said)
+        told = [session.send(S, reply), session.offset(S), session.awaited, session.extensions, session.is_through]
+        more = session.receive(C, b"") if session.is_through else session.receive(C, b"RCPT TO:<a@b>\r\n")
+        heard.append([*events, *told, *more])
+    assert heard[0] == heard[1]
 
 
 def test_a_reply_that_is_too_long_is_refused_however_many_lines_it_has() -> None:

@@ -1,7 +1,7 @@
 """SMTP (RFC 5321), read quickly where it is as usual: `smtp_reading` says what everything means.
 
 A server hears the same over and over: a command that is there whole, or several, and the rest of a text with its end;
-and says replies of one line. Those are read without looking around, in a quarter of the time. All that they mean is
+and says replies. Those are read without looking around, in a quarter of the time. All that they mean is
 found by the same functions, and whatever is unusual goes the long way, from there on.
 """
 
@@ -13,7 +13,7 @@ from tincans.limits import REPLY_BYTES, SMTP_COMMAND_BYTES
 from tincans.protocols.events import Event, text
 from tincans.protocols.inbox import Wrong
 from tincans.protocols.mail import DotText, Text
-from tincans.protocols.smtp_commands import END, Reply, written
+from tincans.protocols.smtp_commands import END, Reply, lines_in, written
 from tincans.protocols.smtp_reading import SmtpReading
 
 
@@ -83,8 +83,8 @@ class SmtpSession(SmtpReading):
         return end
 
     def send(self, side: Side, event: Event) -> bytes:
-        """As `Session.send`. A reply of one line need not be read back: one that was built is heard as what it is."""
-        if side is Side.CLIENT or type(event) is not Reply or len(event.lines) > 1 or not self._is_told_at_once:
+        """As `Session.send`. A reply need not be read back: one that was built is heard as what it is."""
+        if side is Side.CLIENT or type(event) is not Reply or not self._is_told_at_once:
             return super().send(side, event)
         data = written(event)
         if len(data) > REPLY_BYTES:
@@ -92,7 +92,7 @@ class SmtpSession(SmtpReading):
         inbox = self._inboxes[side]
         inbox.start += len(data)
         self._marks[side] = inbox.start
-        self._answered(event.code, event.lines)
+        self._answered(event.code, lines_in(event))
         return data
 
     @property

@@ -164,14 +164,18 @@ def split_status(code: int, lines: tuple[str, ...]) -> tuple[str, tuple[str, ...
     return found.pop(), tuple(match[2] for match in matches if match is not None)
 
 
+def lines_in(reply: replies.Reply) -> tuple[str, ...]:
+    """The lines of a reply as they are said: with the enhanced status in each."""
+    if not isinstance(reply, Reply) or not reply.status:
+        return reply.lines
+    return tuple([f"{reply.status} {line}" for line in reply.lines])
+
+
 def written(reply: replies.Reply) -> bytes:
-    """The bytes of a reply, its enhanced status in each line."""
-    status = f"{reply.status} " if isinstance(reply, Reply) and reply.status else ""
-    if len(reply.lines) == 1:
-        return encoded(f"{reply.code} {status}{reply.lines[0]}\r\n")
-    return replies.write_reply(
-        replies.Reply(code=reply.code, lines=tuple(status + line for line in reply.lines)), coded=True
-    )
+    """The bytes of a reply."""
+    lines = lines_in(reply)
+    before = "".join([f"{reply.code}-{line}\r\n" for line in lines[:-1]])
+    return encoded(f"{before}{reply.code} {lines[-1]}\r\n")
 
 
 # ── grammar (RFC 5321 §4.1.2, with the UTF-8 of RFC 6531 §3.3) ────────────────────────────────────────────
