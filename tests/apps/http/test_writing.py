@@ -221,6 +221,11 @@ async def test_a_folder_is_made(ask: Asker, tmp_path: Path) -> None:
 METHODS = ("PUT", "DELETE", "MKCOL", "POST")
 
 
+async def test_what_may_be_done_is_said(ask: Asker) -> None:
+    answer = await ask("OPTIONS", "/")
+    assert (answer.status, answer.field("allow")) == (204, "GET, HEAD, OPTIONS, PUT, DELETE, MKCOL, POST")
+
+
 async def test_nothing_changes_where_nothing_may(tmp_path: Path) -> None:
     (tmp_path / "jam").touch()
     async with asking(find_app(f"http:{tmp_path}")) as ask:

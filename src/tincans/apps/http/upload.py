@@ -32,7 +32,7 @@ async def post(files: Files, exchange: Exchange) -> None:
     """Do what a form says to the folder of the request's path."""
     path = exchange.request.path
     if not path.endswith("/"):
-        raise Refused(405, "a form is sent to a folder", ("Allow", "GET, HEAD, OPTIONS, PUT, DELETE"))
+        raise Refused(405, "a form is sent to a folder", ("Allow", "GET, HEAD, OPTIONS, PUT, DELETE, MKCOL"))
     files.stat(path)
     form = Form(files, path, exchange.request.fields.get("content-type"))
     try:
