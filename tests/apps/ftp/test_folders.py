@@ -39,6 +39,13 @@ async def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_nul_in_a_path_is_an_lf(tmp_path: Path) -> None:
+    """As vsftpd takes it: so a client can say it to every server."""
+    async with visiting(tmp_path) as caller:
+        assert await caller.codes("MKD new\0line") == [257]
+    assert [path.name for path in tmp_path.iterdir()] == ["new\nline"]
+
+
 async def test_a_quotation_mark_in_a_reply_is_doubled(tmp_path: Path) -> None:
     async with visiting(tmp_path) as caller:
         assert (await caller.say('XMKD say "hi"')).startswith('257 "/say ""hi""" ')

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftping import calling, everything, is_reset, served, visiting
+from ftping import Caller, calling, everything, is_reset, served, visiting
 from hearing import Hearing
 from tincans.address import Address
 from tincans.channel import Listener
@@ -99,6 +99,20 @@ async def test_over_ipv6_there_is_epsv_and_eprt(tmp_path: Path) -> None:
             assert await everything(data) == b"six"
         assert (await caller.hear())[:3] == "226"
         assert await caller.fetch("RETR file", "EPSV 2") == b"six"
+
+
+async def test_on_every_interface_data_goes_over_the_one_that_was_called(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"near")
+    async with served(tmp_path, address="tcp://*:0") as server:
+        async with await dial(Address("tcp", "127.0.0.2", server.address.port)) as channel, waiting() as mine:
+            caller = await Caller(channel).log_in()
+            assert (await caller.say("PASV")).startswith("227 Call (127,0,0,2,")
+            assert await caller.fetch("RETR file", "PASV") == b"near"
+            assert await caller.codes(f"EPRT |1|127.0.0.1|{mine.address.port}|", "RETR file") == [200, 150]
+            async with await mine.accept() as data:
+                assert data.remote.host == "127.0.0.2"
+                assert await everything(data) == b"near"
+            assert (await caller.hear())[:3] == "226"
 
 
 @pytest.mark.parametrize("ask", ["PASV", "EPSV"])

@@ -79,14 +79,12 @@ async def help_(visit: Visit, command: Command) -> None:
 
 
 async def site(visit: Visit, command: Command) -> None:
-    from tincans.apps.ftp.commands import check_write  # which knows us
-
     name, _, rest = command.argument.partition(" ")
     match name.upper():
         case "HELP":
             await visit.reply(214, "There is SITE CHMOD, three octal digits and a path.")
         case "CHMOD":
-            check_write(visit)
+            visit.check_write()
             await folders.chmod(visit, rest)
         case _:
             raise Refused(504, f"There is no SITE {name}; SITE HELP says what there is.")

@@ -112,7 +112,7 @@ def _allowed(visit: Visit, command: Command) -> Does:
         raise Refused(502, f"{command.verb} is not done here: {known.help}.")
     _check_argument(command, known)
     if does.writes:
-        check_write(visit)
+        visit.check_write()
     return does
 
 
@@ -121,12 +121,6 @@ def _check_argument(command: Command, known: Known) -> None:
         raise Refused(501, f"{command.verb} needs an argument.")
     if known.takes is Takes.NOTHING and command.argument:
         raise Refused(501, f"{command.verb} takes no argument.")
-
-
-def check_write(visit: Visit) -> None:
-    """Raises `Refused` where nothing may be changed."""
-    if not visit.may_write:
-        raise Refused(550, "Guests may only read." if visit.settings.write else "Nothing can be changed here.")
 
 
 def answer_of(error: OSError) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from tincans.apps.ftp.commands import obey
-from tincans.apps.ftp.control import Control, below
+from tincans.apps.ftp.control import Control, Refused, below
 from tincans.apps.ftp.listing import FACTS
 from tincans.channel import Channel
 from tincans.errors import RemoteProtocolError
@@ -79,6 +79,11 @@ class Visit:
         """Be in that folder from now on."""
         self.folder = "/" + posixpath.normpath(path).strip("/")
 
+    def check_write(self) -> None:
+        """Raises `Refused` where nothing may be changed."""
+        if not self.may_write:
+            raise Refused(550, "Guests may only read." if self.settings.write else "Nothing can be changed here.")
+
     async def reply(self, code: int, *lines: str) -> None:
         """Answer."""
         await self.control.reply(code, *lines)
@@ -100,9 +105,7 @@ class Visit:
 
     async def _next(self) -> Command | None:
         """The next command; None where none came in time, or the server closes, which the client was told."""
-        seconds = FTP_IDLE_SECONDS if self.is_in else self._opened + FTP_LOGIN_SECONDS - self._idle_clock()
-        if self._is_retired:
-            seconds = 0
+        seconds = 0 if self._is_retired else self._patience
         try:
             async with asyncio.timeout(seconds) as self._idle:
                 return await self.control.command()
@@ -113,9 +116,12 @@ class Visit:
         await self.reply(421, "The server closes." if self._is_retired else self._too_late)
         return None
 
-    @staticmethod
-    def _idle_clock() -> float:
-        return asyncio.get_running_loop().time()
+    @property
+    def _patience(self) -> float:
+        """For how many seconds the next command is waited for."""
+        if self.is_in:
+            return FTP_IDLE_SECONDS
+        return self._opened + FTP_LOGIN_SECONDS - asyncio.get_running_loop().time()
 
     @property
     def _too_late(self) -> str:
