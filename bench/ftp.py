@@ -88,8 +88,8 @@ def _root(place: Workplace, megabytes: int) -> Path:
 
 def _tincans(place: Workplace, root: Path, record: list[str | Path]) -> Program:
     port_file = place.path(".port")
-    listen: list[str | Path] = ["listen", "tcp://127.0.0.1:0", f"ftp:{root}", "--write", "--quiet", "--port-file", port_file]
-    return place.start([COMMAND, *listen, *record], port_file)
+    quietly: list[str | Path] = ["--write", "--quiet", "--port-file", port_file, *record]
+    return place.start([COMMAND, "listen", "tcp://127.0.0.1:0", f"ftp:{root}", *quietly], port_file)
 
 
 def _vsftpd(place: Workplace, root: Path) -> Program:
