@@ -82,6 +82,28 @@ def test_a_link_in_the_place_of_a_part_is_not_written_through(tmp_path: Path) ->
     assert not (tmp_path / "g").is_symlink()
 
 
+def test_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "pipe.part").write_bytes(b"whose?")
+    (tmp_path / "pipe.part.json").write_text('{"url": "http://h/file", "version": "v"}')
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for end in ("commit", "keep"):
+        file = LocalFile(tmp_path / "pipe")
+        assert file.kept(Url.parse("http://h/file")) is None
+        file.begin(0)
+        file.write(b"hello")
+        if end == "commit":
+            file.commit(1.0)
+        else:
+            assert not file.keep(URL, "v")
+        assert os.read(reader, 100) == b"hello"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "pipe.part").read_bytes() == b"whose?"
+    with pytest.raises(CannotWrite, match="is a directory"):
+        LocalFile(tmp_path).begin(0)
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match=r"cannot write .*/x/f: no such file or directory"):
         LocalFile(tmp_path / "x" / "f").begin(0)

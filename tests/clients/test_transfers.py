@@ -187,6 +187,9 @@ async def test_what_is_asked_for_is_looked_at_first(tmp_path: Path) -> None:
             await tincans.ls("http://127.0.0.1:1/", how=how)
     with pytest.raises(CannotRead, match=r"cannot read .*/none: no such file or directory"):
         await tincans.put(tmp_path / "none", "http://127.0.0.1:1/")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotRead, match=r"cannot read .*/pipe: it is no regular file"):
+        await tincans.put(tmp_path / "pipe", "http://127.0.0.1:1/")
     with pytest.raises(UsageError, match="is a folder: --recursive"):
         await tincans.put(tmp_path, "http://127.0.0.1:1/")
 

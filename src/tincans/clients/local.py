@@ -6,6 +6,8 @@ is thrown away by the next who fetches.
 
     get URL FILE        FILE.part                      and FILE.part.json
     in a mirrored tree  .NAME.tincans-part             and .NAME.tincans-part.json, which no listing may name
+
+What is there and is no file, a pipe or a device, is written to as it is.
 """
 
 from __future__ import annotations
@@ -42,10 +44,13 @@ class LocalFile:
         self.path = path
         name, suffix = (f".{path.name}", _SUFFIX) if hidden else (path.name, ".part")
         self._part, self._note = (path.with_name(_short(name, end)) for end in (suffix, f"{suffix}.json"))
+        self._is_special = not hidden and path.exists() and not path.is_file()
         self._fd = -1
 
     def kept(self, url: Url) -> Part | None:
         """What is here of the file at `url`, if it can be continued."""
+        if self._is_special:
+            return None
         with suppress(OSError, msgspec.MsgspecError):
             note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
             size = self._part.stat().st_size
@@ -56,6 +61,9 @@ class LocalFile:
     def begin(self, offset: int) -> None:
         """Open the part; what is in it behind `offset` is not of this version. Raises `CannotWrite`."""
         with told(self.path):
+            if self._is_special:
+                self._fd = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+                return
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
             self._note.unlink(missing_ok=True)
             os.ftruncate(self._fd, offset)
@@ -71,6 +79,9 @@ class LocalFile:
     def commit(self, modified: float | None) -> None:
         """All came: the part gets the file's name, and its time where that is known. Raises `CannotWrite`."""
         with told(self.path):
+            if self._is_special:
+                self._close()
+                return
             if modified is not None:
                 os.utime(self._fd, ns=(int(modified * 1e9),) * 2)
             self._close()
@@ -82,6 +93,8 @@ class LocalFile:
             return False
         size = os.fstat(self._fd).st_size
         self._close()
+        if self._is_special:
+            return False
         with suppress(OSError):
             if version and size:
                 self._note.write_bytes(msgspec.json.encode(_Note(str(url.without_secrets()), version)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from tincans.channel import Channel
@@ -10,6 +11,7 @@ from tincans.clients.local import LocalFile, reading
 from tincans.clients.progress import Deed, Telling
 from tincans.clients.remote import Remote, Upload
 from tincans.clients.url import Url
+from tincans.errors import CannotRead
 
 
 async def fetch_file(
@@ -57,9 +59,11 @@ async def store_file(
     Raises what `Remote.store` does, and `CannotRead`.
     """
     with reading(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe that nobody writes to would block us
     try:
         status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise CannotRead(str(path), "it is no regular file")
         telling.tell(Deed.BEGUN, name, 0, status.st_size)
         upload = Upload(
             fd, modified=status.st_mtime, moved=lambda count: telling.tell(Deed.MOVED, name, count, status.st_size)

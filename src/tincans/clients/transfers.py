@@ -55,7 +55,7 @@ async def get(
             await fetch_to(remote, url, target, telling, url.name or str(url))
         else:
             path = _target(url, target)
-            if path.exists() and not force:
+            if path.is_file() and not force:
                 if not (resume and await is_here(remote, url, path)):
                     raise AlreadyThere(str(path))
                 telling.tell(Deed.SAME, path.name)
