@@ -196,7 +196,7 @@ FTP_LOWEST_PORT = 1024
 
 #: FTP served: what of a file is sent before it counts as having moved; how long a file may be whose lines are counted
 #: to know its size as a text (some milliseconds' work); and files that STAT lists in its reply (as REPLY_BYTES allows).
-FTP_PIECE_BYTES = 256 * 1024
+FTP_PIECE_BYTES = 512 * 1024
 FTP_TEXT_BYTES = 8 * 1024 * 1024
 FTP_STAT_LINES = 200
 
