@@ -11,12 +11,13 @@ import pytest
 from apps.http.test_intake import BAD_CHUNKS
 from apps.http.test_request import SMUGGLING
 from hearing import Hearing
+from running import PATIENCE
 from tincans.address import Address
 from tincans.apps.http import Http
 from tincans.apps.http.exchange import Body, Exchange, Span
 from tincans.apps.http.patience import Deadline, Patience
 from tincans.errors import ChannelBroken
-from tincans.limits import HTTP_HEAD_BYTES, HTTP_SEND_BYTES, HTTP_UNWANTED_BYTES
+from tincans.limits import HTTP_HEAD_BYTES, HTTP_SEND_BYTES, HTTP_UNWANTED_BYTES, Limits
 from tincans.server import serve
 from tincans.tasks import spawn
 from tincans.transports import dial
@@ -201,6 +202,8 @@ async def test_a_body_may_pause_so_long_and_no_longer() -> None:
 
 @pytest.mark.parametrize("kind", ["bytes", "file", "pieces"])
 async def test_who_does_not_take_the_response_is_cut_off(kind: str) -> None:
+    cut = asyncio.Event()
+
     async def pieces() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 10_000
@@ -213,11 +216,14 @@ async def test_who_does_not_take_the_response_is_cut_off(kind: str) -> None:
                 "file": Span(file.fileno(), 0, 10_000_000),
                 "pieces": pieces(),
             }
-            await exchange.respond(200, (), bodies[kind])
+            try:
+                await exchange.respond(200, (), bodies[kind])
+            finally:
+                cut.set()
 
     async with served(Http(handler, Patience(send=SOON))) as client:
         await client.send(get())
-        await asyncio.sleep(5 * SOON)
+        await cut.wait()  # and read nothing before
         with pytest.raises(ChannelBroken):
             await heard(client)
 
@@ -278,13 +284,13 @@ async def test_a_recording_says_why_a_request_was_refused() -> None:
 
 
 async def test_a_server_that_stops_waits_for_no_kept_connection() -> None:
-    server = await serve("memory:http-stops", Http(tell))
+    server = await serve("memory:http-stops", Http(tell), limits=Limits(drain=3600))
     async with await dial(server.address) as idle, await dial(server.address) as fresh:
         await idle.send(get())
         await until(idle, b"\n/\n")
         while server.clients < 2:
             await asyncio.sleep(0)
-        await asyncio.wait_for(server.aclose(), server.limits.drain / 2)
+        await asyncio.wait_for(server.aclose(), PATIENCE)
         assert await heard(idle) == b""
         assert await heard(fresh) == b""
 
