@@ -278,10 +278,11 @@ async def test_a_client_that_leaves_before_it_is_let_in_is_no_fault_of_anybodys(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    go_on = asyncio.Event()
+    asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def talk(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        asked.set()
         await go_on.wait()
         await send({"type": "websocket.accept"})
         heard.set_result((await receive())["code"])
@@ -292,6 +293,7 @@ async def test_a_client_that_leaves_before_it_is_let_in_is_no_fault_of_anybodys(
                 b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n"
             )
+            await asked.wait()
             channel.abort()
         go_on.set()
         assert await heard == 1006
