@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator
@@ -78,6 +79,8 @@ async def test_a_file_that_is_cut_off_never_appears(ask: Asker, tmp_path: Path) 
             assert (await channel.receive()).startswith(b"HTTP/1.1 400 ")
     async with await dial(ask.address) as channel:
         await channel.send(b"PUT /tea HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nte")
+        while len(list(tmp_path.iterdir())) < 2:  # until it has begun
+            await asyncio.sleep(0.001)
         channel.abort()
     while len(list(tmp_path.iterdir())) > 1:  # until the server has noticed
         assert (await ask.get("/tea")).status == 404
