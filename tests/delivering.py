@@ -24,7 +24,8 @@ HELLO = mail("hello", "there", ".", "..two dots", ".one", "ümläut")
 async def calling(house: House) -> AsyncIterator[Buffered]:
     """A client's channel to a server that has greeted it."""
     client, server = memory_pair()
-    app = SmtpServer(house._replace(mails=Mails.open(house.mails.folder.path)))  # the app gives back what it was given
+    app = SmtpServer(lambda: house._replace(mails=Mails.open(house.mails.folder.path)))
+    await app.start()
     answering = spawn(app(server))
     try:
         async with Buffered(client) as channel:

@@ -297,6 +297,7 @@ def test_check_without_a_file_is_about_the_default(tmp_path: Path) -> None:
     with start(tincans("up", "--check"), cwd=tmp_path) as running:
         running.wait()
         assert running.out == b"the default is right: it runs echo, web, mail, inbox, front\n"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nor a folder for mails, with its index"
 
 
 def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ USERS = Users({name: str(Verifier.of(f"{name}'s", rounds=1)) for name in ("ada",
 async def calling(house: House) -> AsyncIterator[Buffered]:
     """A client's channel to a server that has greeted it."""
     client, server = memory_pair()
-    mails = Mails.open(house.mails.folder.path)  # the app gives back what it was given
-    app = Pop3Server(house._replace(mails=mails))
+    app = Pop3Server(lambda: house._replace(mails=Mails.open(house.mails.folder.path)))
+    await app.start()
     answering = spawn(app(server))
     try:
         async with Buffered(client) as channel:

@@ -8,7 +8,7 @@ from tincans.server import App
 
 
 def load(rest: str, settings: Settings) -> App:
-    """The app `mail`, or `mail:pop3`. Raises `UsageError`, and `MailsError` where mails cannot be kept."""
+    """The app `mail`, or `mail:pop3`. Raises `UsageError`."""
     if rest == "pop3":
         from tincans.apps.mail import pop3
 

@@ -11,19 +11,19 @@ memory than one piece, and a client that reads slowly slows the reading of the f
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import closing
 
 from tincans.apps.mail.pop3_dialogue import Answer, Dialogue, House
-from tincans.apps.mail.store import Mails
+from tincans.apps.mail.serving import Caller, MailServer, open_mails
 from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.conversation import How
-from tincans.errors import EndOfStream, RemoteProtocolError, UsageError
-from tincans.folders import mails_folder
-from tincans.limits import PIPELINED_COMMANDS, POP3_SECONDS, Limits
+from tincans.errors import RemoteProtocolError, UsageError
+from tincans.limits import PIPELINED_COMMANDS, POP3_SECONDS
 from tincans.protocols.events import Event
 from tincans.protocols.pop3 import Pop3Session
-from tincans.recording import Silence, secure
+from tincans.recording import Silence
 from tincans.tasks import spawn
 
 _WRONG = b"-ERR that breaks the rules of POP3\r\n"
@@ -33,41 +33,25 @@ _ANSWER_BYTES = 64 * 1024
 
 
 def load(settings: Settings) -> Pop3Server:
-    """The app, told its settings. Raises `MailsError`, and `UsageError` where TLS or a login would be impossible."""
+    """The app, told its settings. Raises `UsageError` where TLS or a login would be impossible."""
     if settings.guests is False and not settings.users:
         raise UsageError("nobody could read a mail: name users, or leave guests in")
-    wrap = settings.wrap()
-    mails = Mails.open(settings.mails or mails_folder(), keep=settings.keep, days=settings.days)
-    return Pop3Server(House(mails, settings.users, wrap, settings.tls == "required", settings.days, settings.keep))
+    wrap, tls_first = settings.wrap(), settings.tls == "required"
+    return Pop3Server(
+        lambda: House(open_mails(settings), settings.users, wrap, tls_first, settings.days, settings.keep)
+    )  # fmt: skip
 
 
-class Pop3Server:
-    """The app. `close` gives the mails back."""
+class Pop3Server(MailServer[House]):
+    """The app."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-
-    async def __call__(self, channel: Channel) -> None:
-        caller = _Caller(self._house, channel)
-        try:
-            await caller.attend()
-        except EndOfStream:
-            pass
-        except BaseException:
-            if caller.channel is not channel:  # inside TLS: nobody else knows it
-                caller.channel.abort()
-            raise
-        await caller.channel.aclose()
-
-    def close(self) -> None:
-        self._house.mails.close()
+    def __init__(self, opening: Callable[[], House]) -> None:
+        super().__init__(opening, _Caller)
 
 
-class _Caller:
-    """One caller, from the greeting to the end. `channel` is another one once TLS was begun."""
-
+class _Caller(Caller):
     def __init__(self, house: House, channel: Channel) -> None:
-        self.channel = channel
+        super().__init__(channel)
         self._house = house
         self._session = Pop3Session(strict=True)
         self._dialogue = Dialogue(house, secure="tls.version" in channel.facts)
@@ -76,13 +60,15 @@ class _Caller:
         self._silence: Silence | None = None
 
     async def attend(self) -> None:
-        """Talk until one of the two has said goodbye. Only a QUIT deletes anything."""
+        """As `Caller.attend`. Only a QUIT deletes anything."""
         silence = self._silence = Silence(POP3_SECONDS, lambda: spawn(self.channel.aclose()))
         try:
             await self._say(self._dialogue.greeting)
             await self._flush()
-            while not self._dialogue.over:
+            while not (self._dialogue.over or self._is_retired):
+                self._listens = True
                 data = await self.channel.receive()
+                self._listens = False
                 silence.said(Side.CLIENT, data)
                 for start in range(0, len(data), PIPELINED_COMMANDS):  # so many at most: the shortest is an empty line
                     await self._hear(data[start : start + PIPELINED_COMMANDS])
@@ -136,9 +122,12 @@ class _Caller:
                 self._silence.said(Side.SERVER, data)  # who reads slowly is not silent
             await asyncio.sleep(0)
 
+    def _leave(self) -> None:
+        """Without a word, as RFC 1939 §3 has it where nothing is said for too long, and then nothing is deleted."""
+        spawn(self.channel.aclose())
+
     async def _begin_tls(self) -> None:
         assert self._house.wrap is not None
-        async with asyncio.timeout(Limits().handshake):
-            self.channel = await secure(self.channel, self._house.wrap)
+        await self._secure(self._house.wrap)
         self._session.secured()
         self._dialogue.secured()

@@ -17,22 +17,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
+from tincans.apps.mail.serving import Caller, MailServer, open_mails
 from tincans.apps.mail.smtp_dialogue import Dialogue, House, own_name
-from tincans.apps.mail.store import Mails
 from tincans.apps.settings import Settings
 from tincans.channel import Channel, Side
 from tincans.conversation import How
-from tincans.errors import ChannelError, EndOfStream, HandshakeFailed, RemoteProtocolError
-from tincans.folders import mails_folder
-from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS, Limits
+from tincans.errors import ChannelError, RemoteProtocolError, UsageError
+from tincans.limits import PIPELINED_COMMANDS, SMTP_GOODBYE_SECONDS, SMTP_SECONDS
 from tincans.protocols import sasl
 from tincans.protocols.events import Event
 from tincans.protocols.smtp import SmtpSession
 from tincans.protocols.smtp_commands import Auth, Reply, written
-from tincans.recording import Silence, number_of, secure
+from tincans.recording import Silence, number_of
 from tincans.tasks import spawn
 
 _SILENT = written(Reply(code=421, status="4.4.2", lines=(f"nothing was said for {SMTP_SECONDS:.0f} seconds",)))
@@ -47,40 +46,24 @@ _PIECE_BYTES = 2 * PIPELINED_COMMANDS
 
 
 def load(settings: Settings) -> SmtpServer:
-    """The app, told its settings. Raises `UsageError`, and `MailsError` where mails cannot be kept."""
-    wrap = settings.wrap()
-    mails = Mails.open(settings.mails or mails_folder(), keep=settings.keep, days=settings.days)
+    """The app, told its settings. Raises `UsageError` where TLS or a login would be impossible."""
+    if settings.guests is False and not settings.users:
+        raise UsageError("nobody could send a mail: name users, or leave guests in")
     may_send, tls_first = settings.guests is not False, settings.tls == "required"
-    return SmtpServer(House(mails, settings.users, may_send, wrap, tls_first, name=own_name()))
+    wrap, name = settings.wrap(), own_name()
+    return SmtpServer(lambda: House(open_mails(settings), settings.users, may_send, wrap, tls_first, name=name))
 
 
-class SmtpServer:
-    """The app. `close` gives the mails back."""
+class SmtpServer(MailServer[House]):
+    """The app."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-
-    async def __call__(self, channel: Channel) -> None:
-        caller = _Caller(self._house, channel)
-        try:
-            await caller.attend()
-        except EndOfStream:
-            pass
-        except BaseException:
-            if caller.channel is not channel:  # inside TLS: nobody else knows it
-                caller.channel.abort()
-            raise
-        await caller.channel.aclose()
-
-    def close(self) -> None:
-        self._house.mails.close()
+    def __init__(self, opening: Callable[[], House]) -> None:
+        super().__init__(opening, _Caller)
 
 
-class _Caller:
-    """One caller, from the greeting to the end. `channel` is another one once TLS was begun."""
-
+class _Caller(Caller):
     def __init__(self, house: House, channel: Channel) -> None:
-        self.channel = channel
+        super().__init__(channel)
         self._house = house
         self._session = SmtpSession(strict=True)
         self._dialogue = Dialogue(
@@ -90,12 +73,17 @@ class _Caller:
         self._wrong: RemoteProtocolError | None = None
 
     async def attend(self) -> None:
-        """Talk until one of the two has said goodbye. What was not taken whole by then is discarded."""
-        silence = Silence(SMTP_SECONDS, lambda: spawn(self._give_up()))
+        """As `Caller.attend`. What was not taken whole by then is discarded."""
+        silence = Silence(SMTP_SECONDS, lambda: spawn(self._give_up(_SILENT)))
         try:
             await self.channel.send(self._said(self._dialogue.greeting))
             while not self._dialogue.over:
+                if self._is_retired and not self._dialogue.is_in_mail:
+                    await self._say_last(_STOPPED)
+                    break
+                self._listens = True
                 data = await self.channel.receive()
+                self._listens = False
                 silence.said(Side.CLIENT, data)
                 await self._hear(data)
         except asyncio.CancelledError:
@@ -152,20 +140,19 @@ class _Caller:
 
     async def _begin_tls(self) -> None:
         assert self._house.wrap is not None
-        seconds, remote = Limits().handshake, self.channel.remote
-        try:
-            async with asyncio.timeout(seconds):
-                self.channel = await secure(self.channel, self._house.wrap)
-        except TimeoutError:
-            raise HandshakeFailed(remote, f"no handshake within {seconds:g} s", caller=True) from None
+        await self._secure(self._house.wrap)
         self._session.secured()
         self._dialogue.secured()
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _give_up(self) -> None:
-        """Nothing was said for too long. Whoever waits for the channel is told that it is closed."""
-        await self._say_last(_SILENT)
+    def _leave(self) -> None:
+        if not self._dialogue.is_in_mail:
+            spawn(self._give_up(_STOPPED))
+
+    async def _give_up(self, words: bytes) -> None:
+        """Say why, and close the channel, though somebody waits for what comes: he is told that it is closed."""
+        await self._say_last(words)
         await self.channel.aclose()
 
     async def _say_last(self, words: bytes) -> None:

@@ -143,6 +143,11 @@ class Dialogue:
         return Reply(code=220, lines=(f"{self._house.name} ESMTP and LMTP, tincans takes every mail",))
 
     @property
+    def is_in_mail(self) -> bool:
+        """Whether a mail was begun that is not at its end."""
+        return self._mail is not None
+
+    @property
     def takes_text(self) -> bool:
         """Whether what comes next is the text of a mail."""
         return self._taking is not None
