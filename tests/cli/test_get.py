@@ -135,7 +135,12 @@ def test_a_cut_leaves_a_part_that_is_gone_on_with(tmp_path: Path) -> None:
         lines = said(url, cwd=tmp_path, expected=1)
     assert lines[0].startswith(f"tincans: {url}: it is not what was announced")
     assert lines[1] == "  The same command with --continue goes on from what came, where the server allows that."
-    assert (tmp_path / "big.part").read_bytes() == DATA[:1000]
+    goes_on_with(tmp_path, server.port)
+
+
+def goes_on_with(folder: Path, port: int) -> None:
+    """With --continue only that is asked for which is not in the part, of which a thousand bytes came."""
+    assert (folder / "big.part").read_bytes() == DATA[:1000]
     heard = []
 
     def serve(caller: socket.socket) -> None:
@@ -144,11 +149,11 @@ def test_a_cut_leaves_a_part_that_is_gone_on_with(tmp_path: Path) -> None:
         caller.sendall(f"{head}Content-Length: {len(DATA) - 1000}\r\n\r\n".encode() + DATA[1000:])
         read_all(caller)
 
-    with ByHand(serve, server.port):
-        said(url, "-c", cwd=tmp_path)
+    with ByHand(serve, port):
+        said(f"http://127.0.0.1:{port}/big", "-c", cwd=folder)
     assert b'Range: bytes=1000-\r\nIf-Range: "v"\r\n' in heard[0]
-    assert (tmp_path / "big").read_bytes() == DATA
-    assert os.listdir(tmp_path) == ["big"]
+    assert (folder / "big").read_bytes() == DATA
+    assert os.listdir(folder) == ["big"]
 
 
 def test_without_continue_it_begins_anew(tmp_path: Path) -> None:
@@ -168,14 +173,25 @@ def test_without_continue_it_begins_anew(tmp_path: Path) -> None:
     assert (tmp_path / "big").read_bytes() == b"new"
 
 
-def test_the_one_who_stops_it_hears_that_the_part_is_kept(tmp_path: Path) -> None:
-    def serve(caller: socket.socket) -> None:
-        caller.recv(1000)
-        caller.sendall(f'HTTP/1.1 200 OK\r\nETag: "v"\r\nContent-Length: {len(DATA)}\r\n\r\n'.encode() + DATA[:1000])
-        with contextlib.suppress(ConnectionError):
-            read_all(caller)
+def stalls(caller: socket.socket) -> None:
+    """A server that begins a file, and says no more."""
+    caller.recv(1000)
+    caller.sendall(f'HTTP/1.1 200 OK\r\nETag: "v"\r\nContent-Length: {len(DATA)}\r\n\r\n'.encode() + DATA[:1000])
+    with contextlib.suppress(ConnectionError):
+        read_all(caller)
 
-    with ByHand(serve) as server, start(get(f"http://:{server.port}/big"), cwd=tmp_path) as running:
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_one_that_was_killed_is_gone_on_with(death: signal.Signals, tmp_path: Path) -> None:
+    with ByHand(stalls) as server, start(get(f"http://127.0.0.1:{server.port}/big"), cwd=tmp_path) as running:
+        _wait_for_size(running, tmp_path / "big.part.json", 1)
+        running.process.send_signal(death)
+        running.wait(None)
+    goes_on_with(tmp_path, server.port)
+
+
+def test_the_one_who_stops_it_hears_that_the_part_is_kept(tmp_path: Path) -> None:
+    with ByHand(stalls) as server, start(get(f"http://:{server.port}/big"), cwd=tmp_path) as running:
         _wait_for_size(running, tmp_path / "big.part", 1000)
         running.process.send_signal(signal.SIGINT)
         running.wait(130)

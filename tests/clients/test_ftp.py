@@ -51,6 +51,33 @@ async def test_a_file_is_fetched_by_few_words() -> None:
     ]  # fmt: skip
 
 
+async def test_what_a_listing_said_is_not_asked_again(tmp_path: Path) -> None:
+    script = Ftp(SIZES, b"hello")
+    async with ftp(script) as url, FtpRemote(url, Calling()) as remote:
+        async with remote.fetch(url, listed=Item("file", False, 5, 1795824000.0)) as download:
+            assert b"".join([piece async for piece in download]) == b"hello"
+        assert (download.size, download.modified, download.version) == (5, 1795824000.0, VERSION)
+        assert script.said[-2:] == ["EPSV", "RETR /file"]
+        for vague in (Item("file", False, 5), Item("file", False, None, 1.0), Item("file", False, 5, 1.0, False)):
+            async with remote.fetch(url, listed=vague) as download:
+                assert b"".join([piece async for piece in download]) == b"hello"
+            assert script.said[-4:] == ["SIZE /file", "MDTM /file", "EPSV", "RETR /file"]
+        async with remote.fetch(url, Part(2, VERSION), Item("file", False, 4, 1.0)) as download:
+            assert download.offset == 2  # what goes on is never of an old listing
+
+
+async def test_a_file_that_changed_since_it_was_listed_is_known_anew() -> None:
+    script = Ftp(SIZES, b"hello")
+    async with ftp(script) as url, FtpRemote(url, Calling()) as remote:
+        async with remote.fetch(url, listed=Item("file", False, 4, 1.0)) as download:
+            assert b"".join([piece async for piece in download]) == b"hello"
+        assert (download.size, download.modified, download.version) == (5, 1795824000.0, VERSION)
+    async with ftp(Ftp(SIZES, b"hell")) as url, FtpRemote(url, Calling()) as remote:
+        with pytest.raises(TransferFailed, match="it is shorter than announced: 4 bytes of 5"):
+            async with remote.fetch(url, listed=Item("file", False, 9, 1.0)) as download:
+                assert b"".join([piece async for piece in download]) == b"hell"
+
+
 async def test_several_files_over_one_connection() -> None:
     script = Ftp({"SIZE": "550 no", "MDTM": "550 no"}, b"hello")
     async with ftp(script) as url, FtpRemote(url, Calling()) as remote:

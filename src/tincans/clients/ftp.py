@@ -47,12 +47,13 @@ class FtpRemote(Remote):
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────
 
     @asynccontextmanager
-    async def fetch(self, url: Url, part: Part | None = None) -> AsyncIterator[Download]:
+    async def fetch(self, url: Url, part: Part | None = None, listed: Item | None = None) -> AsyncIterator[Download]:
         async with self._control(url) as control:
             path = _path(control, url)
-            size, modified = await _size(control, path), await _modified(control, path)
-            download = _FtpDownload(url, size, modified, self._how.patience)
-            if part is not None and part.version == download.version and part.size <= (size or 0):
+            if part is not None or listed is None or not _says_all(listed):
+                listed = await _look(control, url, path)
+            download = _FtpDownload(url, listed, self._how.patience)
+            if part is not None and part.version == download.version and part.size <= (listed.size or 0):
                 download.offset = part.size
             with suppress(_LeftEarly):
                 async with self._transfer(control, "RETR", path, download.offset) as channel:
@@ -60,7 +61,9 @@ class FtpRemote(Remote):
                     yield download
                     if not download.is_complete:
                         raise _LeftEarly
-                check_size(url, size, download.came)
+                if download.size not in (None, download.came):  # it may have changed since it was listed
+                    download.describe(await _look(control, url, path))
+                check_size(url, download.size, download.came)
 
     async def store(self, url: Url, upload: Upload, *, resume: bool = False) -> None:
         async with self._control(url) as control:
@@ -136,9 +139,8 @@ class FtpRemote(Remote):
 
     async def look(self, url: Url) -> Item | None:
         async with self._control(url) as control:
-            path = _path(control, url)
-            size, modified = await _size(control, path), await _modified(control, path)
-            return None if size is None and modified is None else Item(url.name, False, size, modified)
+            found = await _look(control, url, _path(control, url))
+            return None if found.size is None and found.modified is None else found
 
     async def make_folder(self, url: Url) -> None:
         async with self._control(url) as control:
@@ -162,14 +164,18 @@ class _LeftEarly(Exception):
 class _FtpDownload(Download):
     """A file that comes over a data connection."""
 
-    def __init__(self, url: Url, size: int | None, modified: float | None, patience: float) -> None:
-        self.size, self.modified = size, modified
-        self.version = f"{size} {modified}" if size is not None and modified is not None else ""
+    def __init__(self, url: Url, item: Item, patience: float) -> None:
+        self.describe(item)
         self.channel: Channel | None = None
         self.is_complete = False
         #: How far it came.
         self.came = 0
         self._url, self._patience = url, patience
+
+    def describe(self, item: Item) -> None:
+        """Know the file by what the server says of it."""
+        self.size, self.modified = item.size, item.modified
+        self.version = f"{item.size} {item.modified}" if _says_all(item) else ""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         assert self.channel is not None
@@ -189,6 +195,16 @@ def _all_went_well(control: FtpControl, reply: Reply) -> None:
 def _path(control: FtpControl, url: Url) -> str:
     """The URL's path, whole: from the root where it begins with two slashes, else from where the login leads to."""
     return posixpath.normpath(posixpath.join(control.home, url.place[1:]))
+
+
+async def _look(control: FtpControl, url: Url, path: str) -> Item:
+    """A file as the server has it now, as far as it says that."""
+    return Item(url.name, False, await _size(control, path), await _modified(control, path))
+
+
+def _says_all(item: Item) -> bool:
+    """Whether size and time of a file are known as they are."""
+    return item.is_exact and item.size is not None and item.modified is not None
 
 
 async def _size(control: FtpControl, path: str) -> int | None:

@@ -41,7 +41,7 @@ class HttpRemote(Remote):
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────
 
     @asynccontextmanager
-    async def fetch(self, url: Url, part: Part | None = None) -> AsyncIterator[Download]:
+    async def fetch(self, url: Url, part: Part | None = None, listed: Item | None = None) -> AsyncIterator[Download]:
         fields = [_AS_IT_IS]
         if part is not None:
             fields += [("Range", f"bytes={part.size}-"), ("If-Range", part.version)]
@@ -163,7 +163,9 @@ async def _download(response: Response, part: Part | None) -> Download:
     if head.status == 200:
         return _HttpDownload(response, head.length, 0)
     if part is not None and head.status == 206:
-        return _HttpDownload(response, _continued(response, part), part.size)
+        download = _HttpDownload(response, _continued(response, part), part.size)
+        download.version = part.version  # which need not be said again with a part
+        return download
     if part is not None and head.status == 416:
         match = _UNSATISFIED.fullmatch(head.field("content-range"))
         if match is not None and int(match[1]) == part.size:  # all of it is here

@@ -1,8 +1,9 @@
 """A file here that is fetched: it appears whole or not at all, and what came of it is kept where that can be continued.
 
-What comes goes into a part beside it, which gets the name when all came. When it ends too early a note is left beside
-the part: from which URL it is, and of which version; without it nobody knows what the part is the beginning of, and it
-is thrown away by the next who fetches.
+What comes goes into a part beside it, which gets the name when all came. As soon as more is to come than what is in the
+part there is a note beside it: from which URL it is, and of which version; so whatever ends us, kill -9 too, it can be
+continued. Without a note nobody knows what a part is the beginning of, and the next who fetches throws it away. A note
+is never beside a part that is of another version: it goes before the first byte, and comes after it.
 
     get URL FILE        FILE.part                      and FILE.part.json
     in a mirrored tree  .NAME.tincans-part             and .NAME.tincans-part.json, which no listing may name
@@ -46,6 +47,9 @@ class LocalFile:
         self._part, self._note = (path.with_name(_short(name, end)) for end in (suffix, f"{suffix}.json"))
         self._is_special = not hidden and path.exists() and not path.is_file()
         self._fd = -1
+        self._url: Url | None = None
+        self._version = ""
+        self._is_noted = False
 
     def kept(self, url: Url) -> Part | None:
         """What is here of the file at `url`, if it can be continued."""
@@ -58,14 +62,19 @@ class LocalFile:
                 return Part(size, note.version)
         return None
 
-    def begin(self, offset: int) -> None:
-        """Open the part; what is in it behind `offset` is not of this version. Raises `CannotWrite`."""
+    def begin(self, offset: int, url: Url, version: str) -> None:
+        """Open the part for that version of the file at `url`; what is in it behind `offset` is of another.
+
+        Where there is an offset the part was `kept`. Raises `CannotWrite`.
+        """
+        self._url, self._version, self._is_noted = url, version, offset > 0
         with told(self.path):
             if self._is_special:
                 self._fd = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
                 return
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-            self._note.unlink(missing_ok=True)
+            if not offset:
+                self._note.unlink(missing_ok=True)
             os.ftruncate(self._fd, offset)
             os.lseek(self._fd, offset, os.SEEK_SET)
 
@@ -75,6 +84,14 @@ class LocalFile:
             view = memoryview(data)
             while view:
                 view = view[os.write(self._fd, view) :]
+
+    def note(self) -> None:
+        """More is to come than what was written: leave a note, if there is none. Raises `CannotWrite`."""
+        if self._url is None or not self._version or self._is_noted or self._is_special:
+            return
+        with told(self.path):
+            self._note.write_bytes(msgspec.json.encode(_Note(str(self._url.without_secrets()), self._version)))
+        self._is_noted = True
 
     def commit(self, modified: float | None) -> None:
         """All came: the part gets the file's name, and its time where that is known. Raises `CannotWrite`."""
@@ -86,8 +103,10 @@ class LocalFile:
                 os.utime(self._fd, ns=(int(modified * 1e9),) * 2)
             self._close()
             os.replace(self._part, self.path)
+            if self._is_noted:
+                self._note.unlink(missing_ok=True)
 
-    def keep(self, url: Url, version: str) -> bool:
+    def keep(self) -> bool:
         """It ended too early: whether what came can be continued; else it is thrown away. Never raises."""
         if self._fd < 0:
             return False
@@ -95,12 +114,14 @@ class LocalFile:
         self._close()
         if self._is_special:
             return False
-        with suppress(OSError):
-            if version and size:
-                self._note.write_bytes(msgspec.json.encode(_Note(str(url.without_secrets()), version)))
-                return True
-        with suppress(OSError):
-            self._part.unlink()
+        with suppress(CannotWrite):
+            if size:
+                self.note()
+        if size and self._is_noted:
+            return True
+        for path in (self._part, self._note):
+            with suppress(OSError):
+                path.unlink()
         return False
 
     def _close(self) -> None:

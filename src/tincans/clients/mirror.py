@@ -144,6 +144,7 @@ class Pull(_Mirror):
             if item.is_folder:
                 self._add_folder(name, depth)
             else:
+                self.telling.tell(Deed.FOUND, name, size=item.size)
                 self._add(name, lambda item=item, name=name: self._file(item, name))  # type: ignore[misc]
         if self.wanted.delete:
             self._remove_others(here, path, there)
@@ -177,7 +178,9 @@ class Pull(_Mirror):
         elif self.wanted.dry_run:
             self.telling.tell(Deed.DONE, name, 0, item.size)
         else:
-            await fetch_file(self.remote, url, LocalFile(path, hidden=True), self.telling, name, resume=True)
+            await fetch_file(
+                self.remote, url, LocalFile(path, hidden=True), self.telling, name, resume=True, listed=item
+            )
 
     def _remove_others(self, here: Path, path: str, there: set[str]) -> None:
         """Remove what the server's folder has not; a link itself, and not what it leads to."""
@@ -230,6 +233,7 @@ class Push(_Mirror):
             if is_folder:
                 self._add_folder(name, depth)
             elif entry.is_file():
+                self.telling.tell(Deed.FOUND, name, size=_size(entry))
                 self._add(name, lambda found=found, name=name: self._file(found, name))  # type: ignore[misc]
             else:
                 self.telling.tell(Deed.SKIPPED, name, reason="it is no file, or a link to none")
@@ -285,6 +289,14 @@ class Push(_Mirror):
         if not self.wanted.dry_run:
             await self.remote.remove(url, folder=item.is_folder)
         self.telling.tell(Deed.REMOVED, name)
+
+
+def _size(entry: os.DirEntry[str]) -> int | None:
+    """Bytes of a file here; None where it has just gone."""
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return None
 
 
 def _is_stored(item: Item, here: os.stat_result) -> bool:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 class Deed(Enum):
     """What is done with a file."""
 
+    #: It is one of a tree's: what is to come of it follows.
+    FOUND = "found"
     BEGUN = "begun"
     MOVED = "moved"
     DONE = "done"

@@ -115,8 +115,11 @@ class Remote(ABC):
     """One server of files. Several tasks may ask it at once; close it when all are done."""
 
     @abstractmethod
-    def fetch(self, url: Url, part: Part | None = None) -> AbstractAsyncContextManager[Download]:
-        """The file at `url`; of one whose version is that of `part`, what is missing of it.
+    def fetch(
+        self, url: Url, part: Part | None = None, listed: Item | None = None
+    ) -> AbstractAsyncContextManager[Download]:
+        """The file at `url`; of one whose version is that of `part`, what is missing of it. `listed` is what a listing
+        said of it, which need not be asked again; by now it may be another.
 
         Raises `RequestRefused` where the server will not give it. Leaving the block early closes the connection.
         """

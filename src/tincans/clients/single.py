@@ -9,32 +9,34 @@ from pathlib import Path
 from tincans.channel import Channel
 from tincans.clients.local import LocalFile, reading
 from tincans.clients.progress import Deed, Telling
-from tincans.clients.remote import Remote, Upload
+from tincans.clients.remote import Item, Remote, Upload
 from tincans.clients.url import Url
 from tincans.errors import CannotRead
 
 
 async def fetch_file(
-    remote: Remote, url: Url, file: LocalFile, telling: Telling, name: str, *, resume: bool = False
-) -> None:
-    """Fetch the file at `url`, told under `name`. `resume` goes on with what is here of that very version.
+    remote: Remote, url: Url, file: LocalFile, telling: Telling, name: str, *, resume: bool = False,
+    listed: Item | None = None,
+) -> None:  # fmt: skip
+    """Fetch the file at `url`, told under `name`. `resume` goes on with what is here of that very version; `listed` is
+    what a listing said of it.
 
     Raises what `Remote.fetch` does, and `CannotWrite`; then, and when it is cancelled, what came is kept.
     """
-    version = ""
     try:
-        async with remote.fetch(url, file.kept(url) if resume else None) as download:
-            version = download.version
+        async with remote.fetch(url, file.kept(url) if resume else None, listed) as download:
             telling.tell(Deed.BEGUN, name, download.offset, download.size)
-            file.begin(download.offset)
+            file.begin(download.offset, url, download.version)
             came = download.offset
             async for piece in download:
                 file.write(piece)
                 came += len(piece)
+                if came != download.size:
+                    file.note()
                 telling.tell(Deed.MOVED, name, len(piece), download.size)
         file.commit(download.modified)
     except BaseException:
-        file.keep(url, version)
+        file.keep()
         raise
     telling.tell(Deed.DONE, name, came, came)
 
