@@ -86,9 +86,9 @@ class Program:
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
-    def wait(self, expected: int | None = 0) -> int:
+    def wait(self, expected: int | None = 0, patience: float = PATIENCE) -> int:
         """Wait for its own end, and expect this exit status."""
-        status = self.process.wait(PATIENCE)
+        status = self.process.wait(patience)
         assert expected is None or status == expected, f"{self} exited with {status}"
         return status
 
@@ -136,11 +136,17 @@ def start(
 
 
 def run(
-    command: Sequence[str], *, stdin: bytes = b"", expected: int = 0, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    expected: int = 0,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    patience: float = PATIENCE,
 ) -> bytes:
     """Run `command` to its end with `stdin`, and return what it printed."""
-    with start(command, stdin=stdin, env=env) as running:
-        running.wait(expected)
+    with start(command, stdin=stdin, env=env, cwd=cwd) as running:
+        running.wait(expected, patience)
         return running.out
 
 

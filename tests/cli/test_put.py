@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import run, serving, start, tincans
+from running import PATIENCE, run, serving, start, tincans
 
 DATA = bytes(range(256)) * 4000
 
@@ -110,7 +110,8 @@ def test_ten_thousand_files(server: str, site: Path, tmp_path: Path, request: py
         path = here / f"{number % 7}" / f"{number % 11}" / f"file {number} größer"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d\n" % number * (number % 100))
-    run(put("-r", "-q", str(here), f"{server}/"))
-    run(tincans("get", "-r", "-q", "--no-record", f"{server}/", f"{tmp_path}/back"))
+    patience = PATIENCE * (1 + count / 1000)
+    run(put("-r", "-q", str(here), f"{server}/"), patience=patience)
+    run(tincans("get", "-r", "-q", "--no-record", f"{server}/", f"{tmp_path}/back"), patience=patience)
     for other in (site, tmp_path / "back"):
         assert subprocess.run(["diff", "-r", str(here), str(other)], capture_output=True).stdout == b""

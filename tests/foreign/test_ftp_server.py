@@ -63,8 +63,7 @@ def lftp(port: int, *commands: str, settings: str = "set ftp:ssl-allow off", pat
     )
     said = "; ".join([always, settings, f"open -u anonymous,me ftp://127.0.0.1:{port}", *commands])
     with start([program("lftp"), "-c", said]) as running:
-        running.process.wait(patience)
-        running.wait()
+        running.wait(patience=patience)
         return running.out
 
 
@@ -240,9 +239,8 @@ def test_tnftp_goes_both_ways(passive: str, tmp_path: Path) -> None:
         "rename text text.txt", "size text.txt", "modtime text.txt", "dir", "nlist", "rmdir sub", "bye",
     ]  # fmt: skip
     with ftp(tmp_path / "root") as server:
-        words = run(
-            [program("tnftp"), "-i", "-v", "-a", "127.0.0.1", str(server.port)], stdin="\n".join([*said, ""]).encode()
-        ).decode()
+        tnftp = [program("tnftp"), "-i", "-v", "-a", "127.0.0.1", str(server.port)]
+        words = run(tnftp, stdin="\n".join([*said, ""]).encode(), cwd=tmp_path).decode()
     assert (tmp_path / "back.bin").read_bytes() == (tmp_path / "root" / "there.bin").read_bytes() == BIG
     assert (tmp_path / "root" / "text.txt").read_bytes() == (tmp_path / "text.back").read_bytes() == b"one\ntwo\n"
     assert not [line for line in words.splitlines() if line[:1] in "45" and line[3:4] == " "], words
