@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES
+from tincans.protocols import smtp_commands
 from tincans.protocols.smtp_commands import (
     RULES,
     Auth,
@@ -15,6 +16,7 @@ from tincans.protocols.smtp_commands import (
     MailFrom,
     RcptTo,
     Reply,
+    command,
     split_status,
 )
 
@@ -22,6 +24,34 @@ from tincans.protocols.smtp_commands import (
 def parse(line: str) -> Line:
     verb, _, argument = line.partition(" ")
     return RULES[verb].parse(verb, argument)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MAIL FROM:<a@b> SIZE=1",
+        "MAIL FROM:a",
+        "RCPT TO:<c@d>",
+        "DATA",
+        "DATA x",
+        "RSET",
+        "EHLO x",
+        "EHLO",
+        "NOOP",
+        "X y",
+    ],
+)
+def test_a_command_means_the_same_again_and_is_another_event(line: str) -> None:
+    verb, _, argument = line.partition(" ")
+    first, second = command(verb, argument), command(verb, argument)
+    assert first == second == (parse(line) if verb in RULES else Command(verb=verb, argument=argument))
+    assert first is not second, "each has its own place"
+
+
+def test_no_secret_is_remembered() -> None:
+    before = smtp_commands._parsed.cache_info()
+    assert isinstance(command("AUTH", "PLAIN AGJvYgBib2Incw=="), Auth)
+    assert smtp_commands._parsed.cache_info() == before
 
 
 @pytest.mark.parametrize(

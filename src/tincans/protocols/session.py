@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from tincans.protocols.view import Viewer
 
 
+#: A tuple, as to go through an enum takes microseconds, and a server makes a session for each caller.
+_SIDES = tuple(Side)
+
+
 class Match(IntEnum):
     """How much what was said looks like a protocol."""
 
@@ -92,7 +96,7 @@ class Session(ABC):
         self.options = options or {}
         #: Set once the rest is something else: nothing more is read here.
         self.upgraded: Upgraded | None = None
-        self._inboxes = {side: Inbox((start or {}).get(side, 0)) for side in Side}
+        self._inboxes = {side: Inbox((start or {}).get(side, 0)) for side in _SIDES}
         self._marks = {side: inbox.start for side, inbox in self._inboxes.items()}  # the end of its last event
         self._held: set[Side] = set()
         self._given_up: set[Side] = set()
@@ -100,7 +104,7 @@ class Session(ABC):
         self._freed = False  # a side was released, and may have something to read
         self._speaking: Side | None = None  # our own end, while `send` hears what it says
         self._failed: RemoteProtocolError | None = None
-        self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in Side}
+        self._secrets: dict[Side, list[tuple[int, int]]] = {side: [] for side in _SIDES}
         self._veiled: set[Side] = set()  # a suspicion goes on in what is skipped
 
     # ── what a party or a recorder calls ──────────────────────────────────────────────────────────────────

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import copy
+from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +18,9 @@ from tincans.limits import MAIL_LOCAL_BYTES, MAIL_PATH_BYTES, SASL_BYTES, SMTP_C
 from tincans.protocols import replies, sasl
 from tincans.protocols.events import MASK, encoded
 from tincans.protocols.textual import TextLine
+
+#: How many replies are remembered with their bytes, and how many commands with their events.
+REPLIES_KEPT, COMMANDS_KEPT = 128, 512
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,6 +169,7 @@ def split_status(code: int, lines: tuple[str, ...]) -> tuple[str, tuple[str, ...
     return found.pop(), tuple(match[2] for match in matches if match is not None)
 
 
+@lru_cache(REPLIES_KEPT)
 def lines_in(reply: replies.Reply) -> tuple[str, ...]:
     """The lines of a reply as they are said: with the enhanced status in each."""
     if not isinstance(reply, Reply) or not reply.status:
@@ -171,8 +177,9 @@ def lines_in(reply: replies.Reply) -> tuple[str, ...]:
     return tuple([f"{reply.status} {line}" for line in reply.lines])
 
 
+@lru_cache(REPLIES_KEPT)
 def written(reply: replies.Reply) -> bytes:
-    """The bytes of a reply."""
+    """The bytes of a reply. A server says few different ones, and those that were said last are kept."""
     lines = lines_in(reply)
     before = "".join([f"{reply.code}-{line}\r\n" for line in lines[:-1]])
     return encoded(f"{before}{reply.code} {lines[-1]}\r\n")
@@ -378,6 +385,23 @@ RULES = {
     "NOOP": Rule(_any, _states(), _states(), _states(), _states()),
     "QUIT": Rule(_none, _states(), _states(), _states(), _states()),
 }
+
+#: Clients say these over and over, and nothing in them is a secret.
+_REMEMBERED = frozenset({"MAIL", "RCPT", "DATA", "RSET", "EHLO", "QUIT"})
+
+
+def command(verb: str, argument: str) -> Line:
+    """The event of a command, whose faults are those of its grammar alone."""
+    if verb in _REMEMBERED:
+        return copy(_parsed(verb, argument))  # as each is given a place of its own
+    rule = RULES.get(verb)
+    return Command(verb=verb, argument=argument) if rule is None else rule.parse(verb, argument)
+
+
+@lru_cache(COMMANDS_KEPT)
+def _parsed(verb: str, argument: str) -> Line:
+    return RULES[verb].parse(verb, argument)
+
 
 #: What is answered, too, though it is no command: the connection itself, and a mail's end.
 GREETING, END = "(greeting)", "(end of mail)"

@@ -37,13 +37,13 @@ from tincans.protocols.smtp_commands import (
     RULES,
     Auth,
     Bdat,
-    Command,
     Hello,
     Line,
     MailFrom,
     RcptTo,
     Reply,
     State,
+    command,
     extension_of,
     extensions_in,
     line_limit,
@@ -177,14 +177,12 @@ class SmtpReading(Session):
             raise Wrong("that is no command", inbox.start, until=b"\n", reply=b"500 5.5.2 that is no command\r\n")
         verb, _, argument = words.strip(" \t").partition(" ")
         verb, argument = verb.upper(), argument.strip(" \t")
-        rule = RULES.get(verb)
-        event = Command(verb=verb, argument=argument) if rule is None else rule.parse(verb, argument)
-        faults = self._line_faults(line, verb)
-        faults += event.faults
-        faults += self._order_faults(event, verb)
+        event = command(verb, argument)
+        faults = [*self._line_faults(line, verb), *event.faults, *self._order_faults(event, verb)]
         if faults and self.strict and self._speaking is Side.CLIENT:
             raise Wrong(faults[0], inbox.start - len(line))
-        self._hide_login(inbox, line, verb, event)
+        if verb == "AUTH":
+            self._hide_login(inbox, line, event)
         self._meant(event, verb)
         if self.strict and verb == "STARTTLS" and inbox.data:
             raise Wrong("something is said behind STARTTLS, before TLS", inbox.start, reply=b"503 5.5.1 wait\r\n")
@@ -222,9 +220,9 @@ class SmtpReading(Session):
             faults.append("553 5.6.7 an address beyond ASCII needs SMTPUTF8")
         return faults
 
-    def _hide_login(self, inbox: Inbox, line: bytes, verb: str, event: Line) -> None:
+    def _hide_login(self, inbox: Inbox, line: bytes, event: Line) -> None:
         """Hide the response that comes with AUTH; all of its argument where it cannot be told apart."""
-        if verb != "AUTH" or (isinstance(event, Auth) and not event.is_secret):
+        if isinstance(event, Auth) and not event.is_secret:
             return
         end = inbox.start - len(line) + len(line.rstrip())
         secret = encoded(event.response) if isinstance(event, Auth) else line.strip().partition(b" ")[2]
