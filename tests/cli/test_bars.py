@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tincans.cli.bars import shown, sum_up
-from tincans.clients.progress import Deed, Result, Telling
+from tincans.cli.bars import Tally, shown, sum_up
+from tincans.clients.progress import Deed, Result, Step, Telling
 
 STEPS = [
     (Deed.BEGUN, "a", 0, 9, ""), (Deed.MOVED, "a", 9, 9, ""), (Deed.DONE, "a", 9, 9, ""), (Deed.SAME, "b", 0, None, ""),
@@ -33,6 +33,27 @@ def test_a_line_a_file(
     assert said.out.splitlines() == out
     assert [" ".join(line.split()) for line in said.err.splitlines()] == [" ".join(line.split()) for line in err]
     assert telling.result == Result(1, 9, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("end", [Deed.DONE, Deed.SAME, Deed.SKIPPED, Deed.FAILED])
+def test_a_tree_is_counted_while_it_is_found(end: Deed) -> None:
+    """Files over of those found, and bytes: what comes, and in the end the whole of each, whatever became of it."""
+    steps = [
+        (Step(Deed.FOUND, "a", size=10), (0, 1, 0, 10)),
+        (Step(Deed.REMOVED, "x"), (0, 1, 0, 10)),
+        (Step(Deed.BEGUN, "a", 4, 10), (0, 1, 4, 10)),  # of which something is here already
+        (Step(Deed.FOUND, "b", size=None), (0, 2, 4, 10)),
+        (Step(Deed.MOVED, "a", 5, 10), (0, 2, 9, 10)),
+        (Step(Deed.BEGUN, "b", 0, 7), (0, 2, 9, 17)),  # now it is known
+        (Step(Deed.MOVED, "b", 8, 7), (0, 2, 17, 18)),  # and was not
+        (Step(end, "a"), (1, 2, 18, 18)),
+        (Step(end, "b"), (2, 2, 18, 18)),
+        (Step(Deed.FAILED, "folder/", reason="no"), (2, 2, 18, 18)),
+    ]
+    tally = Tally()
+    for step, expected in steps:
+        tally(step)
+        assert (tally.over, tally.files, tally.came, tally.bytes) == expected
 
 
 def test_the_sum(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -273,5 +274,6 @@ def test_bars_at_a_terminal(server: str, tmp_path: Path) -> None:
     with AtTerminal(get("-r", f"{server}/", f"{tmp_path}/copy")) as person:
         person.wait_for(r"1000\.0 KiB  big\.bin  in ")
         person.wait_for(r"2 files, 1000\.0 KiB, in ")
+        assert re.search(r"[012] of [12] files? .*━.*/.* (KiB|MiB|bytes)", person.screen)
         person.wait()
     assert (tmp_path / "copy" / "big.bin").read_bytes() == DATA

@@ -107,12 +107,18 @@ async def test_only_what_differs_moves(kind: str, tmp_path: Path) -> None:
         steps = Steps()
         await tincans.get(url, here, tree=True, progress=steps)
         assert steps.named(Deed.DONE) == {"size", "time", "new"}
+        assert {(step.name, step.size) for step in steps.all if step.deed is Deed.FOUND} == {
+            ("same", 5), ("size", 6), ("time", 5), ("new", 0),
+        }  # fmt: skip
         assert steps.named(Deed.SAME) == {"same"}
         os.utime(here / "same", (1_700_000_009,) * 2)  # newer here
         os.utime(here / "time", (1_600_000_000,) * 2)  # older here: the server's may be so only for having been stored
         steps = Steps()
         await tincans.put(here, url, tree=True, progress=steps)
         assert steps.named(Deed.DONE) == {"same"}
+        assert {(step.name, step.size) for step in steps.all if step.deed is Deed.FOUND} == {
+            ("same", 5), ("size", 6), ("time", 5), ("new", 0),
+        }  # fmt: skip
 
 
 @BOTH

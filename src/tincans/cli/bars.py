@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tincans.cli.serving import say
@@ -18,6 +19,9 @@ from tincans.text import escape, human_bytes, human_seconds
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+#: Seconds between two drawings of the bars, which is as often as rich draws them; and after which a file has one.
+_DRAWN_SECONDS = 0.1
 
 
 @contextmanager
@@ -29,7 +33,11 @@ def shown(*, quiet: bool, dry_run: bool = False) -> Iterator[Progress]:
         yield _plans
     elif sys.stderr.isatty():
         with _bars() as bars:
-            yield _Bars(bars)
+            drawing = _Bars(bars)
+            try:
+                yield drawing
+            finally:
+                drawing.draw()
     else:
         yield _lines
 
@@ -77,6 +85,46 @@ def _line(step: Step) -> str:
             return ""
 
 
+class Tally:
+    """How far a tree is: files and bytes, of those that were found so far."""
+
+    def __init__(self) -> None:
+        self.files = self.over = 0
+        self.bytes = self.came = 0
+        self._left: dict[str, int] = {}  # bytes that are to come of each file that is not over
+
+    def __call__(self, step: Step) -> None:
+        """Hear what happens; what belongs to no file that was found is not counted."""
+        if step.deed is Deed.FOUND:
+            self.files += 1
+            self._expect(step.name, step.size or 0)
+        elif step.name in self._left:
+            self._count(step)
+
+    def _count(self, step: Step) -> None:
+        """What it says of one file that was found. One that is over, however it ended, has nothing left to come."""
+        match step.deed:
+            case Deed.BEGUN:
+                if step.size is not None:  # which is the last word on it
+                    self._expect(step.name, step.size)
+                self._came(step.name, step.amount)
+            case Deed.MOVED:
+                self._came(step.name, step.amount)
+            case _:
+                self.over += 1
+                self.came += self._left.pop(step.name)
+
+    def _expect(self, name: str, size: int) -> None:
+        self.bytes += size - self._left.get(name, 0)
+        self._left[name] = size
+
+    def _came(self, name: str, amount: int) -> None:
+        """So much more; a file may be longer than was known."""
+        self.came += amount
+        self.bytes += max(0, amount - self._left[name])
+        self._left[name] = max(0, self._left[name] - amount)
+
+
 # ── at a terminal ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -102,31 +150,79 @@ def _bars() -> Iterator[Bars]:
 
 
 class _Bars:
-    """A bar for each file that is on its way; what is over becomes a line above them."""
+    """A bar for a file, or for each of a tree that takes its time and one for all; what is over becomes a line above.
+
+    Drawing one takes longer than fetching a small file does, so it is done only so often, whatever happens meanwhile.
+    """
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
-        self._files: dict[str, TaskID] = {}
-        self._begun: dict[str, float] = {}
+        self._files: dict[str, _File] = {}
+        self._lines: list[tuple[str, str]] = []  # and in which style
+        self._tree = Tally()
+        self._whole: TaskID | None = None
+        self._drawn = 0.0
 
     def __call__(self, step: Step) -> None:
+        now = time.monotonic()
+        self._tree(step)
         match step.deed:
             case Deed.BEGUN:
-                self._files[step.name] = self._bars.add_task(escape(step.name), completed=step.amount, total=step.size)
-                self._begun[step.name] = time.monotonic()
+                self._files[step.name] = _File(now, step.amount, step.size)
+                if not self._tree.files:  # the only one: that it stands still is to be seen, too
+                    self._begin_bar(step.name)
             case Deed.MOVED:
-                self._bars.advance(self._files[step.name], step.amount)
-            case Deed.SAME:
+                self._moved(step.name, step.amount, now)
+            case Deed.FOUND | Deed.SAME:
                 pass
             case _:
-                self._over(step)
+                self._over(step, now)
+        if now - self._drawn >= _DRAWN_SECONDS:
+            self._drawn = now
+            self.draw()
 
-    def _over(self, step: Step) -> None:
+    def draw(self) -> None:
+        """Show what has happened since it was last done."""
         from rich.text import Text
 
-        if (task := self._files.pop(step.name, None)) is not None:
-            self._bars.remove_task(task)
-        line = escape(_line(step))
-        if step.deed is Deed.DONE and (begun := self._begun.pop(step.name, None)) is not None:
-            line += f"  in {human_seconds(time.monotonic() - begun)}"
-        self._bars.console.print(Text(line, style="red" if step.deed is Deed.FAILED else ""), soft_wrap=True)
+        if self._lines:
+            lines = Text("\n").join(Text(line, style=style) for line, style in self._lines)
+            self._lines.clear()
+            self._bars.console.print(lines, soft_wrap=True)
+        tree = self._tree
+        if tree.files:
+            if self._whole is None:
+                self._whole = self._bars.add_task("")
+            files = f"{tree.over} of {tree.files} {'file' if tree.files == 1 else 'files'}"
+            self._bars.update(self._whole, description=files, completed=tree.came, total=tree.bytes)
+
+    def _moved(self, name: str, amount: int, now: float) -> None:
+        file = self._files[name]
+        file.came += amount
+        if file.bar is not None:
+            self._bars.advance(file.bar, amount)
+        elif now - file.begun >= _DRAWN_SECONDS:
+            self._begin_bar(name)
+
+    def _begin_bar(self, name: str) -> None:
+        file = self._files[name]
+        file.bar = self._bars.add_task(escape(name), completed=file.came, total=file.size)
+
+    def _over(self, step: Step, now: float) -> None:
+        line, file = escape(_line(step)), self._files.pop(step.name, None)
+        if file is not None:
+            if file.bar is not None:
+                self._bars.remove_task(file.bar)
+            if step.deed is Deed.DONE:
+                line += f"  in {human_seconds(now - file.begun)}"
+        self._lines.append((line, "red" if step.deed is Deed.FAILED else ""))
+
+
+@dataclass
+class _File:
+    """A file that is on its way: since when, how far, of how much, and its bar."""
+
+    begun: float
+    came: int
+    size: int | None
+    bar: TaskID | None = None
