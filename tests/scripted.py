@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -42,7 +41,6 @@ class Script:
             answer = self._answers.pop(0)
             await channel.send(answer.removesuffix(CLOSE).removesuffix(RESET))
             if answer.endswith(RESET):
-                await asyncio.sleep(0.01)  # uvloop tells nobody of a reset that comes in one with what was said
                 channel.abort()
             if answer.endswith((CLOSE, RESET)):
                 return

@@ -23,6 +23,8 @@ from tincans.errors import ChannelBroken, EndOfStream
 from tincans.limits import Limits
 from tincans.relays import relay
 from tincans.server import Server
+from tincans.tasks import spawn
+from tincans.testing.ends import receives
 
 
 class Joined:
@@ -96,6 +98,83 @@ async def test_a_reset_passes_as_a_reset(first: Side) -> None:
         [heard] = j.hearing.all
         await heard.over.wait()
         assert heard.outcome == (How.RESET, first, "the other side reset it")
+
+
+@pytest.mark.parametrize("first", list(Side))
+async def test_a_reset_right_behind_words_passes_behind_them(first: Side) -> None:
+    """Both come in one event of the loop, to the relay as to the other side."""
+    async with joined() as j:
+        one, other = (j.client, j.callee) if first is Side.CLIENT else (j.callee, j.client)
+        await one.send(b"hello")
+        await other.receive()
+        hearing = spawn(until_broken(other))
+        await asyncio.sleep(0)
+        await one.send(b"the last words")
+        one.abort()
+        async with asyncio.timeout(5):
+            assert await hearing == b"the last words"
+        await heard_reset(j, first, b"hellothe last words")
+
+
+async def test_a_server_that_resets_at_once() -> None:
+    async with joined() as j:
+        await j.callee.send(b"no")
+        j.callee.abort()
+        async with asyncio.timeout(5):
+            assert await until_broken(j.client) == b"no"
+        await heard_reset(j, Side.SERVER, b"no")
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("curious", [False, True])
+async def test_a_reset_behind_more_than_the_other_takes(bulk: bool, curious: bool) -> None:
+    """The relay holds some, or has it in a kernel pipe, and goes on when the client does."""
+    async with joined() as j:
+        [heard] = j.hearing.all
+        heard.curious = curious
+        if bulk:
+            await asyncio.gather(j.callee.send(bytes(4 << 20)), receives(j.client, 4 << 20))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.04):
+                await j.callee.send(bytes(64 << 20))
+        j.callee.abort()
+        async with asyncio.timeout(5):
+            size = len(await until_broken(j.client)) + (4 << 20) * bulk
+            await heard.over.wait()
+        assert 0 < size <= len(heard.words[Side.SERVER]) + heard.counted[Side.SERVER]
+        assert heard.outcome == (How.RESET, Side.SERVER, "the other side reset it")
+
+
+async def test_a_reset_right_behind_words_inside_tls(tmp_path: Path) -> None:
+    leaf = make_leaf(["localhost"], tmp_path)
+    async with joined(target=f"tls://127.0.0.1:0?cert={leaf.cert_path}&key={leaf.key_path}&verify=off") as j:
+        await j.client.send(b"hello")
+        await j.callee.receive()
+        await j.callee.send(b"the last words")
+        j.callee.abort()
+        async with asyncio.timeout(5):
+            assert await until_broken(j.client) == b"the last words"
+        await heard_reset(j, Side.SERVER, b"the last words")
+
+
+async def until_broken(channel: Channel) -> bytes:
+    """What is received until the reset."""
+    heard = bytearray()
+    with pytest.raises(ChannelBroken, match="the other side reset it"):
+        await receive_into(heard, channel)
+    return bytes(heard)
+
+
+async def receive_into(heard: bytearray, channel: Channel) -> None:
+    async for piece in channel:
+        heard += piece
+
+
+async def heard_reset(j: Joined, side: Side, words: bytes) -> None:
+    [heard] = j.hearing.all
+    await heard.over.wait()
+    assert heard.outcome == (How.RESET, side, "the other side reset it")
+    assert heard.words[side] == words
 
 
 @pytest.mark.parametrize("heard", [True, False])

@@ -123,6 +123,23 @@ async def test_it_gives_the_pipe_back_when_nothing_flows() -> None:
         assert await b.carry(b"after") == b"after"
 
 
+@pytest.mark.parametrize("rounds", [0, BULK_AFTER - 1, BULK_AFTER])
+async def test_a_reset_right_behind_the_last_words_is_told_behind_them(rounds: int) -> None:
+    """In one event; with one round less than bulk, the pipe begins to splice in the middle of it."""
+    with bench() as b:
+        for _ in range(rounds):
+            await b.carry(bytes(BULK_BYTES))
+        b.sockets[1].send(b"what the mouth has not read makes its close a reset")
+        words = os.urandom(ROOM_BYTES + BULK_BYTES)
+        b.mouth.sendall(words)
+        b.mouth.close()
+        async with asyncio.timeout(5):
+            while not b.told:
+                await asyncio.sleep(0)
+        assert b.told == [("lost", Side.CLIENT, ConnectionResetError)]
+        assert b.ear.recv(1 << 20) == words
+
+
 async def test_without_a_pipe_it_goes_on_copying(monkeypatch: pytest.MonkeyPatch) -> None:
     with bench() as b:
         monkeypatch.setattr(b.plumbing, "take", lambda: None)

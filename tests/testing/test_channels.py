@@ -247,6 +247,15 @@ class NeverNoticesLoss(Right):
             pass
 
 
+class WaitsBehindWords(Right):
+    async def receive(self) -> bytes:
+        try:
+            return await self.below.receive()
+        except ChannelBroken:
+            await asyncio.Event().wait()
+            raise
+
+
 class DropsLastWords(Right):
     async def aclose(self) -> None:
         self.below.abort()
@@ -438,6 +447,8 @@ WRONG = [
     (NeverNoticesLoss, STREAM, "a waiting receive is woken", "did not finish"),
     (NeverNoticesLoss, STREAM, "a waiting send raises ChannelBroken", "returned"),
     (Capitals, STREAM, "What is received before a loss", "which nobody sent"),
+    (WaitsBehindWords, STREAM, "An abort right behind words", "did not finish"),
+    (Capitals, STREAM, "An abort right behind words", "which nobody sent"),
     (LetsTwoIn, STREAM, "A second receive raises ChannelBusy", ""),
     (QueuesSenders, STREAM, "A second send raises ChannelBusy", "did not finish"),
     (OneTaskOnly, STREAM, "A second send raises ChannelBusy while one waits, and receiving goes on", "did not finish"),

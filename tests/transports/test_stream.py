@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -149,6 +150,77 @@ def test_addresses_of_every_family() -> None:
 
 def test_an_error_without_words_of_ours_has_the_system_s() -> None:
     assert describe(OSError(28, "No space left on device")) == "no space left on device"
+
+
+# ── a reset in one event with the last words ──────────────────────────────────────────────────────────────
+
+
+async def unix_pair() -> tuple[SocketChannel, SocketChannel]:
+    """Unix sockets of which the second has something unread, so that its close is a reset (unix(7) has no other)."""
+    near, far = pair(room=1 << 20)
+    await near.send(b"nobody reads this")
+    return near, far
+
+
+def say_and_reset(channel: SocketChannel, words: bytes) -> int:
+    """How much of the words was said; the loop has no turn before the reset."""
+    sent = channel.socket.send(words)
+    channel.abort()
+    return sent
+
+
+async def everything(channel: SocketChannel) -> bytes:
+    """What is received until the reset."""
+    heard = bytearray()
+    with pytest.raises(ChannelBroken, match="the other side reset it"):
+        await asyncio.wait_for(receive_into(heard, channel), 5)
+    return bytes(heard)
+
+
+async def receive_into(heard: bytearray, channel: SocketChannel) -> None:
+    async for piece in channel:
+        heard += piece
+
+
+PAIRS = pytest.mark.parametrize("make", [tcp_pair, unix_pair])
+SIZES = pytest.mark.parametrize("size", [1, RECEIVE_BYTES - 1, RECEIVE_BYTES, RECEIVE_BYTES + 1, 1 << 20])
+
+
+@PAIRS
+@SIZES
+async def test_a_reset_right_behind_words_that_are_waited_for(
+    make: Callable[[], Awaitable[tuple[SocketChannel, SocketChannel]]], size: int
+) -> None:
+    near, far = await make()
+    words = os.urandom(size)
+    async with near:
+        hearing = spawn(everything(near))
+        while near.fresh:
+            await asyncio.sleep(0)
+        sent = say_and_reset(far, words)
+        heard = await hearing
+        assert heard == words[: len(heard)]
+        assert len(heard) >= min(sent, RECEIVE_BYTES), "what had arrived was lost"
+
+
+@PAIRS
+@SIZES
+async def test_a_reset_right_behind_words_while_nobody_receives(
+    make: Callable[[], Awaitable[tuple[SocketChannel, SocketChannel]]], size: int
+) -> None:
+    """The loop receives one piece ahead, stops at the second, and begins again once somebody asks."""
+    near, far = await make()
+    words = os.urandom(size)
+    async with near:
+        waiting = spawn(near.receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        sent = say_and_reset(far, words)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        heard = await everything(near)
+        assert heard == words[: len(heard)]
+        assert len(heard) >= min(sent, RECEIVE_BYTES), "what had arrived was lost"
 
 
 # ── the listener ──────────────────────────────────────────────────────────────────────────────────────────

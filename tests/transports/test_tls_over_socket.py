@@ -10,6 +10,7 @@ import pytest
 from tincans import transports
 from tincans.address import Address
 from tincans.errors import ChannelBroken, ChannelClosed
+from tincans.limits import RECEIVE_BYTES
 from tincans.tasks import spawn
 from tincans.transports.stream import SocketChannel
 from tincans.transports.tls_over_channel import OverChannel
@@ -51,6 +52,30 @@ async def test_a_socket_from_which_something_was_read_ahead_is_not_taken(tls: Ad
         assert type(there) is OverChannel
         await here.send(b"hello")
         assert await there.receive() == b"hello"
+
+
+@pytest.mark.parametrize("words", [b"", b"the last words", bytes(RECEIVE_BYTES + 1)])
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_reset_right_behind_words(tls: Address, words: bytes, waiting: bool) -> None:
+    """In one event of the loop; and it is no end without a goodbye, for which the ssl module takes it."""
+    here, there = await pair(tls)
+    async with here:
+        heard = bytearray()
+        hearing = spawn(receive_into(heard, here))
+        for _ in range(10 * waiting):
+            await asyncio.sleep(0)
+        if words:
+            await there.send(words)
+        there.abort()
+        with pytest.raises(ChannelBroken, match="the other side reset it"):
+            await asyncio.wait_for(hearing, 5)
+        assert heard == words
+        assert "tls.truncated" not in here.facts
+
+
+async def receive_into(heard: bytearray, channel: OverSocket) -> None:
+    async for piece in channel:
+        heard += piece
 
 
 async def test_a_goodbye_leaves_the_same_socket_under_the_same_number(tls: Address) -> None:

@@ -41,6 +41,7 @@ from tincans.errors import CannotSteer
 from tincans.limits import BULK_AFTER, BULK_BYTES, PIPE_BYTES, REST_MOST, REST_SECONDS, SAY_BYTES
 from tincans.relays.plumbing import CAN_SPLICE, CAN_TEE, SPLICE, KernelPipe, Plumbing, tee
 from tincans.tasks import wake
+from tincans.transports.readers import Reader
 
 
 class Ends(Protocol):
@@ -58,8 +59,8 @@ class Pipe:
 
     __slots__ = (
         "_by_hand", "_held", "_inside", "_journal", "_kernel", "_large", "_link", "_lookers", "_loop", "_marked",
-        "_plumbing", "_pouring", "_recv_into", "_rested", "_resting", "_send", "_source", "_taps", "_target", "count",
-        "ended", "side",
+        "_plumbing", "_pouring", "_reader", "_recv_into", "_rested", "_resting", "_send", "_source", "_taps", "_target",
+        "count", "ended", "side",
     )  # fmt: skip
 
     least, most = 1, SAY_BYTES
@@ -85,6 +86,7 @@ class Pipe:
         self._plumbing = plumbing
         self._link = link
         self._loop = asyncio.get_running_loop()
+        self._reader: Reader | None = None  # while it watches the source
         self._large = 0  # large receives in a row
         self._held: memoryview | None = None
         self._kernel: KernelPipe | None = None
@@ -101,7 +103,7 @@ class Pipe:
 
     def stop(self) -> None:
         """Carry nothing more and give the kernel pipe back. The link closes the sockets."""
-        self._loop.remove_reader(self._source)
+        self._stop_reading()
         self._loop.remove_writer(self._target)
         if self._resting is not None:
             self._resting.cancel()
@@ -113,7 +115,19 @@ class Pipe:
     def _go_on(self) -> None:
         """Nothing is held, nor inside: read from the source again, unless something was done by hand."""
         if self._by_hand is None or self._heed(self._by_hand):
-            self._loop.add_reader(self._source, self._splice if self._kernel else self._copy)
+            self._read()
+
+    def _read(self) -> None:
+        look = self._splice if self._kernel else self._copy
+        if self._reader is None:
+            self._reader = Reader(self._loop, self._source, look)
+        else:
+            self._reader.turn_to(look)
+
+    def _stop_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
+            self._reader = None
 
     # ── COPYING and HOLDING ───────────────────────────────────────────────────────────────────────────────
 
@@ -152,7 +166,7 @@ class Pipe:
 
     def _hold(self, rest: memoryview) -> None:
         self._held = memoryview(bytes(rest))
-        self._loop.remove_reader(self._source)
+        self._stop_reading()
         self._loop.add_writer(self._target, self._send_held)
 
     def _send_held(self) -> None:
@@ -211,13 +225,13 @@ class Pipe:
         if self._rested >= REST_MOST:
             return False
         self._rested += REST_SECONDS
-        self._loop.remove_reader(self._source)
+        self._stop_reading()
         self._resting = self._loop.call_later(REST_SECONDS, self._rest_no_more)
         return True
 
     def _rest_no_more(self) -> None:
         self._resting = None
-        self._loop.add_reader(self._source, self._splice)
+        self._read()
 
     def _give_back(self, pipe: KernelPipe | None) -> None:
         if pipe is not None:
@@ -258,7 +272,7 @@ class Pipe:
         if bool(self._inside) is not self._pouring:
             self._pouring = not self._pouring
             if self._pouring:
-                self._loop.remove_reader(self._source)
+                self._stop_reading()
                 self._loop.add_writer(self._target, self._pour)
             else:
                 self._loop.remove_writer(self._target)
@@ -287,7 +301,7 @@ class Pipe:
     def _end(self) -> None:
         """The source has said its last word: tell the target so, and leave the other direction open."""
         self.ended = True
-        self._loop.remove_reader(self._source)
+        self._stop_reading()
         self._return_kernel()
         self._link.ended(self.side)
 
@@ -336,7 +350,7 @@ class Pipe:
 
     def _hold_back(self) -> _ByHand:
         """Read nothing from the source: something is to be done by hand."""
-        self._loop.remove_reader(self._source)
+        self._stop_reading()
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
@@ -352,7 +366,7 @@ class Pipe:
         """Do what is to be done by hand, now that nothing waits before it. Whether the source may be read after it."""
         if by_hand.words:
             self._held, by_hand.words = memoryview(by_hand.words), b""
-            self._loop.remove_reader(self._source)
+            self._stop_reading()
             self._loop.add_writer(self._target, self._send_held)
             return False
         by_hand.said()

@@ -325,6 +325,18 @@ async def _before_a_loss(ends: Ends) -> None:
     assert words.startswith(heard), f"it received {short(heard)}, which nobody sent"
 
 
+@clause(reliable)
+async def _lost_behind_words(ends: Ends) -> None:
+    """An abort right behind words wakes whoever waits for them, and for what follows."""
+    words = ends.rng.randbytes(1000)
+    hearing = spawn(to_the_end(ends.other, lost=True))
+    await waits(hearing)
+    await ends.one.send(words)
+    ends.one.abort()
+    heard = await hearing
+    assert words.startswith(heard), f"it received {short(heard)}, which nobody sent"
+
+
 async def _send_on(channel: Channel) -> None:
     while True:
         await channel.send(b"anybody there?")

@@ -6,7 +6,8 @@ loop is asked only when that would block. Three things make it quick (measured, 
 * The descriptor stays registered for reading from the first wait on, since registering costs two system calls a wait.
   When it becomes readable, `_on_readable` receives at once and wakes the waiting task; nobody waiting, it keeps
   that one chunk ahead and unregisters until somebody does, so at most one chunk is ever held: backpressure.
-* A receive that filled less than the room it had has emptied the socket, so the next one waits without trying.
+* A receive that filled less than the room it had has emptied the socket, so the next one waits without trying. That
+  an end or an error stands behind what was taken is then the loop's to say, and `Reader` sees to it that it does.
 * What was received goes through `_ahead`, never through the future: a receive that is cancelled has lost nothing.
 
 The relay takes the socket out with `detach` and works on the descriptor itself; so do TLS (`ssl` on the socket)
@@ -29,6 +30,7 @@ from tincans.channel import Buffer, Channel, Listener
 from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES, SENDFILE_BYTES
 from tincans.tasks import wake
+from tincans.transports.readers import Reader
 from tincans.transports.resolve import network_address
 
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, for no time, so close(2) resets
@@ -55,7 +57,7 @@ class SocketChannel(Channel):
         self._ahead: bytes | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
-        self._registered = False  # for reading, with the loop
+        self._registered: Reader | None = None  # with the loop
         self._emptied = False  # the last receive found less than it had room for
         self._row = 0  # receives since others had a turn
         self._ended = False  # the other side has
@@ -100,9 +102,8 @@ class SocketChannel(Channel):
                 raise self._why_not()
             self._row = 0
             self._reader = self._loop.create_future()
-            if not self._registered:
-                self._loop.add_reader(self.socket, self._on_readable)
-                self._registered = True
+            if self._registered is None:
+                self._registered = Reader(self._loop, self.socket, self._on_readable)
             try:
                 await self._reader
             finally:
@@ -141,9 +142,9 @@ class SocketChannel(Channel):
             reader.set_result(None)
 
     def _unregister(self) -> None:
-        if self._registered:
-            self._registered = False
-            self._loop.remove_reader(self.socket)
+        if self._registered is not None:
+            self._registered.stop()
+            self._registered = None
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────────────
 

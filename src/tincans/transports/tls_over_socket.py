@@ -7,12 +7,14 @@ at most one receive is held when nobody asks for it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
 
 from tincans.errors import ChannelClosed
 from tincans.tasks import wake
+from tincans.transports.readers import Reader
 from tincans.transports.stream import SocketChannel, reset
 from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import NamedSocket
@@ -29,6 +31,13 @@ def _connected(sock: socket.socket) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _is_reset(error: OSError) -> bool:
+    """Whether it was recv(2) that failed, which the ssl module calls an end, too, having lost the errno (SSL_read_ex
+    gives no -1). OpenSSL 3 has a reason for a true end; before it there was none for either, and both are taken as one.
+    """
+    return isinstance(error, ssl.SSLEOFError) and not error.reason and ssl.OPENSSL_VERSION_INFO >= (3,)
 
 
 class OverSocket(TlsChannel):
@@ -53,25 +62,26 @@ class OverSocket(TlsChannel):
         self._fd = tls.fileno()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
-        self._registered = False  # for reading, with the loop
+        self._registered: Reader | None = None  # with the loop
 
     # ── the handshake ─────────────────────────────────────────────────────────────────────────────────────
 
     async def handshake(self) -> None:
         """Raises `ssl.SSLError` or `OSError`; OpenSSL has told the other side why."""
-        done = self._loop.create_future()
-        self._shake(done)
-        self._loop.add_reader(self._fd, self._shake, done)
-        self._registered = True
+        done = self._reader = self._loop.create_future()
+        self._shake()
+        reader = self._registered = Reader(self._loop, self._fd, self._shake)
         try:
             await done
         finally:
+            self._reader = None
             self._loop.remove_writer(self._fd)
-        self._loop.add_reader(self._fd, self._on_readable)
+        reader.turn_to(self._on_readable)
 
-    def _shake(self, done: asyncio.Future[None]) -> None:
+    def _shake(self) -> None:
         """Go on with the handshake as far as it goes. In the loop's callback: that saves a switch of tasks a flight."""
-        if done.done():
+        done = self._reader
+        if done is None or done.done():
             return
         try:
             if not self.first:
@@ -80,7 +90,7 @@ class OverSocket(TlsChannel):
         except ssl.SSLWantReadError:
             self._loop.remove_writer(self._fd)
         except ssl.SSLWantWriteError:
-            self._loop.add_writer(self._fd, self._shake, done)
+            self._loop.add_writer(self._fd, self._shake)
         except Exception as error:
             done.set_exception(error)
         else:
@@ -105,9 +115,8 @@ class OverSocket(TlsChannel):
             await self._writable()
             return
         self._reader = self._loop.create_future()
-        if not self._registered:
-            self._loop.add_reader(self._fd, self._on_readable)
-            self._registered = True
+        if self._registered is None:
+            self._registered = Reader(self._loop, self._fd, self._on_readable)
         try:
             await self._reader
         finally:
@@ -124,10 +133,13 @@ class OverSocket(TlsChannel):
         if self._ahead or self._end or self._stuck:
             wake(self._reader)
 
+    def _ended_with(self, error: OSError) -> None:
+        super()._ended_with(ConnectionResetError(errno.ECONNRESET, "") if _is_reset(error) else error)
+
     def _unregister(self) -> None:
-        if self._registered:
-            self._registered = False
-            self._loop.remove_reader(self._fd)
+        if self._registered is not None:
+            self._registered.stop()
+            self._registered = None
 
     async def _put(self, data: memoryview) -> memoryview:
         try:
