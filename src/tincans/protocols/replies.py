@@ -35,7 +35,7 @@ class Reply(Faulty, frozen=True, kw_only=True):
             raise ValueError(f"a reply's code has three digits and begins with 1 to 5, so it is not {self.code}")
         if not self.lines:
             raise ValueError("a reply has at least one line")
-        if any("\n" in line or "\r" in line for line in self.lines):
+        if "\n" in (words := "".join(self.lines)) or "\r" in words:
             raise ValueError("a line of a reply has no end of a line in it")
 
     @property

@@ -149,7 +149,7 @@ class Reply(replies.Reply, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.status and not (_STATUS.fullmatch(f"{self.status} ") and self.status[0] == str(self.code)[0]):
+        if self.status and not (_ENHANCED.fullmatch(self.status) and int(self.status[0]) == self.code // 100):
             raise ValueError(f"the status of a {self.code} is like {self.code // 100}.1.0, and not {self.status!r}")
 
     @property
@@ -157,7 +157,8 @@ class Reply(replies.Reply, frozen=True, kw_only=True):
         return " ".join(filter(None, [f"{self.code}", self.status, self.lines[0]]))
 
 
-_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3}) (.*)", re.DOTALL)
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_STATUS = re.compile(rf"({_ENHANCED.pattern}) (.*)", re.DOTALL)
 
 
 def split_status(code: int, lines: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

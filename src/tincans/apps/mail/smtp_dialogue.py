@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tincans.apps.login import Login, LoginRefused, Why, offered
@@ -39,6 +40,7 @@ from tincans.users import Users
 Replies = tuple[Reply, ...]
 
 
+@lru_cache(64)
 def _reply(code: int, status: str, *lines: str) -> Replies:
     return (Reply(code=code, status=status, lines=lines),)
 
@@ -140,7 +142,8 @@ class Dialogue:
 
     @property
     def greeting(self) -> Reply:
-        return Reply(code=220, lines=(f"{self._house.name} ESMTP and LMTP, tincans takes every mail",))
+        (reply,) = _reply(220, "", f"{self._house.name} ESMTP and LMTP, tincans takes every mail")
+        return reply
 
     @property
     def is_in_mail(self) -> bool:
@@ -327,7 +330,7 @@ class Dialogue:
         except LoginRefused as refused:
             return _REFUSED[refused.why]
         if challenge is not None:
-            return _reply(334, "", challenge)
+            return (Reply(code=334, lines=(challenge,)),)
         self._user = self._login.name
         return _LOGGED_IN
 
