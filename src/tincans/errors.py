@@ -295,7 +295,7 @@ class AlreadyThere(TincansError):
 
 
 class CannotWrite(TincansError):
-    """Name a file in a folder that is there and that you may write to; --to - writes to stdout."""
+    """Name a file in a folder that is there, that you may write to and that has room; - is stdout."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason

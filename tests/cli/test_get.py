@@ -8,13 +8,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from partners import AtTerminal, ByHand, read_all
-from running import Certificates, Program, port_of, program, recorded, run, serving, start, tincans
+from running import PATIENCE, Certificates, Program, port_of, program, recorded, run, serving, start, tincans
 
 DATA = bytes(range(256)) * 4000
 
@@ -205,6 +206,21 @@ def _wait_for_size(running: Program, path: Path, size: int) -> None:
     running.wait_for_file(path)
     while path.stat().st_size < size:
         assert running.process.poll() is None
+
+
+def test_a_pipe_that_nobody_reads_any_more(server: str, site: Path) -> None:
+    """It is that pipe that broke, and no server is blamed."""
+    (site / "big.bin").write_bytes(DATA * 10)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(get(f"{server}/big.bin", "-"), stdout=writer, stderr=subprocess.PIPE, timeout=PATIENCE)
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    lines = done.stderr.decode().splitlines()
+    assert lines[0].startswith("tincans: cannot write stdio: ")
+    assert len(lines) == 2
 
 
 # ── how a server is called ────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from tincans.clients.local import LocalFile, reading
 from tincans.clients.progress import Deed, Telling
 from tincans.clients.remote import Item, Remote, Upload
 from tincans.clients.url import Url
-from tincans.errors import CannotRead
+from tincans.errors import CannotRead, CannotWrite, ChannelBroken
 
 
 async def fetch_file(
@@ -42,12 +42,16 @@ async def fetch_file(
 
 
 async def fetch_to(remote: Remote, url: Url, sink: Channel, telling: Telling, name: str) -> None:
-    """Send the file at `url` to a channel, which stays open."""
+    """Send the file at `url` to a channel, which stays open. Raises `CannotWrite` where nobody reads it any more: what
+    breaks is that channel, and not the one from the server."""
     async with remote.fetch(url) as download:
         telling.tell(Deed.BEGUN, name, 0, download.size)
         came = 0
         async for piece in download:
-            await sink.send(piece)
+            try:
+                await sink.send(piece)
+            except ChannelBroken as error:
+                raise CannotWrite(str(sink.remote).removesuffix(":"), error.reason) from error
             came += len(piece)
             telling.tell(Deed.MOVED, name, len(piece), download.size)
     telling.tell(Deed.DONE, name, came, came)
