@@ -124,9 +124,11 @@ async def test_it_gives_the_pipe_back_when_nothing_flows() -> None:
 
 
 @pytest.mark.parametrize("rounds", [0, BULK_AFTER - 1, BULK_AFTER])
-async def test_a_reset_right_behind_the_last_words_is_told_behind_them(rounds: int) -> None:
+@pytest.mark.parametrize("recorded", [False, True])
+async def test_a_reset_right_behind_the_last_words_is_told_behind_them(rounds: int, recorded: bool) -> None:
     """In one event; with one round less than bulk, the pipe begins to splice in the middle of it."""
-    with bench() as b:
+    journal = Copying(OPENING, 1)
+    with bench(*[journal] * recorded) as b:
         for _ in range(rounds):
             await b.carry(bytes(BULK_BYTES))
         b.sockets[1].send(b"what the mouth has not read makes its close a reset")
@@ -138,6 +140,7 @@ async def test_a_reset_right_behind_the_last_words_is_told_behind_them(rounds: i
                 await asyncio.sleep(0)
         assert b.told == [("lost", Side.CLIENT, ConnectionResetError)]
         assert b.ear.recv(1 << 20) == words
+        assert journal.words[Side.CLIENT] == (bytes(BULK_BYTES) * rounds + words) * recorded
 
 
 async def test_without_a_pipe_it_goes_on_copying(monkeypatch: pytest.MonkeyPatch) -> None:
