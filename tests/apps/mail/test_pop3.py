@@ -89,7 +89,7 @@ async def test_a_session_as_the_rfc_has_it(mails: Mails) -> None:
     put(mails, one, "cy@example.org")
     async with calling(House(mails)) as channel:
         assert await say(channel, "USER bob") == "+OK and the password?"
-        assert await say(channel, "PASS any thing") == f"+OK there are 2 mails ({len(one + two)} bytes)"
+        assert await say(channel, "PASS any thing") == f"+OK you have 2 mails ({len(one + two)} bytes)"
         assert await say(channel, "STAT") == f"+OK 2 {len(one + two)}"
         assert await say(channel, "LIST 2") == f"+OK 2 {len(two)}"
         assert (await say(channel, "LIST")).startswith("+OK")
@@ -123,7 +123,7 @@ async def test_a_session_as_the_rfc_has_it(mails: Mails) -> None:
 async def test_what_is_reset_is_not_deleted(mails: Mails) -> None:
     put(mails)
     said = await talk(House(mails), "USER bob", "PASS x", "DELE 1", "RSET", "STAT")
-    assert said.splitlines()[-3:-1] == ["+OK there are 1 mails (25 bytes)", "+OK 1 25"]
+    assert said.splitlines()[-3:-1] == ["+OK you have 1 mail (25 bytes)", "+OK 1 25"]
     assert mails.count() == 1
 
 

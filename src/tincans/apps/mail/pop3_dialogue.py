@@ -180,7 +180,7 @@ class Dialogue:
         except MailsError as error:
             self.close()
             return _no(f"[SYS/TEMP] {error}")
-        return _ok(f"there are {_counted(self._drop)}")
+        return _ok(f"you have {_counted(self._drop)}")
 
     async def _stls(self, _: str) -> Answer:
         if self._house.wrap is None or self._secure:
@@ -210,7 +210,7 @@ class Dialogue:
 
 def _counted(drop: Maildrop) -> str:
     kept = drop.kept
-    return f"{len(kept)} mails ({sum(letter.size for _, letter in kept)} bytes)"
+    return f"{len(kept)} mail{'' if len(kept) == 1 else 's'} ({sum(letter.size for _, letter in kept)} bytes)"
 
 
 def _found(drop: Maildrop, argument: str) -> Letter | None:
@@ -292,7 +292,7 @@ def _noop(drop: Maildrop, _: str) -> Answer:
 def _rset(drop: Maildrop, _: str) -> Answer:
     for letter in drop.letters:
         letter.is_deleted = False
-    return _ok(f"there are {_counted(drop)}")
+    return _ok(f"you have {_counted(drop)}")
 
 
 _BEFORE: dict[str, Callable[[Dialogue, str], Awaitable[Answer]]] = {
