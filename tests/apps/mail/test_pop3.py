@@ -241,13 +241,13 @@ async def test_a_name_opens_its_mailboxes(mails: Mails, name: str, count: int) -
     put(mails, b"3", "bob@b.org")
     put(mails, b"4", "cy@a.org")
     put(mails, b"5", "Dörte@a.org")
-    assert f"+OK there are {count} mails" in await talk(House(mails), f"USER {name}", "PASS x")
+    assert f"+OK you have {count} mail" in await talk(House(mails), f"USER {name}", "PASS x")
 
 
 async def test_all_is_a_name_like_any_other_where_users_are_known(mails: Mails) -> None:
     users = Users({"all": str(Verifier.of("x", rounds=1))})
     put(mails)
-    assert "+OK there are 0 mails" in await talk(House(mails, users), "USER all", "PASS x")
+    assert "+OK you have 0 mails" in await talk(House(mails, users), "USER all", "PASS x")
 
 
 async def test_who_deletes_takes_a_mail_out_of_the_own_mailboxes_alone(mails: Mails) -> None:
@@ -307,7 +307,7 @@ sys.stdin.read()
 async def test_a_right_password_lets_in_and_a_wrong_one_does_not(mails: Mails) -> None:
     house = House(mails, USERS, rest=0)
     wrong = "-ERR [AUTH] the name or the password is wrong"
-    assert "+OK there are 0 mails" in await talk(house, "USER bob", "PASS bob's")
+    assert "+OK you have 0 mails" in await talk(house, "USER bob", "PASS bob's")
     for name, password in [("bob", "ada's"), ("nobody", "x"), ("bob", "")]:
         assert (await talk(house, f"USER {name}", f"PASS {password}")).splitlines()[1] == wrong
 
@@ -323,7 +323,7 @@ async def test_who_guesses_is_sent_away(mails: Mails) -> None:
 
 async def test_one_who_guessed_less_may_come_in(mails: Mails) -> None:
     guesses = ["USER bob", "PASS wrong"] * (LOGIN_ATTEMPTS - 1)
-    assert "+OK there are" in await talk(House(mails, USERS, rest=0), *guesses, "USER bob", "PASS bob's")
+    assert "+OK you have" in await talk(House(mails, USERS, rest=0), *guesses, "USER bob", "PASS bob's")
 
 
 async def test_a_wrong_password_is_thought_about(mails: Mails, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,8 +349,8 @@ def sasl(*parts: str) -> str:
 async def test_sasl_plain_with_and_without_an_initial_response(mails: Mails) -> None:
     house = House(mails, USERS, rest=0)
     plain = sasl("", "bob", "bob's")
-    assert "+OK there are" in await talk(house, f"AUTH PLAIN {plain}")
-    assert (await talk(house, "AUTH plain", plain)).startswith("+ \r\n+OK there are")
+    assert "+OK you have" in await talk(house, f"AUTH PLAIN {plain}")
+    assert (await talk(house, "AUTH plain", plain)).startswith("+ \r\n+OK you have")
     assert "-ERR [AUTH]" in await talk(house, f"AUTH PLAIN {sasl('', 'bob', 'x')}")
     assert "-ERR that is no response of this mechanism" in await talk(house, "AUTH PLAIN =")
     assert "-ERR the login was given up" in await talk(house, "AUTH PLAIN", "*")
@@ -360,7 +360,7 @@ async def test_sasl_plain_with_and_without_an_initial_response(mails: Mails) -> 
 async def test_sasl_login(mails: Mails) -> None:
     said = await talk(House(mails, USERS, rest=0), "AUTH LOGIN", sasl("bob"), sasl("bob's"))
     assert [b64decode(line[2:]) for line in said.splitlines()[:2]] == [b"Username:", b"Password:"]
-    assert "+OK there are" in said
+    assert "+OK you have" in said
 
 
 async def test_sasl_scram_proves_both(mails: Mails) -> None:
@@ -377,7 +377,7 @@ async def test_sasl_scram_proves_both(mails: Mails) -> None:
         server = b64decode((await say(channel, sasl(f"{last},p={proof}")))[2:])
         expected = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), signed, "sha256")
         assert server == b"v=" + b64encode(expected)
-        assert (await say(channel, "")).startswith("+OK there are")
+        assert (await say(channel, "")).startswith("+OK you have")
 
 
 async def test_a_mechanism_that_is_none(mails: Mails) -> None:
@@ -519,7 +519,7 @@ async def test_a_login_inside_tls(mails: Mails, certificates: Certificates) -> N
             assert "USER" in offered
             assert await say(channel, "STLS") == "-ERR TLS stands already"
             assert await say(channel, "USER bob") == "+OK and the password?"
-            assert (await say(channel, "PASS x")).startswith("+OK there are")
+            assert (await say(channel, "PASS x")).startswith("+OK you have")
 
 
 async def test_nothing_said_before_tls_counts_inside(mails: Mails, certificates: Certificates) -> None:
