@@ -454,12 +454,6 @@ def test_a_certificate_that_an_app_cannot_show(tmp_path: Path) -> None:
         told(listening("ftp:/", "tls = 'offered'", "cert = 'gone.pem'"), tmp_path)
 
 
-def test_mails_that_cannot_be_kept(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ConfigError, match=r"line 3: cannot keep mails in .*/file"):
-        told(listening("mail", "mails = 'file'"), tmp_path)
-
-
 # ── a file of users ───────────────────────────────────────────────────────────────────────────────────────
 
 

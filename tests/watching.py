@@ -209,8 +209,9 @@ def watch(folder: Path, *options: str, address: str = "127.0.0.1:0") -> Iterator
 
 
 def _own_data(folder: Path) -> dict[str, str]:
-    """Tokens of its own; they stay the same when it is started again."""
-    return {"XDG_DATA_HOME": str(folder / "data")}
+    """Tokens and mails of its own; they stay the same when it is started again."""
+    data = folder / "data"
+    return {"XDG_DATA_HOME": str(data), "TINCANS_MAILS": str(data / "tincans" / "mails")}
 
 
 # ── the browser ───────────────────────────────────────────────────────────────────────────────────────────

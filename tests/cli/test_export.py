@@ -143,8 +143,8 @@ def test_packets_of_either_leg(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
         (("1", "--all", "--to", "a.tin"), 2, "say which", "--help"),
         (("--party", "nobody", "--to", "a.tin"), 1, "no conversation is recorded, or none matches", ""),
         (("1", "--to", "no/a.tin"), 1, "cannot write no/a.tin: no such file or directory", "- is stdout"),
-        (("1", "--to", ".", "--format", "tin"), 1, "cannot write .: is a directory", "--to -"),
-        (("1", "--to", "/proc/a.tin"), 1, "cannot write /proc/a.tin: ", "--to -"),
+        (("1", "--to", ".", "--format", "tin"), 1, "cannot write .: is a directory", "- is stdout"),
+        (("1", "--to", "/proc/a.tin"), 1, "cannot write /proc/a.tin: ", "- is stdout"),
         (("1", "--to", "a.tin", "--as", "htp"), 2, "'htp' is not a protocol: did you mean 'http'?", "http"),
     ],
 )
