@@ -11,7 +11,8 @@ old one has to leave it before the new one is started, and has it back if that f
 nobody listens there.
 
 `stop` and `start` are for one entry by hand. One that is stopped takes no new callers, those who talk go on for as long
-as they like, and it stays among the others: a configuration in which it is unchanged leaves it alone, as it is.
+as they like (an app that knows who is only kept for what might be asked next, as HTTP does, lets those go), and it
+stays among the others: a configuration in which it is unchanged leaves it alone, as it is.
 """
 
 from __future__ import annotations
