@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ from tincans.users import Users, Verifier
 
 TEXT = [b"Subject: dots\r\n\r\n.\r\n..two\r", b"\n.", b"one\r\nlast"]
 WHOLE = b"".join(TEXT) + b"\r\n"
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # aiosmtpd's imports, which are not ours to mend
+    from aiosmtpd.smtp import SMTP, Envelope
+
 EHLO = "250-peer\n250-PIPELINING\n250-SIZE 100\n250-8BITMIME\n250 AUTH PLAIN"
 TABLE = {
     "EHLO": EHLO, "LHLO": EHLO, "MAIL": "250 ok", "RCPT": "250 ok", "RCPT TO:<no@": "550 5.1.1 not here",
@@ -165,6 +170,40 @@ async def test_our_own_server_keeps_what_was_sent(tmp_path: Path, certificates: 
         (kept,) = mails.list()
         assert mails.path(kept.number).read_bytes() == WHOLE
         assert kept.mailboxes == ("ann",)
+
+
+class Handler:
+    """What aiosmtpd says that it received."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[str | None, list[str], bytes]] = []
+
+    async def handle_RCPT(self, _s: object, _c: object, envelope: Envelope, address: str, _o: object) -> str:  # noqa: N802
+        if address.startswith("no@"):
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, _s: object, _c: object, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        self.received.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        return "250 2.6.0 taken"
+
+
+async def test_another_server_receives_what_was_sent() -> None:
+    handler, loop = Handler(), asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="peer.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
+    )
+    async with server:
+        url = Url("smtp", "127.0.0.1", server.sockets[0].getsockname()[1])
+        async with await open_smtp(url, Calling()) as client:
+            done = await client.deliver("ann@x.y", ["böb@x.y", "no@x.y"], TEXT, size=len(WHOLE))
+            assert done == (("böb@x.y",), {"no@x.y": "550 5.1.1 no such mailbox"}, "250 2.6.0 taken")
+            await client.deliver("", ["carl@x.y"], [b"again\r\n"])
+        while any(task is not asyncio.current_task() and not task.done() for task in asyncio.all_tasks()):
+            await asyncio.sleep(0)  # aiosmtpd sees the end
+    assert handler.received == [("ann@x.y", ["böb@x.y"], WHOLE), ("<>", ["carl@x.y"], b"again\r\n")]
 
 
 async def test_a_client_that_is_cancelled_leaves_nothing_open() -> None:
