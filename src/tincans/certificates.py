@@ -15,7 +15,6 @@ import os
 import re
 import shlex
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tincans.errors import UsageError
 from tincans.folders import authority_folder
 from tincans.limits import HOST_CHARACTERS
+from tincans.replacing import replacing
 
 #: Ten years, as mkcert's.
 AUTHORITY_DAYS = 3650
@@ -268,11 +268,9 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _write(path: Path, data: bytes, mode: int) -> None:
     """Whole or not at all, and never readable by others for a moment."""
-    descriptor, beside = tempfile.mkstemp(dir=path.parent)  # 0600 from its first moment
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
+    with replacing(path) as file:
+        os.fchmod(file.fileno(), mode)
         file.write(data)
-    os.replace(beside, path)
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tincans.cli.export.os.replace", lambda *_: full(None))
+    monkeypatch.setattr("tincans.replacing.os.replace", lambda *_: full(None))
     Path("a.tin").write_text("mine")
     status, _, err = _run(capfdbinary, "2", "--to", "a.tin", "--force")
     assert (status, err.splitlines()[0]) == (1, "tincans: cannot write a.tin: no space left on device")

@@ -186,7 +186,7 @@ def test_extents_that_follow_each_other_are_one() -> None:
 
 
 def test_it_waits_for_another_writer_as_long_as_the_limit_says(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "JOURNAL_BUSY_SECONDS", 0.03)
+    monkeypatch.setattr("tincans.databases.JOURNAL_BUSY_SECONDS", 0.03)
     index, somebody = Index(folder), sqlite3.connect(folder.index, isolation_level=None)
     somebody.execute("BEGIN IMMEDIATE")
     begun = time.monotonic()

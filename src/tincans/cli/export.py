@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from tincans.cli import options
 from tincans.cli.options import Which
 from tincans.cli.show import NumberType
 from tincans.errors import AlreadyThere, CannotWrite
+from tincans.replacing import replacing
 
 if TYPE_CHECKING:
     from tincans.export import Form
@@ -196,20 +195,8 @@ def whole(target: str, force: bool) -> Iterator[BinaryIO]:
     elif path.exists() and not force:
         raise AlreadyThere(target)
     else:
-        with _told(target), _replacing(path.resolve()) as file:
+        with _told(target), replacing(path.resolve()) as file:
             yield file
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            yield file
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
 
 
 @contextmanager

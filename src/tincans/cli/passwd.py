@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 
 from tincans.cli import options
 from tincans.errors import CannotKeepUser, ConfigError, NoSuchUser, UsageError
+from tincans.replacing import replacing
 
 
 @click.command()
@@ -120,17 +120,12 @@ def _read(path: Path) -> tuple[str, os.stat_result | None]:
 
 def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
     """Put a file in the place of another, as whose it was; a new one is for its owner alone."""
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if before is not None:
-                os.fchmod(descriptor, before.st_mode & 0o777)
-                if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(descriptor, before.st_uid, before.st_gid)
-            os.fsync(descriptor)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    with replacing(path) as file:
+        file.write(data)
+        file.flush()
+        descriptor = file.fileno()
+        if before is not None:
+            os.fchmod(descriptor, before.st_mode & 0o777)
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fsync(descriptor)

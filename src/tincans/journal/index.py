@@ -11,26 +11,25 @@ so a commit is no fsync: what a crashed machine loses of the newest commits is s
 Rows go to SQLite by the hundred, as one VALUES list a statement. That is as fast as rows are written, and a statement
 releases the interpreter's lock once and not for every row, so a flush does not hold up the loop's thread.
 
-The format number is SQLite's `user_version`. CONVERTERS[n] turns format n into n+1; the first makes format 1 of
-nothing.
+The format number is SQLite's `user_version`. CONVERTERS[n] turns format n into n+1 (`tincans.databases`).
 """
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tincans.conversation import Conversation
+from tincans.databases import Converter, open_database, transaction
 from tincans.errors import JournalError, JournalTooNew, NoSuchConversation
 from tincans.journal import ALL, Changes, Filter
 from tincans.journal.folder import Folder
 from tincans.journal.rows import COUNTS, SELECT, UPDATE, UPSERT, chosen, forgotten, from_row, seen, to_row
-from tincans.limits import JOURNAL_BUSY_SECONDS
 
 _FORMAT_1 = """
 CREATE TABLE writers (id INTEGER PRIMARY KEY AUTOINCREMENT);
@@ -87,7 +86,7 @@ def _make_format_3(database: sqlite3.Connection) -> None:
 
 
 #: By the format they start from. Adding one raises FORMAT.
-CONVERTERS: list[Callable[[sqlite3.Connection], None]] = [_make_format_1, _make_format_2, _make_format_3]
+CONVERTERS: list[Converter] = [_make_format_1, _make_format_2, _make_format_3]
 FORMAT = len(CONVERTERS)
 
 
@@ -137,26 +136,6 @@ _INSERT_EXTENTS = f"INSERT INTO extents ({_EXTENT_COLUMNS}) VALUES {{rows}}"
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 999
 
-#: Between two attempts, in seconds: longer than anybody needs to make a database a WAL.
-_BUSY_REST = 0.005
-
-
-def _patiently(prepare: Callable[[], None]) -> None:
-    """Prepare again while others are in the way, as long as SQLite waits for them elsewhere.
-
-    It does not where a database becomes a WAL, nor where the last to close takes that away (https://sqlite.org/wal.html,
-    "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
-    """
-    end = time.monotonic() + JOURNAL_BUSY_SECONDS
-    while True:
-        try:
-            return prepare()
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0)  # of SQLite's own errors, with more in its higher bits
-            if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
-                raise
-            time.sleep(_BUSY_REST)
-
 
 def _which(path: Path) -> tuple[int, int] | None:
     """What tells a file from any other that stood or will stand there; None where there is none."""
@@ -176,55 +155,20 @@ class Index:
         #: Which file this is: another may come to stand in its place.
         self._file = _which(folder.index)
         try:
-            self._database = sqlite3.connect(
-                folder.index,
-                timeout=JOURNAL_BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
+            self._database = open_database(
+                folder.index, CONVERTERS, partial(JournalTooNew, folder.path),
                 cached_statements=512,  # one for every number of rows
-            )
-            try:
-                _patiently(self._prepare)
-            except BaseException:
-                self._database.close()
-                raise
+            )  # fmt: skip
         except sqlite3.Error as error:
             raise JournalError(f"cannot open the journal {folder.path}: {error}") from error
-
-    def _prepare(self) -> None:
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        if self._format() != FORMAT:
-            with self.transaction():
-                self._convert()
-        if self._value("PRAGMA journal_mode") != "wal":
-            self._database.execute("PRAGMA journal_mode = WAL")
-
-    def _format(self) -> int:
-        return int(self._value("PRAGMA user_version"))
-
-    def _convert(self) -> None:
-        found = self._format()
-        if found > FORMAT:
-            raise JournalTooNew(self._folder.path, found, FORMAT)
-        for convert in CONVERTERS[found:]:
-            convert(self._database)
-        self._database.execute(f"PRAGMA user_version = {FORMAT}")
 
     def _value(self, query: str) -> Any:
         row = self._database.execute(query).fetchone()
         return row[0]
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, and no other process writes meanwhile."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:  # SQLite itself rolls back after some errors
-                self._database.execute("ROLLBACK")
-            raise
+        return transaction(self._database)
 
     def close(self) -> None:
         self._database.close()

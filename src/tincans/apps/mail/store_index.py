@@ -12,17 +12,16 @@ costs nothing here, and a mail is found by whoever asks after its `commit`.
 In WAL mode readers and the one who writes never wait for each other; with `synchronous=NORMAL` a commit is no fsync.
 What a machine that loses power takes of the newest commits is taken in again from the log, where that has it.
 
-The format number is SQLite's `user_version`. CONVERTERS[n] turns format n into n+1; the first makes format 1 of
-nothing.
+The format number is SQLite's `user_version`. CONVERTERS[n] turns format n into n+1 (`tincans.databases`).
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -31,8 +30,9 @@ import msgspec
 
 from tincans.apps.mail.store_folder import TOKEN_BYTES, Folder
 from tincans.apps.mail.store_mail import Envelope
+from tincans.databases import Converter, open_database, transaction
 from tincans.errors import MailsError, MailsTooNew
-from tincans.limits import ARRIVALS_BYTES, JOURNAL_BUSY_SECONDS
+from tincans.limits import ARRIVALS_BYTES
 
 _FORMAT_1 = """
 CREATE TABLE mails (
@@ -61,11 +61,8 @@ def _make_format_1(database: sqlite3.Connection) -> None:
 
 
 #: By the format they start from. Adding one raises FORMAT.
-CONVERTERS: list[Callable[[sqlite3.Connection], None]] = [_make_format_1]
+CONVERTERS: list[Converter] = [_make_format_1]
 FORMAT = len(CONVERTERS)
-
-#: Between two attempts, in seconds: longer than anybody needs to make a database a WAL.
-_BUSY_REST = 0.005
 
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 900
@@ -103,35 +100,9 @@ class Index:
         self._taken = (0, 0)  # the inode of the log, and how far it was taken in when this connection last did
         self._log = -1  # held open, so that no other file gets its inode
         try:
-            self._database = sqlite3.connect(
-                folder.index, timeout=JOURNAL_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                _patiently(self._prepare)
-            except BaseException:
-                self._database.close()
-                raise
+            self._database = open_database(folder.index, CONVERTERS, partial(MailsTooNew, folder.path))
         except sqlite3.Error as error:
             raise MailsError(folder.path, f"its index cannot be used: {error}") from error
-
-    def _prepare(self) -> None:
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        if self._format() != FORMAT:
-            with self.transaction():
-                self._convert()
-        if self.value("PRAGMA journal_mode") != "wal":
-            self._database.execute("PRAGMA journal_mode = WAL")
-
-    def _format(self) -> int:
-        return int(self.value("PRAGMA user_version"))
-
-    def _convert(self) -> None:
-        found = self._format()
-        if found > FORMAT:
-            raise MailsTooNew(self._folder.path, found, FORMAT)
-        for convert in CONVERTERS[found:]:
-            convert(self._database)
-        self._database.execute(f"PRAGMA user_version = {FORMAT}")
 
     def close(self) -> None:
         """Give the connection back. Idempotent."""
@@ -158,17 +129,9 @@ class Index:
     def execute_many(self, query: str, values: Iterable[Sequence[object]]) -> None:
         self._database.executemany(query, values)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing, and no other process writes meanwhile."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:  # SQLite itself rolls back after some errors
-                self._database.execute("ROLLBACK")
-            raise
+        return transaction(self._database)
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -268,20 +231,3 @@ class Index:
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
             self._database.execute(query.format(rows=", ".join([row] * len(some))), list(chain.from_iterable(some)))
-
-
-def _patiently(prepare: Callable[[], None]) -> None:
-    """Prepare again while others are in the way, as long as SQLite waits for them elsewhere.
-
-    It does not where a database becomes a WAL, nor where the last to close takes that away (https://sqlite.org/wal.html,
-    "Sometimes Queries Return SQLITE_BUSY In WAL Mode").
-    """
-    end = time.monotonic() + JOURNAL_BUSY_SECONDS
-    while True:
-        try:
-            return prepare()
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0)  # of SQLite's own errors, with more in its higher bits
-            if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
-                raise
-            time.sleep(_BUSY_REST)

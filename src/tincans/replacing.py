@@ -1,0 +1,26 @@
+"""A file that is there under its name once all of it is written, or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, beside `path` and for its owner alone, which takes its place when the block ends.
+
+    A block that raises leaves all as it was. Raises `OSError`.
+    """
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)  # 0600 from its first moment
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
