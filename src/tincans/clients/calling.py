@@ -3,7 +3,7 @@
 A `Calling` says it once, and a client makes of it as many connections as it needs:
 
     channel = await call(url, how)                    the URL's own host and port, TLS where its scheme says so
-    await secure(channel, tls_wrap(url, how))         TLS in the middle: STARTTLS, AUTH TLS, STLS
+    await begin_tls(channel, session, url, how)       TLS in the middle: STARTTLS, AUTH TLS, STLS
 
 `via` is called instead of the URL's host and port: a relay, a Unix socket, a port that was forwarded. What is asked
 for, and whose certificate is expected, is still what the URL says.
@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tincans.address import Address
-from tincans.channel import Channel
+from tincans.channel import Channel, Side
 from tincans.client import connect
 from tincans.clients.login import Ask
 from tincans.clients.url import Url
 from tincans.conversation import Recorder
+from tincans.errors import HandshakeFailed
 from tincans.limits import CONNECT_SECONDS, PATIENCE_SECONDS
+from tincans.protocols.session import Session
+from tincans.recording import secure
 from tincans.transports import Wrap
 from tincans.transports.tls import client_wrap
 
@@ -88,3 +91,16 @@ def tls_wrap(url: Url, how: Calling, *, resume: Channel | None = None) -> Wrap:
     `resume`: as `transports.tls.client_wrap` has it. Reads the files that `how` names; raises `AddressError`.
     """
     return client_wrap(how.address(url, tls=True), resume=resume)
+
+
+async def begin_tls(channel: Channel, session: Session, url: Url, how: Calling) -> Channel:
+    """TLS in the middle, which the server of `url` has just agreed to (RFC 3207, RFC 2595 §4, RFC 4217 §4).
+
+    What the server said before TLS and behind its answer is nobody's: `HandshakeFailed`. Raises `ConnectError`, and
+    then the channel may still be open. `session` goes on inside.
+    """
+    if early := session.rest(Side.SERVER):
+        raise HandshakeFailed(url.without_secrets(), f"{len(early)} bytes came before TLS that were not asked")
+    inside = await secure(channel, tls_wrap(url, how))
+    session.secured()
+    return inside

@@ -12,13 +12,12 @@ import asyncio
 from collections import deque
 
 from tincans.channel import Channel, Side
-from tincans.clients.calling import Calling, call, tls_wrap
+from tincans.clients.calling import Calling, begin_tls, call
 from tincans.clients.login import Login, find_login
 from tincans.clients.url import Url
 from tincans.errors import ChannelError, EndOfStream, HandshakeFailed, RemoteProtocolError, RequestRefused
 from tincans.limits import GOODBYE_SECONDS
 from tincans.protocols.ftp import Command, FtpSession, Reply
-from tincans.recording import secure
 
 #: Who asks without a name of his own (RFC 1635).
 _ANONYMOUS = Login("anonymous", "anonymous@")
@@ -109,14 +108,11 @@ class FtpControl:
         await self._learn()
 
     async def _secure(self) -> None:
-        """RFC 4217 §4. What the server said before TLS and behind its answer is nobody's."""
+        """RFC 4217 §4."""
         reply = await self.ask("AUTH", "TLS")
         if reply.code != 234:
             raise HandshakeFailed(self.url.without_secrets(), f"it does not begin TLS: {reply.summary}")
-        if early := self._session.rest(Side.SERVER):
-            raise HandshakeFailed(self.url.without_secrets(), f"{len(early)} bytes came before TLS that were not asked")
-        self.channel = await secure(self.channel, tls_wrap(self.url, self.how))
-        self._session.secured()
+        self.channel = await begin_tls(self.channel, self._session, self.url, self.how)
 
     async def _log_in(self, login: Login) -> None:
         reply = await self.ask("USER", login.user)

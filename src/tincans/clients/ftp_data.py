@@ -21,7 +21,7 @@ from tincans.clients.calling import tls_wrap
 from tincans.clients.ftp_control import FtpControl
 from tincans.conversation import Kind
 from tincans.errors import RemoteProtocolError, UsageError
-from tincans.protocols.ftp import Command, DataAddress, Reply, is_same_host
+from tincans.protocols.ftp import Command, DataAddress, Reply, data_facts, is_same_host
 from tincans.recording import RecordingChannel, beside, note, number_of
 
 #: Replies to a command that is not known: RFC 959 §4.2.1, and to EPSV and EPRT another one (RFC 2428 §2).
@@ -55,9 +55,7 @@ class Data:
             self._channel = await tls_wrap(control.url, control.how, resume=_below(control.channel))(self._channel)
         kind = Kind.LISTEN if self._listener is not None else Kind.CONNECT
         protection = "P" if control.is_protected else "C"
-        facts = {"ftp.command": command.summary, "ftp.mode": self._mode, "ftp.protection": protection}
-        if number := number_of(control.channel):
-            facts["ftp.control"] = str(number)
+        facts = data_facts(command.summary, self._mode, protection, number_of(control.channel))
         self._channel = beside(control.channel, self._channel, kind, facts)
         if number := number_of(self._channel):
             note(control.channel, f"data: conversation #{number} ({command.summary})")

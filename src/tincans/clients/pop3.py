@@ -18,7 +18,7 @@ from types import TracebackType
 import msgspec
 
 from tincans.channel import Channel, Side
-from tincans.clients.calling import Calling, call, tls_wrap
+from tincans.clients.calling import Calling, begin_tls, call
 from tincans.clients.login import Login, find_login
 from tincans.clients.sasl import Answers, choose
 from tincans.clients.url import Url
@@ -35,7 +35,6 @@ from tincans.protocols import sasl
 from tincans.protocols.events import Event, Upgraded
 from tincans.protocols.mail import EndOfMail, Text, heads
 from tincans.protocols.pop3 import Challenge, Command, EndOfList, Item, Pop3Session, Status
-from tincans.recording import secure
 
 #: The URLs of servers that give mails out.
 SCHEMES = ("pop3", "pop3s")
@@ -151,14 +150,11 @@ class Pop3Client:
         self.capabilities = {first.upper(): "".join(rest) for first, *rest in words}
 
     async def _secure(self) -> None:
-        """RFC 2595 §4. What the server said before TLS and behind its answer is nobody's."""
+        """RFC 2595 §4."""
         status = await self._ask(Command(verb="STLS"))
         if not status.ok:
             raise HandshakeFailed(self.url.without_secrets(), f"it does not begin TLS: {status.message}")
-        if early := self._session.rest(Side.SERVER):
-            raise HandshakeFailed(self.url.without_secrets(), f"{len(early)} bytes came before TLS that were not asked")
-        self.channel = await secure(self.channel, tls_wrap(self.url, self.how))
-        self._session.secured()
+        self.channel = await begin_tls(self.channel, self._session, self.url, self.how)
 
     async def _log_in(self, login: Login) -> None:
         mechanism = choose(self.capabilities.get("SASL", "").split())

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from tincans.channel import Channel, Side
-from tincans.clients.calling import Calling, call, tls_wrap
+from tincans.clients.calling import Calling, begin_tls, call
 from tincans.clients.login import find_login
 from tincans.clients.sasl import Answers, choose
 from tincans.clients.url import Url
@@ -35,7 +35,6 @@ from tincans.protocols.events import Event
 from tincans.protocols.mail import EndOfMail, Text
 from tincans.protocols.smtp import SmtpSession
 from tincans.protocols.smtp_commands import Auth, Command, Hello, MailFrom, RcptTo, Reply
-from tincans.recording import secure
 
 #: The URLs of servers that take mails.
 SCHEMES = ("smtp", "smtps", "lmtp")
@@ -155,14 +154,11 @@ class SmtpClient:
         self._accepted(reply)
 
     async def _secure(self) -> None:
-        """RFC 3207. What the server said before TLS and behind its answer is nobody's."""
+        """RFC 3207."""
         reply = await self._ask(Command(verb="STARTTLS"))
         if reply.code != 220:
             raise HandshakeFailed(self.url.without_secrets(), f"it does not begin TLS: {reply.summary}")
-        if early := self._session.rest(Side.SERVER):
-            raise HandshakeFailed(self.url.without_secrets(), f"{len(early)} bytes came before TLS that were not asked")
-        self.channel = await secure(self.channel, tls_wrap(self.url, self.how))
-        self._session.secured()
+        self.channel = await begin_tls(self.channel, self._session, self.url, self.how)
 
     async def _log_in(self) -> None:
         """Where somebody is named: by the URL, or for this host by netrc."""

@@ -202,6 +202,13 @@ def _six(address: DataAddress) -> str:
     return ",".join(map(str, numbers))
 
 
+def data_facts(command: str, mode: str, protection: str, control: int) -> dict[str, str]:
+    """What a recording says of a data connection: what it is for, who called ("active": the server), whether it is
+    protected (RFC 2228 §3), and the number of its control connection's conversation; 0 where that has none."""
+    facts = {"ftp.command": command, "ftp.mode": mode, "ftp.protection": protection}
+    return {**facts, "ftp.control": str(control)} if control else facts
+
+
 # ── events ────────────────────────────────────────────────────────────────────────────────────────────────
 
 _SIGNALS = {

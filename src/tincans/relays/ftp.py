@@ -34,7 +34,16 @@ from tincans.conversation import Controls, How, Kind, Opening, Recorder, Tap, be
 from tincans.errors import ListenError
 from tincans.limits import DRAIN_SECONDS, FTP_DATA_SECONDS
 from tincans.protocols.events import Event, Upgraded
-from tincans.protocols.ftp import Command, DataAddress, FtpSession, Opens, Reply, is_same_host, write_command
+from tincans.protocols.ftp import (
+    Command,
+    DataAddress,
+    FtpSession,
+    Opens,
+    Reply,
+    data_facts,
+    is_same_host,
+    write_command,
+)
 from tincans.protocols.replies import write_reply
 from tincans.recording import Outcome
 from tincans.relays.link import carry, facts_of, join
@@ -199,9 +208,7 @@ class FtpSteerer(Steerer):
 
     async def _carry(self, caller: Channel, meeting: _Meeting, command: str) -> None:
         protection = self._protection
-        facts = {"ftp.command": command, "ftp.mode": meeting.mode, "ftp.protection": protection}
-        if self._number:
-            facts["ftp.control"] = str(self._number)
+        facts = data_facts(command, meeting.mode, protection, self._number)
         opening = Opening(
             kind=Kind.RELAY, name=self._name, client=str(caller.remote.bare()), near=str(caller.local.bare()),
             server=str(meeting.callee.bare()), facts={**facts_of(Side.CLIENT, caller), **facts},

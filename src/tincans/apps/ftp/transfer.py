@@ -18,7 +18,7 @@ from tincans.channel import Channel, Side
 from tincans.conversation import How
 from tincans.errors import ChannelError, ConnectError
 from tincans.limits import FTP_STALL_SECONDS
-from tincans.protocols.ftp import Command
+from tincans.protocols.ftp import Command, data_facts
 from tincans.recording import Silence, beside, note, number_of, secure
 from tincans.tasks import spawn
 
@@ -102,9 +102,7 @@ class Transfer:
         """The data connection: a conversation of its own, inside TLS where PROT P was said."""
         visit, command = self._visit, self.command.summary
         control = visit.control.channel
-        facts = {"ftp.command": command, "ftp.mode": place.mode, "ftp.protection": visit.protection}
-        if number := number_of(control):
-            facts["ftp.control"] = str(number)
+        facts = data_facts(command, place.mode, visit.protection, number_of(control))
         data = beside(control, await place.open(), place.kind, facts)
         if number := number_of(data):
             note(control, f"data: conversation #{number} ({command})")
