@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tincans import transports
-from tincans.apps import find_app
-from tincans.apps.settings import Settings as AppSettings
 from tincans.channel import Channel, Listener, Side
 from tincans.cli.desk import Manner, talk
 from tincans.cli.options import Listening, Record, Show
@@ -51,9 +49,9 @@ class Answering(NamedTuple):
     show: Show
     once: bool
 
-    async def serve(self, app: str, settings: AppSettings, place: Place) -> None:
-        """Let the app of that name answer, and show what is said."""
-        await self.serve_shown(find_app(app, settings), place, self.show, Stop())
+    async def serve(self, app: App, place: Place) -> None:
+        """Let `app` answer, and show what is said."""
+        await self.serve_shown(app, place, self.show, Stop())
 
     async def serve_shown(self, app: App, place: Place, show: Show | None, stop: Stop) -> None:
         """Serve until the one caller has left, or `stop` is asked for."""

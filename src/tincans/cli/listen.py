@@ -78,18 +78,16 @@ def command(
     from tincans.cli import serving
     from tincans.cli.answering import Answering, Yourself
     from tincans.errors import UsageError
-    from tincans.server import close_app
 
     settings().start_logging(record.quiet)
     if listening.workers > 1 and (once or app is None):
         raise UsageError("--workers needs an app that answers every caller, and neither --once nor you at a terminal")
     if app is None and telling.settings.given():
         raise UsageError(f"--{next(iter(telling.settings.given()))} is for an app, and without one you answer yourself")
-    if app is not None:
-        close_app(find_app(app, telling.settings))
-    if app is None and show.is_chosen:
+    found = find_app(app, telling.settings) if app is not None else None
+    if found is None and show.is_chosen:
         reason = "--as, --full, --json and --secrets show what callers and an app say; without an app you see it all"
         raise UsageError(reason)
     how = Answering(listening, record, show, once)
-    serve = Yourself(how, crlf).serve if app is None else partial(how.serve, app, telling.settings)
+    serve = Yourself(how, crlf).serve if found is None else partial(how.serve, found)
     return serving.run(serve, address, listening, record)

@@ -33,6 +33,7 @@ from tincans.cli import options, page
 from tincans.cli.live import printing, wants_colour
 from tincans.cli.options import ADDRESS, Record, Show, settings
 from tincans.cli.serving import Stop, kept_file, say, warn_if_open
+from tincans.clients.url import Url
 from tincans.config import FILE, Config, default, journal_at, load, short
 from tincans.errors import AddressInUse, ConfigError, NotStarted, TincansError
 from tincans.journal import Journal, default_folder, open_journal
@@ -298,40 +299,33 @@ def _table(rows: Sequence[Row], *, colour: bool) -> Iterator[str]:
         yield f"{_BOLD}{text}{_PLAIN}" if colour and not number else text
 
 
-#: How apps are called, by the beginning of their names, the longest first: over TLS by the second scheme.
+#: How apps are called, by the beginning of their names, the longest first: the command, and a URL as it is plain and
+#: over TLS, with its path and user.
 _CALLS = {
-    "http:": ("curl {}/", "http", "https"),
-    "asgi:": ("curl {}/", "http", "https"),
-    "ftp:": ("tincans ls {}/", "ftp", "ftps"),
-    "mail:pop3": ("tincans inbox {}", "pop3", "pop3s"),
-    "mail": ("tincans mail --to you@example.org {}", "smtp", "smtps"),
+    "http:": ("curl {}", "http", "https", "/", ""),
+    "asgi:": ("curl {}", "http", "https", "/", ""),
+    "ftp:": ("tincans ls {}", "ftp", "ftps", "/", ""),
+    "mail:pop3": ("tincans inbox {}", "pop3", "pop3s", "", "you"),
+    "mail": ("tincans mail --to you@example.org {}", "smtp", "smtps", "", ""),
 }
 
 
 def _try(row: Row) -> str:
     """A command that calls it, where another program can."""
-    if row.address.scheme == "memory":
+    address = row.address
+    if address.scheme == "memory":
         return ""
-    for beginning, (command, plain, tls) in _CALLS.items():
-        if row.kind == "listen" and row.answers.startswith(beginning) and _is_url(row.address):
-            url = f"{tls if row.address.wraps else plain}://{_user(beginning)}{_called(row.address)}"
+    for beginning, (command, plain, tls, path, user) in _CALLS.items():
+        if row.kind == "listen" and row.answers.startswith(beginning) and _is_url(address):
+            host = "127.0.0.1" if address.host == "*" else address.host
+            url = Url(tls if address.wraps else plain, host, address.port, path, user=user)
             return command.format(url).replace("tincans ", f"{_program()} ", 1)
-    return f"{_program()} connect {quote(short(row.address))}"
+    return f"{_program()} connect {quote(short(address))}"
 
 
 def _is_url(address: Address) -> bool:
     """Whether a URL can name it."""
     return address.scheme == "tcp" and address.wraps in ((), ("tls",))
-
-
-def _called(address: Address) -> str:
-    """Host and port, for who calls from this machine."""
-    host = "127.0.0.1" if address.host == "*" else address.host
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
-
-
-def _user(app: str) -> str:
-    return "you@" if app == "mail:pop3" else ""
 
 
 def _program() -> str:
