@@ -31,7 +31,7 @@ LINKS = {
     "within/out": "../../outside/file",
     "beside": "{root}-beside/file",
     "sly": "{root}/../outside/file",
-    "and-back": "../root/within/file",
+    "and-back": "../jail/within/file",
     "etc": "/etc/passwd",
     "process": "/proc/self/root",
     "loop": "loop",
@@ -45,11 +45,11 @@ LINKS = {
 
 
 class Tree:
-    """A folder `root` full of links, and beside it what they must not lead to."""
+    """A folder `jail` full of links, and beside it what they must not lead to."""
 
     def __init__(self, folder: Path) -> None:
-        self.root, self.outside = folder / "root", folder / "outside"
-        for place in (self.root / "within", self.outside, folder / "root-beside"):
+        self.root, self.outside = folder / "jail", folder / "outside"
+        for place in (self.root / "within", self.outside, folder / "jail-beside"):
             place.mkdir(parents=True)
             (place / "file").write_text("here")
         for name, target in LINKS.items():
@@ -195,8 +195,8 @@ import os, sys
 os.chdir(sys.argv[1])
 print("renaming", flush=True)
 while True:
-    os.rename("root-beside", "elsewhere")
-    os.rename("elsewhere", "root-beside")
+    os.rename("jail-beside", "elsewhere")
+    os.rename("elsewhere", "jail-beside")
 """
 
 
