@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def _small(place: Workplace, site: Path) -> list[Figure]:
         ),
         Figure("HTTP server: CPU for a request", "CPU-µs", less_is_better=True, drawn=False),
     ]
+    return _beside(place, site, figures, _small_once)
+
+
+def _beside(
+    place: Workplace, site: Path, figures: list[Figure], once: Callable[[Workplace, Program], tuple[float, ...]]
+) -> list[Figure]:
+    """What `once` measures of every server, by turns."""
     starters: dict[str, Starter] = {
         TINCANS: lambda: _tincans(place, site),
         RECORDED: lambda: _tincans(place, site, record=True),
@@ -65,7 +73,7 @@ def _small(place: Workplace, site: Path) -> list[Figure]:
         "python -m http.server": lambda: _http_server(place, site),
     }
     with place.running(starters, figures) as programs:
-        runs = {name: lambda program=program: _small_once(place, program) for name, program in programs.items()}
+        runs = {name: partial(once, place, program) for name, program in programs.items()}
         alternate(figures, runs, place.rounds, place.say)
     return figures
 
@@ -108,17 +116,7 @@ def _large(place: Workplace, site: Path) -> list[Figure]:
         Figure("HTTP server: a file of 100 MB", "Gbit/s", targets=[Target(TINCANS, 0.7, NGINX)]),
         Figure("HTTP server: CPU for a gigabyte", "CPU-seconds", less_is_better=True, drawn=False),
     ]
-    starters: dict[str, Starter] = {
-        TINCANS: lambda: _tincans(place, site),
-        RECORDED: lambda: _tincans(place, site, record=True),
-        NGINX: lambda: _nginx(place, site),
-        STATIC_FILES: lambda: _static_files(place, site),
-        "python -m http.server": lambda: _http_server(place, site),
-    }
-    with place.running(starters, figures) as programs:
-        runs = {name: lambda program=program: _large_once(place, program) for name, program in programs.items()}
-        alternate(figures, runs, place.rounds, place.say)
-    return figures
+    return _beside(place, site, figures, _large_once)
 
 
 def _large_once(place: Workplace, program: Program) -> tuple[float, float]:
