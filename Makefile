@@ -45,7 +45,7 @@ bench: $(VENV)/.bench $(VENV)/mitmproxy/.installed
 
 lock: $(VENV)/.dev
 	$(BIN)/python -m pip install -q uv
-	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra p2p -o requirements/run.txt
 	for f in build dev bench; do $(LOCK) requirements/$$f.in -c requirements/run.txt -o requirements/$$f.txt; done
 	$(LOCK) requirements/mitmproxy.in -o requirements/mitmproxy.txt
 
