@@ -25,9 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # `tincans` is on the path, as after `pip install .`; the tests run without the virtual environment being activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-# Mails that a test has taken without saying where are nobody's.
-os.environ["TINCANS_MAILS"] = tempfile.mkdtemp(prefix="tincans-mails-")
-atexit.register(shutil.rmtree, os.environ["TINCANS_MAILS"], ignore_errors=True)
+# Mails, rooms and peers of a test that has not said where are nobody's.
+for _folder in ("MAILS", "ROOMS", "PEERS"):
+    os.environ[f"TINCANS_{_folder}"] = tempfile.mkdtemp(prefix=f"tincans-{_folder.lower()}-")
+    atexit.register(shutil.rmtree, os.environ[f"TINCANS_{_folder}"], ignore_errors=True)
 
 # No test asserts a time: an example may take as long as a busy machine needs.
 # The suite tries the same examples every time, so that it fails for a reason; `make fuzz` tries others, and many more.

@@ -18,3 +18,15 @@ def mails_folder() -> Path:
     """Where the app `mail` keeps what it takes: TINCANS_MAILS, or the folder `mails` in the user's data folder."""
     chosen = os.environ.get("TINCANS_MAILS")
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "mails"
+
+
+def rooms_folder() -> Path:
+    """Where the app `chat` keeps its rooms: TINCANS_ROOMS, or the folder `rooms` in the user's data folder."""
+    chosen = os.environ.get("TINCANS_ROOMS")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "rooms"
+
+
+def peers_folder() -> Path:
+    """Where a peer keeps who it is and whom it knows: TINCANS_PEERS, or `peers` in the user's data folder."""
+    chosen = os.environ.get("TINCANS_PEERS")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("tincans")) / "peers"

@@ -573,6 +573,45 @@ FORM_PARTS = 1000
 #: Rows of a folder's listing that are made at once before others have their turn: two milliseconds.
 LISTING_ROWS = 200
 
+#: What is said at once in a room: four times what a Matrix client shows before it folds, and a fifth of a Matrix event
+#: (65,536 bytes); longer things are files.
+CHAT_TEXT_BYTES = 16 * 1024
+#: A command of a program in JSON lines: as any line.
+CHAT_LINE_BYTES = LINE_BYTES
+#: Messages of each room that are at hand without a disk: what a client asks for when it joins (IRCv3's chathistory is
+#: commonly limited to 100), times five.
+CHAT_RECENT_MESSAGES = 500
+#: Messages that one command gives at most.
+CHAT_HISTORY_MESSAGES = 500
+#: A nick and a room's name: ngircd's and ergo's limits are 9 to 32 and 50 to 64.
+CHAT_NICK_BYTES = 32
+CHAT_ROOM_BYTES = 64
+#: A topic: ergo's and Libera's are 390.
+CHAT_TOPIC_BYTES = 390
+#: Why somebody left, or was away: as a topic.
+CHAT_REASON_BYTES = 390
+#: Rooms that one member is in, and that there are.
+CHAT_ROOMS_JOINED = 100
+CHAT_ROOMS = 10_000
+#: Masks on one list of a room: ergo's is 100, and Libera's.
+CHAT_MASKS = 100
+#: What waits for a member that reads slowly; one byte more and it is sent away with a word. ngircd drops at 32 KiB,
+#: InspIRCd's hardsendq is 1 MiB.
+CHAT_BACKLOG_BYTES = 1024 * 1024
+#: Commands of one member that are acted upon at once, and then a second; what is too much waits in the socket.
+CHAT_BURST = 2000
+CHAT_RATE = 200
+#: Who has said nothing for so long by the time we know which door it wants is greeted as a person at a terminal.
+CHAT_DOOR_SECONDS = 1.0
+#: Silence after which a member is asked whether it is there, and then sent away: ngircd's PingTimeout 120 s, ergo's 90.
+CHAT_PING_SECONDS = 120.0
+CHAT_PONG_SECONDS = 30.0
+#: How long a caller may take to say who they are: as most IRC servers.
+CHAT_REGISTER_SECONDS = 60.0
+#: A file dropped in a room, and all of a hub's together.
+CHAT_FILE_BYTES = 1024 * 1024 * 1024
+CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024
+
 
 class Limits(NamedTuple):
     """What one server allows. `None` means no bound."""

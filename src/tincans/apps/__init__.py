@@ -10,6 +10,7 @@
     ftp:DIR            an FTP server for the files of a folder
     mail               takes every mail, and keeps it
     mail:pop3          gives them out
+    chat               rooms for people and programs: IRC, browsers, plain lines, JSON lines, peers, all on one port
     exec:COMMAND       a process for each caller
     MODULE:FUNCTION    your own function of one channel
 
@@ -59,6 +60,9 @@ KINDS: dict[str, Kind] = {
     "asgi": Kind("http.asgi:load", "MODULE:APP"),
     "ftp": Kind("ftp:load", "DIR", _FILES | _TLS | {"passive"}),
     "mail": Kind("mail:load", "[pop3]", _MAIL | {"keep", "days"}),
+    "chat": Kind(
+        "chat:load", "[NAME]", frozenset({"users", "guests", *_TLS, "keep", "days", "rooms", "flood", "operators"})
+    ),
     "exec": Kind("process:load", "COMMAND"),
 }
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from tincans.address import Address
 from tincans.errors import AddressError, UsageError
+from tincans.limits import CHAT_RATE
 from tincans.transports import Wrap
 from tincans.transports.tls import server_wrap
 from tincans.users import Users
@@ -40,9 +41,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     #: The folder that mails are kept in; empty for the user's own (mail).
     mails: Annotated[str, Meta(min_length=1, description="a folder in quotes")] = ""
-    #: How many mails are kept of each mailbox, and for how many days; 0 for all and for ever (mail).
+    #: How many mails are kept of each mailbox, and messages of each room, and for how many days; 0 for all and for ever
+    #: (mail, chat).
     keep: Annotated[int, Meta(ge=0, le=10**9, description="a whole number, or 0 for all")] = 0
     days: Annotated[float, Meta(ge=0, le=1e6, description="a number of days, or 0 for ever")] = 0
+    #: The folder that rooms are kept in; empty for the user's own, "memory:" for nowhere (chat).
+    rooms: Annotated[str, Meta(min_length=1, description="a folder in quotes")] = ""
+    #: Commands of one member that are acted upon in a second; what is too much waits. 0 for any number (chat).
+    flood: Annotated[int, Meta(ge=0, le=10**6, description="a whole number, or 0 for any number")] = CHAT_RATE
+    #: The users who may do what only the operators of a hub may (chat).
+    operators: tuple[str, ...] = ()
 
     @property
     def lets_guests_in(self) -> bool:

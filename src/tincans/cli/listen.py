@@ -30,7 +30,7 @@ class AppType(click.ParamType):  # type: ignore[type-arg]  # generic only since 
 
         from tincans.apps import KINDS
 
-        written = (f"{name}:" if kind.rest and kind.rest != "[pop3]" else name for name, kind in KINDS.items())
+        written = (f"{name}:" if kind.rest and not kind.rest.startswith("[") else name for name, kind in KINDS.items())
         return [CompletionItem(each) for each in (*written, "mail:pop3") if each.startswith(incomplete)]
 
 
@@ -63,6 +63,7 @@ def command(
       ftp:DIR            an FTP server for the files of a folder
       mail               takes every mail by SMTP or LMTP, and keeps it
       mail:pop3          gives them out by POP3
+      chat               rooms for IRC clients, browsers, nc and programs, on one port
       exec:COMMAND       a process for each caller, on its stdin and stdout
       MODULE:FUNCTION    your function of one channel
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tincans.limits import CONNECT_SECONDS, JOBS
+from tincans.limits import CHAT_RATE, CONNECT_SECONDS, JOBS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -416,6 +416,9 @@ class Telling(NamedTuple):
     mails: str | None
     keep: int | None
     days: float | None
+    rooms: str | None
+    flood: int | None
+    operators: tuple[str, ...]
 
     @property
     def settings(self) -> AppSettings:
@@ -423,7 +426,7 @@ class Telling(NamedTuple):
         from tincans.apps.settings import Settings as AppSettings
         from tincans.config import load_users
 
-        told = {name: value for name, value in self._asdict().items() if value is not None}
+        told = {name: value for name, value in self._asdict().items() if value is not None and value != ()}
         if self.cert and not self.tls:
             told["tls"] = "offered"
         if self.users:
@@ -445,7 +448,10 @@ telling = bundle(
     click.option("--passive", metavar="FROM-TO", help="The ports of FTP's passive data connections. [any]"),
     click.option("--mails", metavar="DIR", help="Where mails are kept. [$TINCANS_MAILS, or in your home]"),
     click.option(
-        "--keep", type=click.IntRange(1, 10**9), metavar="N", help="How many mails are kept of a mailbox. [all]"
+        "--keep",
+        type=click.IntRange(1, 10**9),
+        metavar="N",
+        help="How many mails are kept of a mailbox, messages of a room. [all]",
     ),
     click.option(
         "--days",
@@ -453,4 +459,9 @@ telling = bundle(
         metavar="N",
         help="For how many days they are kept. [for ever]",
     ),
+    click.option("--rooms", metavar="DIR", help="Where a chat's rooms are kept. [$TINCANS_ROOMS, or in your home]"),
+    click.option(
+        "--flood", type=click.IntRange(0, 10**6), metavar="N", help=f"Commands of a member in a second. [{CHAT_RATE}]"
+    ),
+    click.option("--operator", "operators", multiple=True, metavar="NAME", help="A user who may run the chat."),
 )
