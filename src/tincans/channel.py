@@ -98,6 +98,14 @@ class Channel(ABC):
         `ChannelClosed` (also after `send_eof`) or `ChannelBusy`. Cancelling may leave a part said.
         """
 
+    def send_now(self, data: Buffer) -> int:
+        """Say as much of `data` as is accepted at once, without waiting, and return how many bytes that was.
+
+        Where nothing is, while somebody sends, or where the kind of channel cannot tell, it is 0, and `send` says it. A
+        channel with boundaries says all or nothing. Raises `ChannelBroken` and `ChannelClosed` as `send` does.
+        """
+        return 0
+
     async def send_file(self, file: int, offset: int, count: int) -> None:
         """Say `count` bytes of an open file, from `offset` on, as `send` would: a socket has the kernel do it.
 
@@ -269,6 +277,9 @@ class Buffered(Channel):
                     yield self._take(len(self._ahead))
                 return
             yield line.removesuffix(b"\r")
+
+    def send_now(self, data: Buffer) -> int:
+        return self.channel.send_now(data)
 
     async def send(self, data: Buffer) -> None:
         await self.channel.send(data)

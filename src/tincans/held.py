@@ -171,6 +171,9 @@ class HeldChannel(Channel):
 
     # ── and all else ──────────────────────────────────────────────────────────────────────────────────────
 
+    def send_now(self, data: Buffer) -> int:
+        return self.channel.send_now(data)
+
     async def send(self, data: Buffer) -> None:
         await self.channel.send(data)
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tincans.channel import Buffer, Channel, Side
+from tincans.channel import Buffer, Buffered, Channel, Side
 from tincans.conversation import How, Kind, Opening, Recorder, Tap, begin
 from tincans.errors import ChannelBroken, EndOfStream
 from tincans.limits import CARRIED_BYTES
@@ -93,6 +93,18 @@ class RecordingChannel(Channel):
         for tap in self._taps:
             tap.said(self.side, data)
 
+    def send_now(self, data: Buffer) -> int:
+        try:
+            sent = self.channel.send_now(data)
+        except ChannelBroken as error:
+            self._lost(error)
+            raise
+        if sent:
+            said = memoryview(data)[:sent] if sent < len(data) else data
+            for tap in self._taps:
+                tap.said(self.side, said)
+        return sent
+
     async def send_file(self, file: int, offset: int, count: int) -> None:
         """As `Channel.send_file`; the kernel does it as long as no tap wants the bytes."""
         end = offset + count
@@ -107,6 +119,12 @@ class RecordingChannel(Channel):
                 tap.carried(self.side, sent)
             offset += sent
         await super().send_file(file, offset, end - offset)
+
+    async def look_ahead(self) -> bytes:
+        """As the function `look_ahead`."""
+        ahead = await self.channel.receive()
+        self.channel = Buffered(self.channel, ahead)
+        return ahead
 
     async def secure(self, wrap: Wrap) -> None:
         """Perform a handshake on the channel below: what is said from here on is said inside, and told plain.
@@ -176,6 +194,18 @@ async def secure(channel: Channel, wrap: Wrap) -> Channel:
         return await wrap(channel)
     await channel.secure(wrap)
     return channel
+
+
+async def look_ahead(channel: Channel) -> tuple[Channel, bytes]:
+    """What the other side says first, and the channel from which it is still to be received.
+
+    No tap has heard it yet, so a handshake that begins with it is no part of what was said. For a channel of bytes.
+    Raises what `receive` does. Cancelling loses nothing.
+    """
+    if isinstance(channel, RecordingChannel):
+        return channel, await channel.look_ahead()
+    ahead = await channel.receive()
+    return Buffered(channel, ahead), ahead
 
 
 def beside(channel: Channel, other: Channel, kind: Kind, facts: Mapping[str, str] = _NO_FACTS) -> Channel:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
-from tincans.channel import Buffer, Channel, Side
+from tincans.channel import Buffer, Buffered, Channel, Side
 from tincans.controls import RESET, Hand
 from tincans.conversation import Recorder, Tap
 from tincans.errors import CannotSteer, ChannelBusy, ChannelClosed, ChannelError
@@ -49,6 +49,17 @@ class SharedChannel(RecordingChannel):
             await super().send(data)
         finally:
             voice.finish()
+
+    def send_now(self, data: Buffer) -> int:
+        """Nothing where a person has, or waits for, the word."""
+        voice = self._voice
+        return 0 if voice.is_taken or voice.speaking else super().send_now(data)
+
+    async def look_ahead(self) -> bytes:
+        held = self._held
+        ahead = await held.channel.receive()
+        held.channel = Buffered(held.channel, ahead)
+        return ahead
 
     async def send_file(self, file: int, offset: int, count: int) -> None:
         """Piece by piece, so that a person has a turn between them."""

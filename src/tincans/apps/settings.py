@@ -66,16 +66,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return range(int(first), int(last) + 1)
         raise UsageError(f"{self.passive!r} are no ports: write the first and the last, as in 50000-50100")
 
-    def wrap(self) -> Wrap | None:
+    def wrap(self, *, looked_ahead: bool = False) -> Wrap | None:
         """The handshake with which TLS begins inside; None where it is off. Reads the certificate, or has one made.
 
-        Raises `UsageError` where a file cannot be used.
+        `looked_ahead` is as `transports.tls.server_wrap` has it. Raises `UsageError` where a file cannot be used.
         """
         if self.tls == "off":
             return None
         options = tuple((name, value) for name, value in (("cert", self.cert), ("key", self.key)) if value)
         try:
-            return server_wrap(Address("tcp", "localhost", wraps=("tls",), options=options))
+            address = Address("tcp", "localhost", wraps=("tls",), options=options)
+            return server_wrap(address, looked_ahead=looked_ahead)
         except AddressError as error:
             raise UsageError(f"TLS cannot be offered: {error.reason}") from error
 

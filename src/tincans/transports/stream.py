@@ -163,6 +163,19 @@ class SocketChannel(Channel):
         if sent < len(data) or type(data) is memoryview:
             await self._send_rest(memoryview(data).cast("B")[sent:])
 
+    def send_now(self, data: Buffer) -> int:
+        if self._writer is not None:
+            return 0
+        if self._said_eof:
+            raise ChannelClosed
+        try:
+            return self.socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            self._lost(error)
+            raise self._why_not() from error
+
     async def _send_rest(self, data: memoryview) -> None:
         while data:
             await self._writable()

