@@ -72,6 +72,15 @@ class UsageError(TincansError):
     exit_code = 2
 
 
+class CodeError(UsageError):
+    """Whoever sends sees the code: a number and two words; capitals and dashes do not matter, and four letters of a
+    word are enough."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text, self.reason = text, reason
+        super().__init__(f"{text!r} is not a code: {reason}")
+
+
 class NoSuchProtocol(TincansError):
     """The protocols: http, websocket, tls, smtp, ftp, pop3, imap, irc, redis, postgresql, mqtt, dns, lines, raw; or a
     class of yours as MODULE:CLASS."""
@@ -393,6 +402,27 @@ class NoSuchConversation(JournalError):
         super().__init__(f"there is no conversation {number} in the journal")
 
 
+# ── chats ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ChatRefused(TincansError):
+    """The sentence is the hub's own; --nick chooses another name, --login logs in, and tincans chat shows who is
+    there."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        #: A word that does not change (docs/chat.md has them all), and the hub's sentence.
+        self.code, self.reason = code, reason
+        super().__init__(reason or code)
+
+
+class NoHub(TincansError):
+    """tincans chat starts one here, and tincans listen :7767 chat one without a terminal; --to ADDRESS names another."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__("no chat was found" + (f": {reason}" if reason else ""))
+
+
 # ── mails ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -418,3 +448,173 @@ class NoSuchMail(TincansError):
     def __init__(self, number: int) -> None:
         self.number = number
         super().__init__(f"there is no mail {number}")
+
+
+# ── peers ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class IdentityBroken(TincansError):
+    """Put the file back from a backup; or remove it, and you are somebody new whom the others have to trust anew."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} does not say who you are: {reason}")
+
+
+class KnownPeersBroken(TincansError):
+    """A line of it is NAME FINGERPRINT ADDRESS SINCE, with blanks between; what begins with # is a comment."""
+
+    def __init__(self, path: object, line: int, reason: str) -> None:
+        self.path, self.line, self.reason = path, line, reason
+        super().__init__(f"{path}, line {line}: {reason}" if line else f"{path}: {reason}")
+
+
+class NoSuchPeer(TincansError):
+    """The names are the first words of the lines in that file."""
+
+    def __init__(self, name: str, path: object) -> None:
+        self.name, self.path = name, path
+        super().__init__(f"{path} has no peer {name!r}")
+
+
+class PeerError(ConnectError):
+    """tincans chat --peer --help says how peers get to know each other."""
+
+
+class IdentityChanged(PeerError):
+    """Somebody may be posing as your peer. Ask them, by another way, for their fingerprint (tincans chat --identity);
+    if the new one is theirs, tincans chat --forget NAME forgets the old one."""
+
+    def __init__(self, address: object, name: str, old: object, new: object, *, by: str, caller: bool = False) -> None:
+        #: The name in the known-peers file, the fingerprint that it has there, the one that was shown; whether the
+        #: peer is known by its "name" or its "address".
+        self.name, self.old, self.new, self.by = name, old, new, by
+        super().__init__(
+            address,
+            f"THE IDENTITY OF {name} HAS CHANGED: the {by} is known with the fingerprint {old}, and showed {new}; "
+            f"if that is right: tincans chat --forget {name}",
+            caller=caller,
+        )
+
+
+class UnknownPeer(PeerError):
+    """Compare the fingerprint with the one that they see by tincans chat --identity; or agree on a spoken code."""
+
+    def __init__(self, address: object, name: str, fingerprint: object) -> None:
+        self.name, self.fingerprint = name, fingerprint
+        super().__init__(
+            address,
+            f"nobody here knows {name} with the fingerprint {fingerprint}; "
+            f"to take them: tincans chat --peer --trust {fingerprint}",
+            caller=True,
+        )
+
+
+class WrongPeer(PeerError):
+    """Another peer has that address now."""
+
+    def __init__(self, address: object, expected: object, found: object) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(address, f"its fingerprint is {found}, and not {expected}")
+
+
+class PeerRefused(PeerError):
+    """What the other peer says tells why; it is for the person there to change that."""
+
+
+class PostsError(TincansError):
+    """Name another folder, or make room and give yourself the right to write in this one."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot keep posts in {path}: {reason}")
+
+
+class PostsBusy(PostsError):
+    """A peer runs already: join it by tincans chat, or name another folder (TINCANS_PEERS) to be a second one."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(path, "another process has it open")
+
+
+class NoDiscovery(TincansError):
+    """Install it: pip install 'tincans[p2p]'; or name an address."""
+
+    def __init__(self) -> None:
+        super().__init__("finding others on the local network needs zeroconf, which is not installed")
+
+
+# ── rooms ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HistoryError(TincansError):
+    """Name another folder with --rooms, or make room and give yourself the right to write in this one."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"cannot keep rooms in {path}: {reason}")
+
+
+class HistoryBusy(HistoryError):
+    """Join that hub with tincans chat ADDRESS, or choose another folder with --rooms DIR."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(path, "another hub is running on it")
+
+
+class HistoryTooNew(HistoryError):
+    """It was written by a newer tincans: update, or choose another folder with --rooms DIR."""
+
+    def __init__(self, path: object, format_number: int, known: int) -> None:
+        self.format_number, self.known = format_number, known
+        super().__init__(path, f"it has format {format_number}, and this tincans reads up to {known}")
+
+
+class NoCodes(TincansError):
+    """Install it: pip install 'tincans[p2p]'; or use what needs no code: --peer NAME, for peers that know each other."""
+
+    def __init__(self) -> None:
+        super().__init__("spoken codes need spake2, which is not installed")
+
+
+class WrongCode(TincansError):
+    """Have the code told again, and type it again. If it was right, somebody stands between the two of you."""
+
+    def __init__(self, number: int, left: int = 0) -> None:
+        #: The number of the offer, and how many wrong codes it still bears; none where that is not known.
+        self.number, self.left = number, left
+        more = f": {left} more wrong {'code makes' if left == 1 else 'codes make'} it void" if left else ""
+        super().__init__(f"the words are not those of offer {number}{more}")
+
+
+class CodeVoid(TincansError):
+    """Start the sender again: it makes a new code."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"the code of offer {number} is void: it was guessed wrong too often")
+
+
+class NoSuchOffer(TincansError):
+    """Both must be on one local network that carries mDNS; else the sender's address helps: --from HOST:PORT."""
+
+    def __init__(self, number: int, seconds: float) -> None:
+        self.number, self.seconds = number, seconds
+        super().__init__(f"nobody on the local network has offered {number} within {seconds:g} s")
+
+
+class OfferDeclined(TincansError):
+    """It is for the person at the other end to say yes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} did not want it")
+
+
+class PassingFailed(TincansError):
+    """The same command goes on from what came."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        #: What was to be passed, or to whom.
+        self.name, self.reason = name, reason
+        super().__init__(f"{name}: {reason}")

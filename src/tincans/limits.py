@@ -583,6 +583,21 @@ CHAT_LINE_BYTES = LINE_BYTES
 CHAT_RECENT_MESSAGES = 500
 #: Messages that one command gives at most.
 CHAT_HISTORY_MESSAGES = 500
+#: Messages that are at hand of all rooms together, so that ten thousand rooms are no memory without a bound: about 100 MB
+#: of those that people write.
+CHAT_AT_HAND_MESSAGES = 200_000
+#: A file of a history's log, after which the next one begins: the smallest part that can be given back to the disk.
+CHAT_SEGMENT_BYTES = 16 * 1024 * 1024
+#: What the index of a history takes in at once, and how long it lets messages come together before.
+CHAT_PIECE_BYTES = 256 * 1024
+CHAT_INDEX_SECONDS = 0.1
+#: How often it is looked what has become too old.
+CHAT_LOOK_SECONDS = 60.0
+#: Messages that are removed at once, before what was said meanwhile is indexed.
+CHAT_FORGET_MESSAGES = 500
+#: What is heeded of a search: SQLite's expressions have at most 256 levels, and nobody types more.
+CHAT_SEARCH_CHARACTERS = 1000
+CHAT_SEARCH_WORDS = 32
 #: A nick and a room's name: ngircd's and ergo's limits are 9 to 32 and 50 to 64.
 CHAT_NICK_BYTES = 32
 CHAT_ROOM_BYTES = 64
@@ -611,6 +626,59 @@ CHAT_REGISTER_SECONDS = 60.0
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024
+
+#: What a hub answers at once, to its clients: CHAT_HISTORY_MESSAGES of CHAT_TEXT_BYTES, each byte of which is a control
+#: that JSON writes in six.
+CHAT_ANSWER_BYTES = 64 * 1024 * 1024
+#: Messages that a client asks for at once to catch up: one page of IRCv3's chathistory, and a tenth of a megabyte as
+#: people write.
+CHAT_PAGE_MESSAGES = 100
+#: Events of one room that wait in a client for whoever takes them: twice what a hub tells who joins.
+CHAT_WAITING_EVENTS = 1024
+#: A client says something this often, so that a hub need not ask (CHAT_PING_SECONDS), and it finds out that a hub is
+#: gone that never said so.
+CHAT_ALIVE_SECONDS = 50.0
+#: Messages that `tincans say` has said and that the hub has not yet acknowledged: one write, as a burst.
+CHAT_AHEAD_MESSAGES = 64
+
+#: A spoken code: words behind its number (as Magic Wormhole's, of 512 words where that has 256), the highest number (two
+#: digits are said quickly), and wrong guesses that an offer bears: a person may mistype twice, and who guesses has
+#: 3 of 262,144, a smaller chance than the one guess of 65,536 that Magic Wormhole gives.
+CODE_WORDS = 2
+CODE_NUMBER = 99
+CODE_GUESSES = 3
+
+#: What a pairing may take from its first word to its last: two round trips and some tens of milliseconds of arithmetic;
+#: as long as a handshake (`Limits.handshake`).
+PAIRING_SECONDS = 10.0
+
+#: An offer that was interrupted is gone on with under its own code for so long: as long as Magic Wormhole's and croc's
+#: users leave one open, a day.
+CODE_KEPT_SECONDS = 86_400.0
+
+#: Files passed between peers: what is read, hashed and sent at once (as UPLOAD_STEP_BYTES, four of them a megabyte); one
+#: message between them; files and folders of one offer (as LISTING_BYTES has names), told so many at a time; and what a
+#: path may be (PATH_MAX).
+PASS_PIECE_BYTES = 256 * 1024
+PASS_MESSAGE_BYTES = 1024 * 1024
+PASS_FILES = 100_000
+PASS_FILES_A_MESSAGE = 200
+PASS_PATH_BYTES = 4096
+
+#: How often a file that changes while it is sent is begun anew, before it is said that it does not stand still.
+PASS_CHANGES = 3
+
+#: Receivers that are served at once by one who sends; a disk and a network card are shared by all of them.
+PASS_RECEIVERS = 32
+
+#: How long somebody may think about whether they want what is offered, and how long who waits for the next piece waits
+#: for one that does not come (as PATIENCE_SECONDS).
+PASS_ANSWER_SECONDS = 600.0
+
+#: The first message of a peer's TLS, by which a door knows it: a Chromium's is 1.8 KB, OpenSSL takes up to 128 KiB.
+PEER_HELLO_BYTES = 16 * 1024
+#: What a peer calls itself: a common name in a certificate (RFC 5280 appendix A.1, ub-common-name).
+PEER_NAME_BYTES = 64
 
 
 class Limits(NamedTuple):

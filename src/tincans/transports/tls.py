@@ -58,6 +58,19 @@ def server_wrap(address: Address, *, looked_ahead: bool = False) -> Wrap:
     return wrap
 
 
+def context_wrap(context: ssl.SSLContext, *, server_side: bool, name: str = "", looked_ahead: bool = False) -> Wrap:
+    """The handshake of either side with a context that `tls_context.bare_context` gave.
+
+    A caller asks for `name`, which the context may leave unverified; `looked_ahead` as in `server_wrap`.
+    """
+
+    async def wrap(channel: Channel) -> Channel:
+        whom = _Whom(channel.remote, None if server_side else name)
+        return await _handshake(channel, context, whom, looked_ahead=looked_ahead)
+
+    return wrap
+
+
 def wrap_as(channel: Channel) -> Wrap | None:
     """The called side's handshake with what it had on `channel`: its certificate, its sessions; None outside TLS.
 

@@ -84,6 +84,11 @@ class TlsChannel(Channel):
         return self._tls.context
 
     @property
+    def certificate(self) -> bytes:
+        """What the other side showed, as DER, verified or not; empty where it showed none. Before the channel closes."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
+    @property
     def session(self) -> ssl.SSLSession | None:
         """What both agreed on, to be taken up again by another channel of the same context; set before a handshake.
 

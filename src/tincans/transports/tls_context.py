@@ -103,7 +103,7 @@ def _stamp(path: str) -> int:
 
 @lru_cache(maxsize=64)
 def _client_context(choice: _Choice, own: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = bare_context(server_side=False)
     context.check_hostname = choice.verify
     context.verify_mode = ssl.CERT_REQUIRED if choice.verify else ssl.CERT_NONE
     if choice.ca:
@@ -117,7 +117,7 @@ def _client_context(choice: _Choice, own: str) -> ssl.SSLContext:
 
 @lru_cache(maxsize=64)
 def _server_context(choice: _Choice) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = bare_context(server_side=True)
     context.sni_callback = _asked
     context.num_tickets = 1  # each is a record of its own; who resumes gets the next one
     if choice.ca:
@@ -126,14 +126,20 @@ def _server_context(choice: _Choice) -> ssl.SSLContext:
     return _finish(context, choice)
 
 
-def _finish(context: ssl.SSLContext, choice: _Choice) -> ssl.SSLContext:
-    """What both ends have in common."""
+def bare_context(*, server_side: bool) -> ssl.SSLContext:
+    """What both ends of every TLS channel have in common, and nothing else: its owner says whom it trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class, context.sslobject_class = NamedSocket, NamedObject
-    context.minimum_version = _VERSIONS[choice.minimum]
     # Renegotiation makes a read wait for a write, and nobody needs it: TLS 1.3 has none (RFC 8446 §1.2).
     context.options |= ssl.OP_NO_RENEGOTIATION
     # Python hides an end without close_notify by default; we want to know of it.
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context
+
+
+def _finish(context: ssl.SSLContext, choice: _Choice) -> ssl.SSLContext:
+    """What both ends have in common of what an address says."""
+    context.minimum_version = _VERSIONS[choice.minimum]
     if choice.alpn:
         context.set_alpn_protocols(choice.alpn.split(","))
     if choice.cert:

@@ -1,0 +1,29 @@
+"""Programs that are client and server at once: who they are, whom they know, and what they tell each other.
+
+    identity.py   who one is: an Ed25519 key, and the fingerprint that people compare
+    known.py      whom one knows: a file as SSH's known_hosts, and who is let in that is not in it
+    tls.py        mutual TLS between two keys, on the port of a hub
+    posts.py      what was said: signed, numbered by its author, and knowing what came before it
+    causal.py     the order: each post once, causes first; what another lacks
+    store.py      where posts are kept, so that who was away catches up from anybody
+    roster.py     who belongs to a mesh: who was introduced by somebody who belongs to it
+    wire.py       what two peers say to each other
+    links.py      one connection between two peers
+    mesh.py       all of them together
+    finding.py    who is on the local network, by mDNS
+
+Nothing here knows a room's rules or a hub: `tincans.apps.chat.peering` joins the two.
+
+    identity = Identity.open()                              # folders.peers_folder(); made the first time
+    known = Known.open()                                    # known_peers, in the same folder
+    store = Store.open(folder, mesh="tincans")              # PostsBusy if another process has it
+    async with Mesh(identity, known, store, hearer=hearer, ask=Trust.of(["new"])) as mesh:
+        server = await mesh.listen(Address.parse("tcp://*:7767"))
+        await mesh.accept(channel, looked_ahead=True)       # or: a channel that a door found to be a peer's
+        call = mesh.call(Address.parse("tcp://host:7767"))  # until call.stop(); await call.linked() is a Member
+        mesh.post(room="#ops", kind="say", nick="ann", text="deploy done")
+        mesh.present([Person("ann", ("#ops",))])            # who is here, told to all
+        mesh.members                                        # key → Member: name, people, linked
+
+A `hearer` has `posts_came()`, `member_changed(before, after)` and `told(news)`: see `mesh.Hearer`.
+"""
