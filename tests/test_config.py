@@ -31,7 +31,7 @@ from tincans.users import Users, Verifier
 ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
 
 #: The settings of a [[listen]].
-LISTEN = "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days"
+LISTEN = "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days, rooms, flood, operators"
 
 
 def read(text: str, folder: Path = Path("/etc")) -> Config:
@@ -73,7 +73,7 @@ def test_the_head_of_the_module_is_a_good_file() -> None:
 
 def test_the_default_is_an_echo_and_a_relay_in_front_of_it() -> None:
     assert [(entry.name, short(entry.at)) for entry in default().entries] == [
-        ("echo", ":7707"), ("web", ":7780"), ("mail", ":7725"), ("inbox", ":7710"), ("front", ":7708"),
+        ("echo", ":7707"), ("web", ":7780"), ("mail", ":7725"), ("inbox", ":7710"), ("chat", ":7767"), ("front", ":7708"),
     ]  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_a_file_that_names_nobody_to_run_runs_the_default() -> None:
     assert [entry.name for entry in config.entries] == [entry.name for entry in default().entries]
     assert {(entry.record, entry.limits.clients) for entry in config.entries} == {(False, 3)}
     assert [entry.name for entry in config.entries if isinstance(entry, Listen) and entry.settings.users] == [
-        "web", "mail", "inbox",
+        "web", "mail", "inbox", "chat",
     ]  # fmt: skip
 
 

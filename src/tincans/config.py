@@ -63,8 +63,8 @@ from tincans.users import Users
 #: The file that `tincans up` looks for.
 FILE = "tincans.toml"
 
-#: What it runs where there is none, one table a part. 7700 is kept for the page, 7721 for FTP, which needs a folder to
-#: serve, and 7767 for chat.
+#: What it runs where there is none, one table a part. 7700 is kept for the page, and 7721 for FTP, which needs a folder
+#: to serve.
 DEFAULT = """\
 [[listen]]
 name = "echo"
@@ -86,6 +86,11 @@ days = 30
 name = "inbox"
 address = ":7710"
 app = "mail:pop3"
+
+[[listen]]
+name = "chat"
+address = ":7767"
+app = "chat"
 
 [[relay]]
 name = "front"
@@ -174,7 +179,10 @@ _LIMITS = {"clients": Count, "handshake": Seconds, "idle": Seconds, "drain": Pau
 _APP = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "users"}
 
 #: The settings of an app that name a file.
-_APP_FILES = ("cert", "key", "mails")
+_APP_FILES = ("cert", "key", "mails", "rooms")
+
+#: What is not kept in a folder: a journal, or a chat's rooms.
+MEMORY = "memory:"
 
 #: The options of an address that name a file.
 FILE_OPTIONS = ("ca", "cert", "key", "client-ca")
@@ -233,7 +241,7 @@ def _default_entries() -> dict[str, Any]:
 
 def journal_at(text: str, folder: Path) -> str:
     """What `open_journal` takes, with a relative path made absolute from `folder`."""
-    if text == "memory:":
+    if text == MEMORY:
         return text
     return str(folder / Path(text.removeprefix("sqlite:")).expanduser())
 
@@ -329,7 +337,7 @@ class _Reader:
     def _settings(self, place: Place, found: dict[str, Any]) -> Settings:
         """What an app is told, taken out of what its table has. The app is made, and thrown away."""
         told = {name: found.pop(name) for name in _APP if name in found}
-        told |= {name: str(self._folder / told[name]) for name in _APP_FILES if name in told}
+        told |= {name: str(self._folder / told[name]) for name in _APP_FILES if told.get(name, MEMORY) != MEMORY}
         if "users" in takes(found["app"]):
             told["users"] = self._users
         settings = Settings(**told)

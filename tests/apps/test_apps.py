@@ -21,7 +21,7 @@ _ADDRESS = "is an address and not an app; tincans relay passes callers on to an 
 
 
 FORMS = (
-    "echo, discard, chargen, daytime, time, http:DIR, asgi:MODULE:APP, ftp:DIR, mail[:pop3], exec:COMMAND, "
+    "echo, discard, chargen, daytime, time, http:DIR, asgi:MODULE:APP, ftp:DIR, mail[:pop3], chat[:NAME], exec:COMMAND, "
     "MODULE:FUNCTION"
 )
 
@@ -44,7 +44,7 @@ def test_every_kind_has_its_home_and_takes_settings_that_there_are(name: str) ->
 
 def test_those_that_serve_a_folder(tmp_path: Path) -> None:
     (tmp_path / "mails").mkdir()
-    for text in (f"http:{tmp_path}", "http:echo", f"ftp:{tmp_path}", "mail", "mail:pop3"):
+    for text in (f"http:{tmp_path}", "http:echo", f"ftp:{tmp_path}", "mail", "mail:pop3", "chat", "chat:team"):
         settings = Settings(mails=str(tmp_path / "mails")) if text.startswith("mail") else None
         app = find_app(text, settings)
         assert callable(app)

@@ -154,6 +154,7 @@ def test_the_default_and_that_it_runs_already(tmp_path: Path) -> None:
                 "web    tcp://127.0.0.1:7780  http:echo             curl http://127.0.0.1:7780/",
                 "mail   tcp://127.0.0.1:7725  mail                  tincans mail --to you@example.org smtp://127.0.0.1:7725",
                 "inbox  tcp://127.0.0.1:7710  mail:pop3             tincans inbox pop3://you@127.0.0.1:7710",
+                "chat   tcp://127.0.0.1:7767  chat                  tincans chat :7767",
                 "front  tcp://127.0.0.1:7708  tcp://127.0.0.1:7707  tincans connect :7708",
             ):
                 first.wait_for(line)
@@ -296,7 +297,7 @@ def test_check_starts_nothing(tmp_path: Path) -> None:
 def test_check_without_a_file_is_about_the_default(tmp_path: Path) -> None:
     with start(tincans("up", "--check"), cwd=tmp_path) as running:
         running.wait()
-        assert running.out == b"the default is right: it runs echo, web, mail, inbox, front\n"
+        assert running.out == b"the default is right: it runs echo, web, mail, inbox, chat, front\n"
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "nor a folder for mails, with its index"
 
 

@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Commands of one member that are acted upon in a second; what is too much waits. 0 for any number (chat).
     flood: Annotated[int, Meta(ge=0, le=10**6, description="a whole number, or 0 for any number")] = CHAT_RATE
     #: The users who may do what only the operators of a hub may (chat).
-    operators: tuple[str, ...] = ()
+    operators: Annotated[tuple[str, ...], Meta(description="names in quotes, in brackets")] = ()
 
     @property
     def lets_guests_in(self) -> bool:

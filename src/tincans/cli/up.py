@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -78,8 +79,8 @@ def command(
     """Run the listeners and relays of FILE, or of ./tincans.toml.
 
     Where there is no file it runs an echo on port 7707 and a relay in front of it on 7708, a web server on 7780 that
-    answers with what it was asked, and an inbox that takes every mail on 7725 and gives them out on 7710; all of it
-    for this machine alone.
+    answers with what it was asked, an inbox that takes every mail on 7725 and gives them out on 7710, and a chat on
+    7767 for IRC clients, browsers, nc and programs; all of it for this machine alone.
     Prints the address of the page on which all of it is seen, where each of them listens and how to call it, and then
     what is said. SIGHUP reads the file again, and leaves alone what is unchanged in it.
 
@@ -309,6 +310,9 @@ _CALLS = {
     "mail": ("tincans mail --to you@example.org {}", "smtp", "smtps", "", ""),
 }
 
+#: The app that is no server of URLs but called by a command of its own.
+_CHAT = re.compile("chat(:.*)?")
+
 
 def _try(row: Row) -> str:
     """A command that calls it, where another program can."""
@@ -320,7 +324,8 @@ def _try(row: Row) -> str:
             host = "127.0.0.1" if address.host == "*" else address.host
             url = Url(tls if address.wraps else plain, host, address.port, path, user=user)
             return command.format(url).replace("tincans ", f"{_program()} ", 1)
-    return f"{_program()} connect {quote(short(address))}"
+    does = "chat" if row.kind == "listen" and _CHAT.fullmatch(row.answers) else "connect"
+    return f"{_program()} {does} {quote(short(address))}"
 
 
 def _is_url(address: Address) -> bool:

@@ -13,7 +13,9 @@ turns what a caller says into calls of the hub, and what happens (`events.py`) i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -87,8 +89,7 @@ class Chat:
         if self._lobby is not None:
             self._lobby.hub.retire()
 
-    async def close(self) -> None:
-        """Give the history back, if it was opened. Idempotent."""
+    def close(self) -> Coroutine[Any, Any, None] | None:
+        """Give the history back, if it was opened; its end is to be waited for. Idempotent."""
         lobby, self._lobby = self._lobby, None
-        if lobby is not None:
-            await lobby.hub.aclose()
+        return lobby.hub.aclose() if lobby is not None else None
