@@ -13,7 +13,20 @@ from bench import machine, picture, report
 from bench.figures import Figure
 from bench.workplace import HERE, Workplace, workplace
 
-SUBJECTS = ("relay", "recording", "echo", "idle", "tls", "decoding", "watching", "http", "mail", "ftp", "startup")
+SUBJECTS = (
+    "relay",
+    "recording",
+    "echo",
+    "idle",
+    "tls",
+    "decoding",
+    "watching",
+    "http",
+    "mail",
+    "ftp",
+    "chat",
+    "startup",
+)
 
 
 def _arguments() -> argparse.Namespace:

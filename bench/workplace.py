@@ -23,6 +23,7 @@ C_PROGRAMS = {
     "sink": [],
     "splice_relay": [],
     "load": [],
+    "fanout": [],
     "load_tls": ["-lssl", "-lcrypto", "-lpthread"],
 }
 
