@@ -588,6 +588,8 @@ CHAT_HISTORY_MESSAGES = 500
 CHAT_AT_HAND_MESSAGES = 200_000
 #: A file of a history's log, after which the next one begins: the smallest part that can be given back to the disk.
 CHAT_SEGMENT_BYTES = 16 * 1024 * 1024
+#: What the past of rooms (topics, modes as they were) may take on the disk beside what they are, before it is dropped.
+CHAT_ROOMS_LOG_BYTES = 1024 * 1024
 #: What the index of a history takes in at once, and how long it lets messages come together before.
 CHAT_PIECE_BYTES = 256 * 1024
 CHAT_INDEX_SECONDS = 0.1
@@ -610,6 +612,9 @@ CHAT_ROOMS_JOINED = 100
 CHAT_ROOMS = 10_000
 #: Masks on one list of a room: ergo's is 100, and Libera's.
 CHAT_MASKS = 100
+#: A mask, which is a nick, an account and a host; and a key to a room: ergo's longest is 32, Libera's 23.
+CHAT_MASK_BYTES = 256
+CHAT_KEY_BYTES = 32
 #: What waits for a member that reads slowly; one byte more and it is sent away with a word. ngircd drops at 32 KiB,
 #: InspIRCd's hardsendq is 1 MiB.
 CHAT_BACKLOG_BYTES = 1024 * 1024
@@ -626,6 +631,8 @@ CHAT_REGISTER_SECONDS = 60.0
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024
+#: Its name, with which the part that is not whole yet has room within FILE_NAME_BYTES.
+CHAT_FILE_NAME_BYTES = 200
 
 #: What a hub answers at once, to its clients: CHAT_HISTORY_MESSAGES of CHAT_TEXT_BYTES, each byte of which is a control
 #: that JSON writes in six.
@@ -679,6 +686,41 @@ PASS_ANSWER_SECONDS = 600.0
 PEER_HELLO_BYTES = 16 * 1024
 #: What a peer calls itself: a common name in a certificate (RFC 5280 appendix A.1, ub-common-name).
 PEER_NAME_BYTES = 64
+#: What is said to a peer at once: two of the largest statements and a batch of usual ones.
+PEER_FRAME_BYTES = 256 * 1024
+#: One signed statement: a text of CHAT_TEXT_BYTES, and a thousand authors that it comes after (36 bytes each).
+PEER_STATEMENT_BYTES = 64 * 1024
+#: Posts that are read from the disk and sent to one peer at once, before others have their turn.
+PEER_BATCH_POSTS = 64
+PEER_BATCH_BYTES = 64 * 1024
+#: Who belongs to a mesh, and so the entries of a vector; and introductions that are kept of them all.
+PEER_MEMBERS = 1000
+PEER_INTRODUCTIONS = 10_000
+#: Posts that came before what they come after. From peers that keep to the protocol there are none.
+PEER_HELD_POSTS = 1024
+#: Links of one peer. All in a small mesh are linked; in a large one what is said goes through several.
+PEER_LINKS = 32
+#: Addresses at which one peer can be called; the people of one peer, and the rooms of one of them, that others are told.
+PEER_ADDRESSES = 8
+PEER_PEOPLE = 256
+PEER_ROOMS = CHAT_ROOMS_JOINED
+#: From a call to the end of both sides' hello: as the handshakes of a server.
+PEER_HELLO_SECONDS = 10.0
+#: A link on which nothing was heard is asked, and then given up: syncthing's are 90 and 300 s; a chat wants to know.
+PEER_PING_SECONDS = 15.0
+PEER_PONG_SECONDS = 10.0
+#: A peer that takes nothing for so long is let go, and catches up when it calls again: nothing is hoarded for it.
+PEER_STALL_SECONDS = 30.0
+#: Whoever is here says so this often, and is gone when nothing was heard of them for so long: three times missed.
+PEER_HERE_SECONDS = 20.0
+PEER_GONE_SECONDS = 65.0
+#: Pauses between calls double from the first to the most, and each is shortened by up to a half, by chance.
+PEER_RETRY_FIRST = 0.5
+PEER_RETRY_MOST = 30.0
+#: Calls of one peer that are under way at once.
+PEER_CALLS = 8
+#: A sentence that one peer tells another, as why it lets it go.
+PEER_SENTENCE_BYTES = 1024
 
 
 class Limits(NamedTuple):
