@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tincans.cli.bars import Tally, shown, sum_up
-from tincans.clients.progress import Deed, Result, Step, Telling
+from tincans.progress import Deed, Result, Step, Telling
 
 STEPS = [
     (Deed.BEGUN, "a", 0, 9, ""), (Deed.MOVED, "a", 9, 9, ""), (Deed.DONE, "a", 9, 9, ""), (Deed.SAME, "b", 0, None, ""),

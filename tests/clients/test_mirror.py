@@ -14,10 +14,10 @@ import tincans
 from scripted import ANY, Ftp, answering, ftp, ok
 from tincans.apps import find_app
 from tincans.apps.settings import Settings
-from tincans.clients.progress import Deed, Result, Step
 from tincans.clients.url import Url
 from tincans.errors import TreeIncomplete
 from tincans.limits import FOLDERS_DEEP
+from tincans.progress import Deed, Result, Step
 from tincans.server import serve
 
 NAMES = ["plain", "two words", "größer", "new\nline", "#?%41;&+", "-rf", "back\\slash", "*", ".hidden", "x" * 255]

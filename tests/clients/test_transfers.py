@@ -14,10 +14,10 @@ import tincans
 from scripted import ANY, Ftp, answering, ftp, ok
 from tincans.apps import find_app
 from tincans.apps.settings import Settings
-from tincans.clients.progress import Deed, Result, Step
 from tincans.clients.remote import Item
 from tincans.clients.url import Url
 from tincans.errors import AlreadyThere, CannotRead, TransferFailed, UrlError, UsageError
+from tincans.progress import Deed, Result, Step
 from tincans.server import Server, serve
 from tincans.tasks import spawn
 from tincans.transports.memory import memory_pair

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tincans.cli.serving import say
-from tincans.clients.progress import Deed, Progress, Result, Step
+from tincans.progress import Deed, Progress, Result, Step
 from tincans.text import escape, human_bytes, human_seconds
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from tincans.channel import Channel
 from tincans.cli.bars import shown, sum_up
 from tincans.cli.options import Called, Record
 from tincans.cli.serving import say
-from tincans.clients.progress import Deed, Progress, Result, Step
 from tincans.clients.transfers import SCHEMES
 from tincans.clients.url import Url
 from tincans.errors import UsageError
+from tincans.progress import Deed, Progress, Result, Step
 from tincans.tasks import run
 from tincans.transports.stdio import StdioChannel
 

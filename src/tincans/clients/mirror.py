@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tincans.clients.local import LocalFile, is_part, reading, told
-from tincans.clients.progress import Deed, Telling
 from tincans.clients.remote import Item, Remote
 from tincans.clients.single import fetch_file, store_file
 from tincans.clients.url import Url, is_name
 from tincans.errors import RequestRefused, TincansError, TransferFailed
 from tincans.limits import FOLDERS_DEEP, JOBS
+from tincans.progress import Deed, Telling
 
 #: What servers answer for a folder that is not there: HTTP's, and FTP's in all variety.
 _NOT_THERE = (404, 450, 501, 550)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tincans.channel import Channel
 from tincans.clients.local import LocalFile, reading
-from tincans.clients.progress import Deed, Telling
 from tincans.clients.remote import Item, Remote, Upload
 from tincans.clients.url import Url
 from tincans.errors import CannotRead, CannotWrite, ChannelBroken
+from tincans.progress import Deed, Telling
 
 
 async def fetch_file(

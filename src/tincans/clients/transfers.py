@@ -9,12 +9,12 @@ from tincans.channel import Channel
 from tincans.clients.calling import Calling
 from tincans.clients.local import LocalFile
 from tincans.clients.mirror import Pull, Push, Wanted, is_here
-from tincans.clients.progress import Deed, Progress, Result, Telling
 from tincans.clients.remote import Item, open_remote
 from tincans.clients.single import fetch_file, fetch_to, store_file, store_from
 from tincans.clients.url import Url
 from tincans.errors import AlreadyThere, TreeIncomplete, UsageError
 from tincans.limits import JOBS
+from tincans.progress import Deed, Progress, Result, Telling
 
 SCHEMES = ("http", "https", "ftp", "ftps")
 
@@ -34,7 +34,7 @@ async def get(
 
     A tree is mirrored: `jobs` files at once, and only those that differ in size or time. `include` and `exclude` are
     patterns as of a shell; `delete` removes here what the server has not; `dry_run` only tells what would be done.
-    `progress` is told every step (`tincans.clients.progress`).
+    `progress` is told every step (`tincans.progress`).
 
     Raises `UrlError`, `AlreadyThere`, `ConnectError`, `RequestRefused` (the server says no), `TransferFailed` (it broke
     off, or is not what was announced), `CannotWrite`, `ChannelError` (no proper HTTP or FTP), and `TreeIncomplete`
