@@ -416,7 +416,7 @@ class ChatRefused(TincansError):
 
 
 class NoHub(TincansError):
-    """tincans chat starts one here, and tincans listen :7767 chat one without a terminal; --to ADDRESS names another."""
+    """tincans chat starts one here, tincans listen :7767 chat one without a terminal; --to ADDRESS names another."""
 
     def __init__(self, reason: str = "") -> None:
         self.reason = reason
@@ -583,8 +583,8 @@ class WrongCode(TincansError):
     def __init__(self, number: int, left: int = 0) -> None:
         #: The number of the offer, and how many wrong codes it still bears; none where that is not known.
         self.number, self.left = number, left
-        more = f": {left} more wrong {'code makes' if left == 1 else 'codes make'} it void" if left else ""
-        super().__init__(f"the words are not those of offer {number}{more}")
+        self.more = f": {left} more wrong {'code makes' if left == 1 else 'codes make'} it void" if left else ""
+        super().__init__(f"the words are not those of offer {number}{self.more}")
 
 
 class CodeVoid(TincansError):

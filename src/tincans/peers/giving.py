@@ -1,0 +1,170 @@
+"""The end that gives: it says what there is, and gives what is wanted of it (`passing.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tincans.errors import ChannelBroken, EndOfStream, OfferDeclined, PassingFailed, RemoteProtocolError
+from tincans.limits import PASS_ANSWER_SECONDS, PASS_FILES_A_MESSAGE, PATIENCE_SECONDS
+from tincans.peers.frames import Frames
+from tincans.peers.loads import Load, Stream
+from tincans.peers.passing import HASH, Begins, Check, Checked, Ended, Offering, Stopped, Thanks, Want, pieces
+from tincans.progress import Deed, Telling
+
+
+class _Look(NamedTuple):
+    """What of a file's status says that it is another now."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def at(cls, fd: int) -> _Look:
+        status = os.fstat(fd)
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class Giver:
+    """Gives a load to one taker, over frames that stay open. Files are told under `label` of their name."""
+
+    def __init__(
+        self, frames: Frames, load: Load, telling: Telling, taker: str, *, label: Callable[[str], str] = str
+    ) -> None:
+        """`taker` is who it is given to, for the errors."""
+        self._frames, self._load, self._telling, self._taker, self._label = frames, load, telling, taker, label
+        self._whole: set[int] = set()
+
+    async def run(self) -> None:
+        """Until the taker has all that it wants.
+
+        Raises `OfferDeclined` where it wants nothing, `PassingFailed` where it cannot go on, went away or stands still,
+        and `RemoteProtocolError`. Cancelling leaves a part given: close the channel.
+        """
+        try:
+            await self._offer()
+            while True:
+                async with asyncio.timeout(PASS_ANSWER_SECONDS):
+                    asked = await self._frames.receive(Want, Check, Thanks, Stopped)
+                if isinstance(asked, Thanks):
+                    return
+                if isinstance(asked, Stopped):
+                    raise PassingFailed(self._taker, asked.reason) if asked.reason else OfferDeclined(self._taker)
+                await self._answer(asked)
+        except (EndOfStream, ChannelBroken) as error:
+            raise PassingFailed(self._taker, "went away before all was there") from error
+        except TimeoutError as error:
+            raise PassingFailed(self._taker, "took nothing for too long") from error
+
+    async def _offer(self) -> None:
+        entries, load = self._load.entries, self._load
+        for at in range(0, len(entries) or 1, PASS_FILES_A_MESSAGE):
+            some = list(entries[at : at + PASS_FILES_A_MESSAGE])
+            more = at + len(some) < len(entries)
+            await self._send_within(Offering(len(entries), load.size, some, more))
+
+    async def _send_within(self, message: Offering | Begins | Ended | Checked) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._frames.send(message)
+
+    async def _answer(self, asked: Want | Check) -> None:
+        if not 0 <= asked.index < len(self._load.entries) or self._load.entries[asked.index].is_folder:
+            raise RemoteProtocolError("the other side wants a file that was not offered")
+        if isinstance(self._load, Stream):
+            await self._give_stream(self._load)
+            return
+        try:
+            fd = self._load.open(asked.index)
+        except OSError as error:
+            await self._cannot(asked, (error.strerror or str(error)).lower())
+            return
+        try:
+            if isinstance(asked, Check):
+                await self._check(asked, fd)
+            else:
+                await self._give(asked, fd)
+        finally:
+            os.close(fd)
+
+    async def _cannot(self, asked: Want | Check, reason: str) -> None:
+        """The file is not there any more, or not to be read."""
+        if isinstance(asked, Check):
+            await self._send_within(Checked(False))
+            return
+        await self._send_within(Begins(0, 0))
+        await self._frames.send_piece(b"")
+        await self._send_within(Ended(reason=reason))
+        self._telling.tell(Deed.FAILED, self._name(asked.index), reason=reason)
+
+    async def _check(self, asked: Check, fd: int) -> None:
+        size = os.fstat(fd).st_size
+        same = (await hashed(fd, size)).digest() == asked.digest
+        await self._send_within(Checked(same))
+        if same:
+            self._telling.tell(Deed.SAME, self._name(asked.index))
+
+    async def _give(self, want: Want, fd: int) -> None:
+        name, look, status = self._name(want.index), _Look.at(fd), os.fstat(fd)
+        digest, offset = HASH(), 0
+        if 0 < want.offset <= look.size:
+            begun = await hashed(fd, want.offset)
+            if begun.digest() == want.digest:
+                digest, offset = begun, want.offset
+        runs = bool(status.st_mode & stat.S_IXUSR)
+        await self._send_within(Begins(offset, look.size, look.modified, runs))
+        self._telling.tell(Deed.BEGUN, name, offset, look.size)
+        reason = ""
+        try:
+            for piece in pieces(fd, offset, look.size):
+                digest.update(piece)
+                await self._send_piece(piece, name, look.size)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look))
+
+    async def _give_stream(self, stream: Stream) -> None:
+        if 0 in self._whole:
+            raise RemoteProtocolError("the other side wants a second time what comes once")
+        name, digest = self._name(0), HASH()
+        self._whole.add(0)
+        await self._send_within(Begins(0, None))
+        self._telling.tell(Deed.BEGUN, name)
+        async for piece in stream.channel:
+            digest.update(piece)
+            await self._send_piece(piece, name, None)
+        await self._end(0, Ended(digest.digest()))
+
+    async def _send_piece(self, piece: bytes, name: str, size: int | None) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._frames.send_piece(piece)
+        self._telling.tell(Deed.MOVED, name, len(piece), size)
+
+    async def _end(self, index: int, ended: Ended) -> None:
+        await self._frames.send_piece(b"")
+        await self._send_within(ended)
+        name = self._name(index)
+        if ended.changed:
+            self._telling.tell(Deed.SKIPPED, name, reason="it changed meanwhile, and is given anew if it is wanted")
+        elif ended.reason:
+            self._telling.tell(Deed.FAILED, name, reason=ended.reason)
+        else:
+            self._telling.tell(Deed.DONE, name)
+
+    def _name(self, index: int) -> str:
+        return self._label(self._load.entries[index].name)
+
+
+async def hashed(fd: int, count: int) -> hashlib._Hash:
+    """The hash of a file's first `count` bytes, made in slices of about a millisecond. Raises `OSError`."""
+    digest = HASH()
+    for number, piece in enumerate(pieces(fd, 0, count)):
+        digest.update(piece)
+        if number % 4 == 3:
+            await asyncio.sleep(0)
+    return digest

@@ -1,0 +1,281 @@
+"""The end that takes: it finds each file a place in one folder, and wants what is not there yet (`passing.py`).
+
+    name          nobody has it              → name
+                  a part of an earlier time  → name, from where the part ends
+                  the same content           → nothing to do
+                  something else             → `name (1)`, and if that is there, too, `name (2)` …; or, where files may
+                                               be written over, name
+    a folder      one that is there is used, so a second attempt finds what the first one left
+
+What comes lies in a hidden part, which gets its name when all of it is there and was checked (`files/uploads.py`); what
+came of one that broke off stays, for a second attempt. The folder is a jail: no name, and no link in it, leads out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from stat import S_ISDIR
+
+from tincans.channel import Channel
+from tincans.errors import (
+    CannotWrite,
+    ChannelBroken,
+    ChannelError,
+    EndOfStream,
+    PassingFailed,
+    RemoteProtocolError,
+    UsageError,
+)
+from tincans.files import Files, Upload
+from tincans.limits import FILE_NAME_BYTES, PASS_ANSWER_SECONDS, PASS_CHANGES, PATIENCE_SECONDS
+from tincans.peers.frames import Frames
+from tincans.peers.giving import hashed
+from tincans.peers.passing import (
+    HASH,
+    Begins,
+    Check,
+    Checked,
+    Ended,
+    Entry,
+    Offering,
+    Stopped,
+    Thanks,
+    Want,
+    checked,
+)
+from tincans.progress import Deed, Telling
+
+#: How many names beside the one that is taken are tried.
+_NAMES = 1000
+
+
+async def offered(frames: Frames) -> list[Entry]:
+    """What the giver offers, once all names are known to be harmless. Raises `RemoteProtocolError`, `ChannelError`."""
+    found: list[Entry] = []
+    while True:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            some = await frames.receive(Offering)
+        found += some.entries
+        checked(found)
+        if not some.more:
+            return found
+
+
+async def decline(frames: Frames, reason: str = "") -> None:
+    """Say that nothing is wanted, or no more, if there is somebody to hear it."""
+    with suppress(ChannelError):
+        await frames.send(Stopped(reason))
+
+
+class Taker:
+    """Takes what is offered on some frames, which stay open, into a folder."""
+
+    def __init__(self, frames: Frames, giver: str, telling: Telling) -> None:
+        """`giver` is who it comes from, for the errors."""
+        self._frames, self._giver, self._telling = frames, giver, telling
+        self._folders: set[str] = {""}  # that are there, as paths
+
+    async def run(self, entries: Sequence[Entry], files: Files, *, overwrite: bool = False) -> None:
+        """Take all of them. What cannot be given is told as FAILED, and the others are taken.
+
+        Raises `PassingFailed` where the giver goes away or stands still, `CannotWrite` where the disk refuses (the
+        giver is told, too), `RemoteProtocolError`. Then, and when it is cancelled, what came is kept for another time.
+        """
+        with self._explained():
+            wanted = [index for index, entry in enumerate(entries) if not entry.is_folder]
+            if len(entries) > 1:
+                for index in wanted:
+                    self._telling.tell(Deed.FOUND, entries[index].name, size=entries[index].size)
+            for index, entry in enumerate(entries):
+                try:
+                    await self._take(index, entry, files, overwrite)
+                except OSError as error:
+                    refused = CannotWrite(entry.name, (error.strerror or str(error)).lower())
+                    await decline(self._frames, str(refused))
+                    raise refused from error
+            await self._frames.send(Thanks())
+
+    async def pour(self, entries: Sequence[Entry], sink: Channel) -> None:
+        """Take the one file there is into a channel, which stays open. Raises as `run` does, and `UsageError`."""
+        if len(entries) != 1 or entries[0].is_folder:
+            await decline(self._frames)
+            raise UsageError("what is offered is not one file: name a folder for it")
+        with self._explained():
+            await self._frames.send(Want(0))
+            begins, digest = await self._begun(), HASH()
+            self._telling.tell(Deed.BEGUN, entries[0].name, size=begins.size)
+            async for data in self._content():
+                digest.update(data)
+                await self._pour(data, sink)
+                self._telling.tell(Deed.MOVED, entries[0].name, len(data), begins.size)
+            ended = await self._frames.receive(Ended)
+            if ended.changed or ended.reason or ended.digest != digest.digest():
+                raise PassingFailed(entries[0].name, ended.reason or "it changed while it was sent")
+            self._telling.tell(Deed.DONE, entries[0].name)
+            await self._frames.send(Thanks())
+
+    async def _pour(self, data: bytes, sink: Channel) -> None:
+        try:
+            await sink.send(data)
+        except ChannelBroken as error:
+            refused = CannotWrite(str(sink.remote).removesuffix(":"), error.reason)
+            await decline(self._frames, str(refused))
+            raise refused from error
+
+    # ── one file ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _take(self, index: int, entry: Entry, files: Files, overwrite: bool) -> None:
+        self._make_folder(files, f"/{entry.name}" if entry.is_folder else f"/{entry.name}".rpartition("/")[0])
+        if entry.is_folder:
+            return
+        place = await self._place(index, entry, files, overwrite)
+        if place is None:
+            self._telling.tell(Deed.SAME, entry.name)
+            return
+        upload = begun(files, place, entry.size)
+        try:
+            for attempt in range(PASS_CHANGES):
+                if await self._fetch(index, entry, upload, anew=attempt > 0):
+                    break
+            else:
+                raise PassingFailed(entry.name, "it does not stand still: it changed whenever it was sent")
+        except BaseException:
+            if upload.fd >= 0:
+                upload.keep()
+            raise
+
+    def _make_folder(self, files: Files, path: str) -> None:
+        """Make it, and those above it, where they are not there yet. Raises `OSError`."""
+        if path in self._folders:
+            return
+        self._make_folder(files, path.rpartition("/")[0])
+        try:
+            files.make_folder(path)
+        except FileExistsError:
+            if not S_ISDIR(files.stat(path).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+        self._folders.add(path)
+
+    async def _place(self, index: int, entry: Entry, files: Files, overwrite: bool) -> str | None:
+        """The path under which the file is to be; None where it is there already."""
+        for path in names(f"/{entry.name}"):
+            try:
+                status = files.stat(path)
+            except FileNotFoundError:
+                return path
+            except PermissionError:  # something that is neither a file nor a folder
+                continue
+            try:
+                with files.open(path) as file:
+                    if status.st_size == entry.size and await self._is_same(index, file.fd, status.st_size):
+                        return None
+            except IsADirectoryError:
+                continue
+            if overwrite:
+                return path
+        raise OSError(errno.EEXIST, "there are too many files of that name")
+
+    async def _is_same(self, index: int, fd: int, size: int) -> bool:
+        await self._frames.send(Check(index, (await hashed(fd, size)).digest()))
+        async with asyncio.timeout(PASS_ANSWER_SECONDS):
+            return (await self._frames.receive(Checked)).same
+
+    async def _fetch(self, index: int, entry: Entry, upload: Upload, *, anew: bool) -> bool:
+        """Have the part become whole, and commit it; False where the file changed meanwhile."""
+        offset = 0 if anew else upload.size
+        digest = await hashed(upload.fd, offset)
+        await self._frames.send(Want(index, offset, digest.digest()))
+        begins = await self._begun()
+        if begins.offset != offset:
+            if begins.offset:
+                raise RemoteProtocolError("the other side begins where it was not asked to")
+            offset, digest = 0, HASH()
+        cut(upload, offset)
+        self._telling.tell(Deed.BEGUN, entry.name, offset, begins.size)
+        async for data in self._content():
+            upload.write(data)
+            digest.update(data)
+            self._telling.tell(Deed.MOVED, entry.name, len(data), begins.size)
+        ended = await self._frames.receive(Ended)
+        if ended.reason:
+            upload.keep()
+            self._telling.tell(Deed.FAILED, entry.name, reason=ended.reason)
+        elif ended.changed:
+            self._telling.tell(Deed.SKIPPED, entry.name, reason="it changed meanwhile, and is taken anew")
+            return False
+        else:
+            self._commit(entry, upload, begins, digest, ended)
+        return True
+
+    def _commit(self, entry: Entry, upload: Upload, begins: Begins, digest: hashlib._Hash, ended: Ended) -> None:
+        if digest.digest() != ended.digest:
+            upload.discard()
+            raise PassingFailed(entry.name, "what came is not what was sent: its SHA-256 is another")
+        if begins.runs:
+            mode = os.fstat(upload.fd).st_mode
+            os.fchmod(upload.fd, (mode | (mode & 0o444) >> 2) & 0o777)  # who may read it may run it
+        if begins.modified is not None:
+            with suppress(OSError, OverflowError):  # a time that this filesystem does not have
+                os.utime(upload.fd, ns=(begins.modified, begins.modified))
+        size = upload.size
+        upload.commit()
+        self._telling.tell(Deed.DONE, entry.name, size, size)
+
+    async def _begun(self) -> Begins:
+        """The giver may have to read the beginning of a large file first."""
+        async with asyncio.timeout(PASS_ANSWER_SECONDS):
+            return await self._frames.receive(Begins)
+
+    async def _content(self) -> AsyncIterator[bytes]:
+        while True:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                data = await self._frames.receive_some()
+            if not data:
+                return
+            yield data
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (EndOfStream, ChannelBroken) as error:
+            raise PassingFailed(self._giver, "went away before all was there") from error
+        except TimeoutError as error:
+            raise PassingFailed(self._giver, "sent nothing for too long") from error
+
+
+# ── places ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def names(path: str) -> Iterator[str]:
+    """The path, and then those with a number in the name, before what tells the kind of file: `a (1).tar`."""
+    yield path
+    pure = PurePosixPath(path)
+    for number in range(1, _NAMES):
+        tail = f" ({number}){pure.suffix}"
+        stem = os.fsencode(pure.stem)[: FILE_NAME_BYTES - len(os.fsencode(tail))]
+        yield str(pure.with_name(os.fsdecode(stem) + tail))
+
+
+def begun(files: Files, path: str, size: int | None) -> Upload:
+    """The part for that file: the one that an earlier attempt left, or a new one. Raises `OSError`."""
+    kept = files.part_size(path)
+    if kept and size is not None:
+        try:
+            return files.create(path, offset=min(kept, size))
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EINVAL, errno.ENOENT):  # another attempt goes on, or just ended
+                raise
+    return files.create(path)
+
+
+def cut(upload: Upload, offset: int) -> None:
+    """Throw away what is in the part from there on."""
+    os.ftruncate(upload.fd, offset)
+    os.lseek(upload.fd, offset, os.SEEK_SET)
