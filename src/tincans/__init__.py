@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tincans.channel import Traits as Traits
     from tincans.client import connect as connect
     from tincans.clients.calling import Calling as Calling
+    from tincans.clients.chat import join as join
+    from tincans.clients.chat import open_chat as open_chat
+    from tincans.clients.chat_line import Me as Me
     from tincans.clients.mails import inbox as inbox
     from tincans.clients.mails import send_mail as send_mail
     from tincans.clients.transfers import get as get
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from tincans.errors import ChannelBusy as ChannelBusy
     from tincans.errors import ChannelClosed as ChannelClosed
     from tincans.errors import ChannelError as ChannelError
+    from tincans.errors import ChatRefused as ChatRefused
     from tincans.errors import ConfigError as ConfigError
     from tincans.errors import ConnectError as ConnectError
     from tincans.errors import ConnectionRefused as ConnectionRefused
@@ -79,6 +83,9 @@ _HOME = {
     "inbox": "clients.mails",
     "send_mail": "clients.mails",
     "Calling": "clients.calling",
+    "join": "clients.chat",
+    "open_chat": "clients.chat",
+    "Me": "clients.chat_line",
     "Url": "clients.url",
     "get": "clients.transfers",
     "ls": "clients.transfers",

@@ -1,0 +1,305 @@
+"""A room that a program is in: what is said there, one after the other, and what it says itself.
+
+A `Membership` keeps what its chat hears of the room until somebody takes it, CHAT_WAITING_EVENTS at most, and knows the
+number of the last message that is among them. From that follows all that makes it whole:
+
+    it is full, and somebody takes from it    → the chat reads no more for now, and the hub's socket fills
+    it is full, and a command waits, or       → what comes is left out, and it is behind: once what waits was taken, it
+    nobody has ever taken from it               asks for the messages behind its last number, page by page
+    the connection broke, and there is a new  → it is behind in the same way
+
+So no message is lost, and none given twice. What else happens while it is behind (who came and went) is not told later;
+`people` and `topic` are right all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tincans.channel import Turn
+from tincans.clients.chat_wire import (
+    Away,
+    Event,
+    Found,
+    History,
+    Joined,
+    Kicked,
+    Left,
+    Message,
+    ModesSet,
+    Person,
+    Quit,
+    Renamed,
+    RoomState,
+    Topic,
+    TopicSet,
+)
+from tincans.errors import ChatRefused, RemoteProtocolError
+from tincans.limits import CHAT_PAGE_MESSAGES, CHAT_WAITING_EVENTS
+from tincans.tasks import wake
+
+if TYPE_CHECKING:
+    from tincans.clients.chat import Chat
+
+
+def folded(name: str) -> str:
+    """A nick or a room's name as hubs compare it."""
+    return name.lower()
+
+
+class Waiting:
+    """Events that wait for whoever takes them, one task at a time; and why there will be no more."""
+
+    def __init__(self) -> None:
+        self.events: deque[Event] = deque()
+        #: Somebody has taken, or wanted to take, from it.
+        self.is_read = False
+        #: No more will come: quietly, or because of an error.
+        self.over: BaseException | bool = False
+        self._turn = Turn("taking events")
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.events) >= CHAT_WAITING_EVENTS
+
+    def put(self, *events: Event) -> None:
+        self.events.extend(events)
+        self.wake()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Say that no more will come; the first reason counts."""
+        self.over = self.over or error or True
+        self.wake()
+
+    def wake(self) -> None:
+        """Have whoever waits look again."""
+        wake(self._waiter)
+
+    async def take(self, more: Callable[[], Awaitable[bool]] | None = None) -> Event | None:
+        """The next event; None where it is quietly over, or the error that ended it.
+
+        Where there is none, `more` is asked to get some first. Cancelling loses nothing.
+        """
+        self.is_read = True
+        with self._turn:
+            while not self.events:
+                if more is not None and not self.over and await more():
+                    continue
+                if self._check():
+                    return None
+                await self._change()
+            return self.events.popleft()
+
+    def _check(self) -> bool:
+        if isinstance(self.over, BaseException):
+            raise self.over
+        return self.over
+
+    async def _change(self) -> None:
+        """Wait until something may have changed."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+
+class Membership:
+    """A room that was joined: made by `Chat.join`, over with `part`, or when it was kicked out or the chat ends.
+
+    `async for message in room` gives what others say, in the hub's order; `events` all that happens in it.
+    """
+
+    def __init__(self, chat: Chat, room: str, key: str) -> None:
+        self.chat = chat
+        #: As the hub writes it, and the key that lets us in.
+        self.room, self.key = room, key
+        #: Who is in it, by folded nick.
+        self.people: dict[str, Person] = {}
+        self.topic: Topic | None = None
+        self.waiting = Waiting()
+        #: The number of the last message that was given or waits; the greatest of those left out.
+        self.last = self.missed = 0
+        #: The number of the last message that was heard on a line which is lost.
+        self.heard = 0
+        self._behind = True  # until it is known which messages are to be given
+
+    # ── what is said ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        """What others say: what our own nick has said is not among it. Ends as `events` does."""
+        async for event in self.events():
+            if isinstance(event, Message) and folded(event.nick) != folded(self.chat.nick):
+                yield event
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All that happens in the room, our own messages too, one task at a time (`ChannelBusy`).
+
+        Ends when we have left the room or closed the chat; raises `ChatRefused` where we were sent away, and
+        `ChannelError` where the hub was lost. Cancelling loses nothing.
+        """
+        while (event := await self.next_event()) is not None:
+            yield event
+
+    async def next_event(self) -> Event | None:
+        """The next of `events`; None at their end."""
+        event = await self.waiting.take(self._catch_up)
+        self.chat.taken()
+        return event
+
+    async def _catch_up(self) -> bool:
+        """Take one page of what was left out; False where nothing was."""
+        if not self._behind:
+            return False
+        missed, page = self.missed, await self.page(self.last, self.chat.command)
+        for message in page.messages:
+            if message.number > self.last:
+                self.waiting.put(message)
+                self.last = message.number
+        if not page.more:
+            self.last = max(self.last, missed)  # what the hub has told, and has no more, is gone
+            self._behind = self.missed > self.last
+        return True
+
+    async def page(self, after: int, ask: Callable[..., Awaitable[Event]]) -> History:
+        """The messages behind that number, the oldest first: some CHAT_PAGE_MESSAGES at most."""
+        first = () if after else (await self._history(ask, before=2, limit=1)).messages
+        page = await self._history(ask, after=after or 1, limit=CHAT_PAGE_MESSAGES)  # behind none at all is the newest
+        return msgspec.structs.replace(page, messages=(*first, *page.messages))
+
+    async def _history(self, ask: Callable[..., Awaitable[Event]], **which: int | None) -> History:
+        answer = await ask("history", room=self.room, **which)
+        if not isinstance(answer, History):
+            raise RemoteProtocolError(f"the hub answers history with {type(answer).__name__}")
+        return answer
+
+    # ── saying ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def say(self, text: str) -> Message:
+        """Say something, and give it as the hub keeps it: once this returns, a hub that is killed does not lose it.
+
+        Raises `ChatRefused`, and `ChannelError` where the hub was lost: then nobody knows whether it was said, unless
+        the chat reconnects, which finds out and says it once. Cancelling may leave it said.
+        """
+        return await self.chat.say(self.room, text)
+
+    async def act(self, text: str) -> Message:
+        """Do something, as `/me` does: "waves". As `say`."""
+        return await self.chat.say(self.room, text, kind="act")
+
+    async def notice(self, text: str) -> Message:
+        """Announce something, which no program answers. As `say`."""
+        return await self.chat.say(self.room, text, kind="notice")
+
+    async def history(self, *, before: int | None = None, after: int | None = None, limit: int = 50) -> History:
+        """Messages of the room, the oldest first: the newest, or those next to a number."""
+        return await self._history(self.chat.command, before=before, after=after, limit=limit)
+
+    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> Found:
+        """Messages of the room with all these words in them, the newest first."""
+        return await self.chat.ask(Found, "search", room=self.room, text=text, before=before, limit=limit)
+
+    async def set_topic(self, text: str) -> None:
+        """An empty text takes it away. Raises `ChatRefused`."""
+        await self.chat.command("topic", room=self.room, text=text)
+
+    async def part(self, text: str | None = None) -> None:
+        """Leave the room."""
+        await self.chat.command("part", room=self.room, text=text)
+
+    # ── what the chat hears ───────────────────────────────────────────────────────────────────────────────
+
+    def entered(self, state: RoomState) -> None:
+        """The hub has let us in."""
+        self.room, self.topic = state.room, state.topic
+        self.people = {folded(person.nick): person for person in state.people}
+
+    def begin(self, page: History, history: int, after: int | None) -> None:
+        """Begin with the last messages of a page, or behind a number."""
+        newest = page.messages[-1].number if page.messages else 0
+        if after is not None:
+            self.last = after
+        else:
+            self.waiting.put(*page.messages[len(page.messages) - history :] if history else ())
+            self.last = newest
+        self.missed = max(self.missed, newest)
+        self._behind = self.missed > self.last
+
+    def mark(self) -> None:
+        """The hub was lost: remember what was heard of it."""
+        self.heard = max(self.last, self.missed)
+
+    def behind(self) -> None:
+        """There may be messages that were not heard."""
+        self._behind = True
+        self.waiting.wake()
+
+    def hear(self, event: Event, *, must_read: bool) -> None:
+        """Take what happens. Where it is full that is left out, if it cannot be left in the socket."""
+        self._note(event)
+        if isinstance(event, Message) and event.number <= max(self.last, self.missed):
+            return
+        if not self._behind and not (self.waiting.is_full and (must_read or not self.waiting.is_read)):
+            if isinstance(event, Message):
+                self.last = event.number
+            self.waiting.put(event)
+        elif isinstance(event, Message):
+            self.missed = event.number
+            self.behind()
+
+    def has(self, nick: str) -> bool:
+        return folded(nick) in self.people
+
+    def _note(self, event: Event) -> None:
+        """Keep `people` and `topic` as they are."""
+        people = self.people
+        match event:
+            case Joined(who=who):
+                people[folded(who.nick)] = who
+            case Left(who=who) | Quit(who=who):
+                people.pop(folded(who.nick), None)
+                self._left(who.nick)
+            case Kicked(nick=nick):
+                people.pop(folded(nick), None)
+                self._left(nick, _kicked(self.room, event))
+            case Renamed(nick=nick, new=new) if person := people.pop(folded(nick), None):
+                people[folded(new)] = msgspec.structs.replace(person, nick=new)
+            case Away(who=who, text=text) if person := people.get(folded(who.nick)):
+                people[folded(who.nick)] = msgspec.structs.replace(person, away=text)
+            case TopicSet(text=text):
+                by = event.by or event.who
+                self.topic = Topic(text=text, by=by.nick if by else "", at=event.at) if text else None
+            case ModesSet(modes=modes):
+                self._ranked(modes)
+
+    def _left(self, nick: str, error: ChatRefused | None = None) -> None:
+        if folded(nick) == folded(self.chat.nick):
+            self.chat.rooms.pop(folded(self.room), None)
+            self.waiting.end(error)
+
+    def _ranked(self, modes: str) -> None:
+        """Modes as IRC writes them: signs and letters, and then a value for those that have one."""
+        letters, *values = modes.split() or [""]
+        on = True
+        for letter in letters:
+            if letter in "+-":
+                on = letter == "+"
+            elif letter in "ovbeIqk" or (letter == "l" and on):
+                value = values.pop(0) if values else ""
+                if letter in _RANKS and (person := self.people.get(folded(value))):
+                    rank = _RANKS[letter] if on else ""
+                    self.people[folded(value)] = msgspec.structs.replace(person, rank=rank)
+
+
+_RANKS = {"o": "operator", "v": "voice"}
+
+
+def _kicked(room: str, event: Kicked) -> ChatRefused:
+    who = event.by.nick if event.by is not None else "the hub"
+    return ChatRefused("kicked", f"{who} took you out of {room}" + (f": {event.text}" if event.text else ""))
