@@ -71,6 +71,8 @@ class Said(Event, frozen=True):
     """A message was said in a room."""
 
     message: Message
+    #: What clients say to each other beside it, as IRCv3 has it (`+draft/reply`): passed on, and kept nowhere.
+    tags: dict[str, str] = {}
 
 
 class Whispered(Event, frozen=True):
@@ -81,11 +83,25 @@ class Whispered(Event, frozen=True):
     kind: Kind
     text: str
     id: str
+    tags: dict[str, str] = {}
+
+
+class Tagged(Event, frozen=True):
+    """What a client says to clients in a room, or to one member, which people are shown no line of: that somebody is
+    typing, a reaction (IRCv3's TAGMSG). Told, and kept nowhere."""
+
+    who: Who
+    to: str
+    tags: dict[str, str]
+    id: str
 
 
 class Joined(Event, frozen=True):
     room: str
     who: Who
+    #: What they say their name is, and why they are away, if they are.
+    name: str = ""
+    away: str = ""
 
 
 class Left(Event, frozen=True):

@@ -39,8 +39,8 @@ class Member:
     """One party. Made by a door, given a nick by `Hub.enter`, and gone with `Hub.leave`."""
 
     __slots__ = (
-        "_who", "account", "away", "client", "entered", "form", "heard", "host", "is_operator", "nick", "outbox",
-        "pinged", "rooms", "spoke",
+        "_who", "account", "away", "client", "entered", "form", "heard", "host", "invitations", "is_operator", "nick",
+        "outbox", "pinged", "real_name", "rooms", "spoke",
     )  # fmt: skip
 
     def __init__(self, host: str, form: Form | None = None, outbox: Outbox | None = None) -> None:
@@ -52,6 +52,8 @@ class Member:
         self.host = host
         #: What they call their program, if they said so.
         self.client = ""
+        #: What they say their name is; empty where they said nothing.
+        self.real_name = ""
         #: Why they are away; empty while they are there.
         self.away = ""
         #: They are one of the hub's operators.
@@ -59,6 +61,8 @@ class Member:
         self.form, self.outbox = form, outbox
         #: The rooms they are in.
         self.rooms: set[Room] = set()
+        #: The rooms that operators have let them into, once, in spite of all rules.
+        self.invitations: set[Room] = set()
         #: When they entered and last spoke, in nanoseconds since 1970; when they were last heard and asked whether they
         #: are there, in the loop's seconds, 0 where they were not.
         self.entered = self.spoke = 0

@@ -3,46 +3,28 @@
 Members are grouped by the form of their door. What happens is written once for each group, and added to the outbox of
 each of its members: that loop is what a hub spends its time in.
 
-What a room allows is IRC's, whose words everybody knows (RFC 2811, https://modern.ircdocs.horse/#channel-modes):
-
-    flags    i invited only   m only the voiced speak   n only members speak   r only who is logged in enters
-             s not listed     t only operators set the topic
-    values   k a key to enter   l at most so many members
-    lists    b banned   e excepted from bans   I enters uninvited   q may not speak
-    ranks    o operator   v voiced
+What of a room lasts is its `state` (`modes.py` has what it allows). An operator of the hub may do in every room what an
+operator of the room may, enters it in spite of all its rules, and knows of it.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
-import msgspec
-
-from tincans.apps.chat.events import Change, Event, Mask, RoomState, Who
+from tincans.apps.chat import modes
+from tincans.apps.chat.events import Event, RoomState
 from tincans.apps.chat.member import Form, Member, written
 from tincans.apps.chat.outbox import Outbox
 from tincans.apps.chat.refusals import Refused, Why
-from tincans.limits import CHAT_MASKS
-
-FLAGS = "imnrst"
-VALUES = "kl"
-LISTS = "beIq"
-#: The highest first, with IRC's signs for them.
-RANKS = {"o": "@", "v": "+"}
 
 
 class Room:
-    """One room, as it is now. What of it lasts is its `state`, which the hub keeps whenever it was changed."""
+    """One room, as it is now. Its `state` is what is kept of it: the hub changes it when it has kept the new one."""
 
-    __slots__ = ("_groups", "invited", "members", "state")
+    __slots__ = ("_groups", "members", "state")
 
     def __init__(self, state: RoomState) -> None:
         self.state = state
-        #: With their ranks, in the order of `RANKS`.
+        #: With their ranks, in the order of `modes.RANKS`.
         self.members: dict[Member, str] = {}
-        #: The folded nicks of those who may come in once.
-        self.invited: set[str] = set()
         self._groups: dict[Form, dict[Member, Outbox]] = {}
 
     @property
@@ -54,12 +36,23 @@ class Room:
     def add(self, member: Member, ranks: str) -> None:
         self.members[member] = ranks
         member.rooms.add(self)
-        if member.form is not None and member.outbox is not None:
-            self._groups.setdefault(member.form, {})[member] = member.outbox
+        self._group(member, member.form)
 
     def remove(self, member: Member) -> None:
         del self.members[member]
         member.rooms.discard(self)
+        self._ungroup(member)
+
+    def reform(self, member: Member, form: Form) -> None:
+        """One of the members is written to in another form from now on; `member.form` is still the old one."""
+        self._ungroup(member)
+        self._group(member, form)
+
+    def _group(self, member: Member, form: Form | None) -> None:
+        if form is not None and member.outbox is not None:
+            self._groups.setdefault(form, {})[member] = member.outbox
+
+    def _ungroup(self, member: Member) -> None:
         if member.form is not None and member.outbox is not None:
             group = self._groups[member.form]
             del group[member]
@@ -80,25 +73,35 @@ class Room:
                 for outbox in group.values():
                     outbox.add(data)
 
-    def tell_ranked(self, event: Event, rank: str, but: Member | None = None) -> None:
-        """Have those with at least this rank told."""
-        for member, ranks in self.members.items():
-            if member is not but and ranks and (rank == "v" or rank in ranks):
+    def tell_operators(self, event: Event, but: Member | None = None) -> None:
+        """Have the room's operators told, but for one."""
+        for member in self.members:
+            if member is not but and self.is_operator(member):
                 member.tell(event)
 
     # ── what one may do ───────────────────────────────────────────────────────────────────────────────────
 
     def is_operator(self, member: Member) -> bool:
+        """Whether somebody has that rank here; those of the hub need none."""
         return "o" in self.members.get(member, "")
 
-    def check_entry(self, member: Member, key: str, nick: str) -> None:
-        """Raises `Refused` where they may not come in; `nick` is theirs, folded."""
+    def shows(self, member: Member) -> bool:
+        """Whether somebody may know of it, and of who is in it."""
+        return "s" not in self.state.modes or member in self.members or member.is_operator
+
+    def check_operator(self, member: Member) -> None:
+        """Raises `Refused` where somebody may not do what operators do."""
+        if not (self.is_operator(member) or member.is_operator):
+            raise Refused(Why.NOT_OPERATOR, f"you are no operator of {self.name}")
+
+    def check_entry(self, member: Member, key: str) -> None:
+        """Raises `Refused` where somebody may not come in."""
         state = self.state
-        if nick in self.invited:
+        if self in member.invitations or member.is_operator:
             return
-        if self.matches("b", member.who) and not self.matches("e", member.who):
+        if self.matches("b", member) and not self.matches("e", member):
             raise Refused(Why.BANNED, f"you are banned from {self.name}")
-        if "i" in state.modes and not self.matches("I", member.who):
+        if "i" in state.modes and not self.matches("I", member):
             raise Refused(Why.INVITE_ONLY, f"{self.name} is for those who were invited")
         if "r" in state.modes and not member.account:
             raise Refused(Why.NOT_LOGGED_IN, f"{self.name} is for those who have logged in")
@@ -108,70 +111,20 @@ class Room:
             raise Refused(Why.FULL, f"{self.name} is full")
 
     def check_speech(self, member: Member) -> None:
-        """Raises `Refused` where they may not say anything."""
+        """Raises `Refused` where somebody may not say anything."""
         ranks = self.members.get(member)
-        if ranks:
+        if ranks or member.is_operator:
             return
+        if ranks is None and not self.shows(member):
+            raise Refused(Why.NO_SUCH_ROOM, f"there is no room {self.name}")
         if ranks is None and "n" in self.state.modes:
             raise Refused(Why.NOT_IN_ROOM, f"you are not in {self.name}")
         if "m" in self.state.modes:
             raise Refused(Why.MODERATED, f"only some may speak in {self.name}")
-        barred = bool(self.state.masks) and (self.matches("b", member.who) or self.matches("q", member.who))
-        if barred and not self.matches("e", member.who):
+        barred = bool(self.state.masks) and (self.matches("b", member) or self.matches("q", member))
+        if barred and not self.matches("e", member):
             raise Refused(Why.BANNED, f"you may not speak in {self.name}")
 
-    def matches(self, letter: str, who: Who) -> bool:
+    def matches(self, letter: str, member: Member) -> bool:
         """Whether somebody is on one of the lists."""
-        masks = self.state.masks.get(letter)
-        return bool(masks) and any(_pattern(mask.mask).fullmatch(who.source) for mask in masks or ())
-
-    def shows(self, member: Member) -> bool:
-        """Whether somebody may know of it, and of who is in it."""
-        return "s" not in self.state.modes or member in self.members or member.is_operator
-
-    # ── changing ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def changed(self, change: Change, by: str, at: int) -> RoomState | None:
-        """What the state would be after a change of a flag, a value or a list; None where it is that already.
-
-        Raises `Refused`.
-        """
-        state, (letter, on, value) = self.state, change
-        if letter in FLAGS:
-            modes = "".join(sorted({*state.modes, letter} if on else {*state.modes} - {letter}))
-            return msgspec.structs.replace(state, modes=modes) if modes != state.modes else None
-        if letter == "k":
-            key = value if on else ""
-            return msgspec.structs.replace(state, key=key) if key != state.key else None
-        if letter == "l":
-            limit = int(value) if on and value.isdecimal() and len(value) < 10 else 0
-            if on and not limit:
-                raise Refused(Why.BAD_MODE, f"{value!r} is no number of members")
-            return msgspec.structs.replace(state, limit=limit) if limit != state.limit else None
-        masks = self._masks(letter, on, Mask(value, by, at))
-        return msgspec.structs.replace(state, masks={**state.masks, letter: masks}) if masks is not None else None
-
-    def _masks(self, letter: str, on: bool, mask: Mask) -> tuple[Mask, ...] | None:
-        masks = self.state.masks.get(letter, ())
-        others = tuple(each for each in masks if each.mask.lower() != mask.mask.lower())
-        if on:
-            if len(others) < len(masks):
-                return None
-            if len(masks) >= CHAT_MASKS:
-                raise Refused(Why.TOO_MANY, f"the list {letter} of {self.name} is full")
-            return (*masks, mask)
-        return others if len(others) < len(masks) else None
-
-
-@lru_cache(maxsize=4096)
-def _pattern(mask: str) -> re.Pattern[str]:
-    """A mask with * and ? as an expression; one without ! and @ is a nick (https://modern.ircdocs.horse/#masks)."""
-    signs = {"*": ".*", "?": "."}
-    return re.compile("".join(signs.get(sign) or re.escape(sign) for sign in mask), re.IGNORECASE | re.DOTALL)
-
-
-def whole_mask(mask: str) -> str:
-    """A mask as it is kept: `ann` is `ann!*@*`, `*@host` is `*!*@host`."""
-    if "!" in mask:
-        return mask if "@" in mask else f"{mask}@*"
-    return f"*!{mask}" if "@" in mask else f"{mask}!*@*"
+        return letter in self.state.masks and modes.matches(self.state, letter, member.who)

@@ -1,0 +1,27 @@
+"""What is said as text in a hub: whole, or refused; and the short texts beside it, which are cut."""
+
+from __future__ import annotations
+
+from tincans.apps.chat.refusals import Refused, Why
+from tincans.limits import CHAT_REASON_BYTES, CHAT_TEXT_BYTES
+
+
+def check_text(text: str) -> None:
+    """Raises `Refused` where this cannot be said: it is empty, too long, or cannot be written in UTF-8."""
+    if not text.strip():
+        raise Refused(Why.EMPTY, "there is nothing in it")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise Refused(Why.NOT_UNDERSTOOD, "it is no text: half a character is in it") from None
+    if size > CHAT_TEXT_BYTES:
+        raise Refused(Why.TOO_LONG, f"at most {CHAT_TEXT_BYTES} bytes can be said at once: send a file")
+
+
+def cut(text: str, most: int = CHAT_REASON_BYTES) -> str:
+    """The text in one line, without what ends lines, of at most so many bytes of UTF-8; a character is never halved."""
+    line = text.translate(_BLANKS).encode("utf-8", "replace")[:most]
+    return line.decode("utf-8", "ignore").strip(" ")
+
+
+_BLANKS = {ord(sign): " " for sign in "\r\n\0"}
