@@ -628,6 +628,8 @@ CHAT_PING_SECONDS = 120.0
 CHAT_PONG_SECONDS = 30.0
 #: How long a caller may take to say who they are: as most IRC servers.
 CHAT_REGISTER_SECONDS = 60.0
+#: How long who is sent away may take to read why: as who ends with Ctrl-C waits.
+CHAT_GOODBYE_SECONDS = 1.0
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024

@@ -14,7 +14,7 @@ speak TLS, or 691, from where they do not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -202,9 +202,28 @@ def _split(line: bytes) -> _Split | None:
 
 
 def _join(message: Message) -> bytes:
-    words = [f"@{_write_tags(message.tags)}"] if message.tags else []
+    words = [f"@{written_tags(message.tags)}"] if message.tags else []
     words += [f":{message.source}"] if message.source else []
     return encoded(" ".join([*words, message.verb, *_spoken(message.parameters)]))
+
+
+def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> bytes:
+    """A message of a server as bytes, made quickly: what cannot be in it (the end of a line, a NUL) becomes a blank,
+    and what is longer than IRC allows is cut, between two characters.
+
+    `tags` are written already, as by `written_tags`. All parameters but the last are words.
+    """
+    before, last = parameters[:-1], parameters[-1:]
+    said = " ".join([f":{source}" if source else "", verb, *before, *(f":{each}" for each in last)]).lstrip(" ")
+    if not said.isprintable():
+        said = said.translate(_NOT_SAID)
+    data = encoded(said)
+    if len(data) > IRC_MESSAGE_BYTES - 2:
+        data = data[: IRC_MESSAGE_BYTES - 2].decode(errors="ignore").encode()
+    return b"%b%b\r\n" % (encoded(f"@{tags} "), data) if tags else data + b"\r\n"
+
+
+_NOT_SAID = {ord(sign): " " for sign in "\r\n\0"}
 
 
 def _spoken(parameters: tuple[str, ...]) -> list[str]:
@@ -224,7 +243,8 @@ def _unescaped(match: re.Match[str]) -> str:
     return _UNESCAPES.get(match[1], match[1])
 
 
-def _write_tags(tags: dict[str, str]) -> str:
+def written_tags(tags: Mapping[str, str]) -> str:
+    """Tags as they stand behind the @, escaped."""
     said = ((tag, "".join(_ESCAPES.get(sign, sign) for sign in value)) for tag, value in tags.items())
     return ";".join(f"{tag}={value}" if value else tag for tag, value in said)
 

@@ -64,3 +64,6 @@ _WORDS = _NUMERICS.split()
 
 #: The name of each number.
 NUMERICS: dict[str, str] = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
+
+#: The number of each name.
+NUMBERS: dict[str, str] = {name: number for number, name in NUMERICS.items()}

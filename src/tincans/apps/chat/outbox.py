@@ -52,9 +52,10 @@ class Flusher:
 
 
 class Outbox:
-    """What is to be said to one member. `overrun` is called, once, when he reads too slowly."""
+    """What is to be said to one member. `overrun` is called, once and in a turn of its own, when he reads too
+    slowly, and may say a last word."""
 
-    __slots__ = ("_channel", "_flusher", "_over", "_overrun", "_parts", "_size", "_task", "_waiter")
+    __slots__ = ("_channel", "_flusher", "_lost", "_over", "_overrun", "_parts", "_size", "_task", "_waiter")
 
     def __init__(self, channel: Channel, flusher: Flusher, overrun: Callable[[], None]) -> None:
         self._channel, self._flusher, self._overrun = channel, flusher, overrun
@@ -62,20 +63,19 @@ class Outbox:
         self._size = 0  # of the parts, while the rest of others is being sent
         self._task: asyncio.Task[None] | None = None  # sends what could not be said at once
         self._waiter: asyncio.Future[None] | None = None
-        self._over = False  # nothing more can be said
+        self._over = False  # nothing more is said
+        self._lost = False  # nor can be
 
     def add(self, data: bytes) -> None:
-        """Say this, at the end of the turn. On a channel with boundaries it is one message."""
+        """Say this, at the end of the turn. On a channel with boundaries each of its lines is one message."""
+        if self._over:
+            return
         if self._task is not None:
-            if self._over:
-                return
             self._size += len(data)
             if self._size > CHAT_BACKLOG_BYTES:
                 self._give_up()
                 return
         elif not self._parts:
-            if self._over:
-                return
             self._flusher.expect(self)
         self._parts.append(data)
 
@@ -91,15 +91,24 @@ class Outbox:
         try:
             sent = self._channel.send_now(data)
         except ChannelError:
-            self._over = True
+            self._lose()
             return
         if sent < len(data):
             self._size = 0
             self._task = spawn(self._send([data[sent:]]), keep=False)
 
+    def last(self, data: bytes) -> None:
+        """Say this, however much waits, and nothing behind it."""
+        if self._lost:
+            return
+        if self._task is None and not self._parts:
+            self._flusher.expect(self)
+        self._parts.append(data)
+        self._over = True
+
     async def drained(self) -> None:
         """Wait until all was accepted, or never will be. Cancelling loses nothing."""
-        while (self._parts and not self._over) or self._task is not None:
+        while self._parts or self._task is not None:
             if self._task is None:
                 self.flush()
                 continue
@@ -114,7 +123,7 @@ class Outbox:
 
     def close(self) -> None:
         """Say nothing any more; what was not said is thrown away. The channel is whoever's it was."""
-        self._over, self._parts = True, []
+        self._lose()
         if self._task is not None:
             self._task.cancel()
 
@@ -122,18 +131,22 @@ class Outbox:
         try:
             while parts:
                 if self._channel.traits.boundaries:
-                    for part in parts:
-                        await self._channel.send(part)
+                    for line in b"".join(parts).splitlines():
+                        await self._channel.send(line)
                 else:
                     await self._channel.send(b"".join(parts))
                 parts, self._parts, self._size = self._parts, [], 0
         except ChannelError:
-            self._over = True
+            self._lose()
         finally:
             self._task = None
             wake(self._waiter)
             self._waiter = None
 
     def _give_up(self) -> None:
+        """He is sent away behind this turn, as a room that is telling others must not lose members meanwhile."""
         self._over, self._parts = True, []
-        self._overrun()
+        asyncio.get_running_loop().call_soon(self._overrun)
+
+    def _lose(self) -> None:
+        self._over, self._lost, self._parts = True, True, []

@@ -1,0 +1,52 @@
+"""The commands of the IRC door: one table. A handler is told who says what, and answers by what it does to them:
+
+    def handler(caller: IrcMember, message: Message) -> None
+
+A few are coroutines (they read history, or check a password); nothing more of that caller is acted upon until one is
+through. A handler may raise `Refused`, which is answered by a number (`irc_refusals`) with the first parameter in it;
+where something else should stand there, it calls `refuse` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tincans.apps.chat import irc_messages, irc_registration, irc_rooms
+from tincans.apps.chat.irc_member import IrcMember
+from tincans.protocols.irc import Message
+
+Handler = Callable[[IrcMember, Message], Awaitable[None] | None]
+
+
+class Command(NamedTuple):
+    """A row: what acts on it, how many parameters it needs, and what HELP says of it."""
+
+    handler: Handler
+    least: int
+    help: str
+    #: May be said before one is in.
+    early: bool = False
+
+
+COMMANDS: dict[str, Command] = {
+    # coming and going
+    "NICK": Command(irc_registration.nick, 0, "NICK <nick>: be called that", early=True),
+    "USER": Command(irc_registration.user, 4, "USER <user> 0 * :<real name>: say who you are", early=True),
+    "PASS": Command(irc_registration.password, 1, "PASS <name>:<password>: log in", early=True),
+    "PING": Command(irc_registration.ping, 0, "PING <word>: ask whether the hub is there", early=True),
+    "PONG": Command(irc_registration.pong, 0, "PONG <word>: answer a PING", early=True),
+    "QUIT": Command(irc_registration.quit_, 0, "QUIT [:<why>]: leave", early=True),
+    # rooms
+    "JOIN": Command(irc_rooms.join, 1, "JOIN <room>{,<room>} [<key>{,<key>}]: enter rooms; JOIN 0 leaves all"),
+    "PART": Command(irc_rooms.part, 1, "PART <room>{,<room>} [:<why>]: leave rooms"),
+    "NAMES": Command(irc_rooms.names, 0, "NAMES <room>{,<room>}: who is in a room"),
+    "TOPIC": Command(irc_rooms.topic, 1, "TOPIC <room> [:<topic>]: what a room is about, or set it; : alone takes it"),
+    "KICK": Command(irc_rooms.kick, 2, "KICK <room> <nick>{,<nick>} [:<why>]: put somebody out of a room"),
+    "INVITE": Command(irc_rooms.invite, 0, "INVITE <nick> <room>: let somebody in; alone, who invited you"),
+    # talk
+    "PRIVMSG": Command(irc_messages.privmsg, 0, "PRIVMSG <room or nick>{,…} :<text>: say something"),
+    "NOTICE": Command(irc_messages.notice, 0, "NOTICE <room or nick>{,…} :<text>: say what no program answers"),
+    "TAGMSG": Command(irc_messages.tagmsg, 1, "TAGMSG <room or nick>{,…}: say tags alone"),
+    "AWAY": Command(irc_messages.away, 0, "AWAY [:<why>]: go away, or, without a word, come back"),
+}

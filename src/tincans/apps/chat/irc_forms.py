@@ -1,0 +1,205 @@
+"""How the IRC door writes what happens, for all callers who have the same capabilities.
+
+One form is one set of capabilities (IRCv3) at one address of the hub, and there is one object for each: members of the
+same form are told the same bytes. A text of several lines, or a long one, which other doors allow, is several messages
+that share a msgid; a file is a link to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from tincans.apps.chat.events import (
+    Away,
+    Change,
+    Event,
+    Invited,
+    Joined,
+    Kicked,
+    Kind,
+    Left,
+    LoggedIn,
+    Message,
+    ModesSet,
+    Quit,
+    Renamed,
+    Said,
+    Tagged,
+    TopicSet,
+    Whispered,
+    Who,
+)
+from tincans.limits import IRC_MESSAGE_BYTES
+from tincans.protocols.irc import written, written_tags
+
+
+class IrcForm:
+    """A form. Equal ones are one object (`form_of`)."""
+
+    __slots__ = ("_url", "caps", "server")
+
+    def __init__(self, caps: frozenset[str], server: str, url: str) -> None:
+        self.caps, self.server, self._url = caps, server, url
+
+    def write(self, event: Event) -> bytes:
+        write = _WRITERS.get(type(event))
+        return write(self, event) if write is not None else b""
+
+    def tags(self, at: int, who: Who | None = None, *, msgid: str = "", batch: str = "") -> str:
+        """The tags of a message that those of this form have asked for, as they stand behind the @."""
+        said = [f"batch={batch}"] if batch else []
+        if "server-time" in self.caps:
+            said.append(f"time={stamp(at)}")
+        if msgid and "message-tags" in self.caps:
+            said.append(f"msgid={msgid}")
+        if who is not None and who.account and "account-tag" in self.caps:
+            said.append(f"account={who.account}")
+        return ";".join(said)
+
+    def message(self, message: Message, *, batch: str = "", tags: dict[str, str] | None = None) -> bytes:
+        """What was said in a room; `tags` are a client's."""
+        text = message.text
+        if message.file is not None:
+            text = f"{text} {self._url}{message.file.url}" if text else f"{self._url}{message.file.url}"
+        said = self.tags(message.at, message.who, msgid=message.id, batch=batch)
+        return self._spoken(said, message.who, message.room, message.kind, text, tags)
+
+    def whisper(self, event: Whispered) -> bytes:
+        said = self.tags(event.at, event.who, msgid=event.id)
+        return self._spoken(said, event.who, event.to, event.kind, event.text, event.tags)
+
+    def _spoken(self, said: str, who: Who, to: str, kind: Kind, text: str, tags: dict[str, str] | None) -> bytes:
+        if tags and "message-tags" in self.caps:
+            said = ";".join(filter(None, (said, written_tags(tags))))
+        verb = "NOTICE" if kind == "notice" else "PRIVMSG"
+        around = "\x01ACTION {}\x01" if kind == "act" else "{}"
+        room = IRC_MESSAGE_BYTES - len(written(verb, to, around.format(""), source=who.source))
+        return b"".join(
+            written(verb, to, around.format(part), source=who.source, tags=said) for part in parts_of(text, room)
+        )
+
+
+@lru_cache(maxsize=1024)
+def form_of(caps: frozenset[str], server: str, url: str) -> IrcForm:
+    """The form of those who have these capabilities."""
+    return IrcForm(caps, server, url)
+
+
+@lru_cache(maxsize=64)
+def stamp(at: int) -> str:
+    """A time as server-time has it: UTC, in milliseconds."""
+    return f"{_second(at // 10**9)}.{at // 10**6 % 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+
+
+def parts_of(text: str, most: int) -> Iterator[str]:
+    """A text in lines of at most so many bytes, cut behind a blank where there is one; lines without anything are left
+    out, as nothing cannot be said."""
+    for line in _LINE_ENDS.split(text):
+        rest = line.encode("utf-8", "replace")
+        while len(rest) > most:
+            head = rest[:most].decode("utf-8", "ignore").encode()
+            blank = head.rfind(b" ", most // 2)
+            head = head[: blank + 1] if blank > 0 else head
+            yield head.decode()
+            rest = rest[len(head) :]
+        if rest.strip():
+            yield rest.decode()
+
+
+# ── what happens, one function each ───────────────────────────────────────────────────────────────────────
+
+
+def _from(form: IrcForm, event: Event, who: Who, verb: str, *parameters: str) -> bytes:
+    return written(verb, *parameters, source=who.source, tags=form.tags(event.at, who))
+
+
+def _said(form: IrcForm, event: Said) -> bytes:
+    return form.message(event.message, tags=event.tags)
+
+
+def _tagged(form: IrcForm, event: Tagged) -> bytes:
+    if "message-tags" not in form.caps:
+        return b""
+    tags = ";".join(filter(None, (form.tags(event.at, event.who, msgid=event.id), written_tags(event.tags))))
+    return written("TAGMSG", event.to, source=event.who.source, tags=tags)
+
+
+def _joined(form: IrcForm, event: Joined) -> bytes:
+    more = (event.who.account or "*", event.name or event.who.nick) if "extended-join" in form.caps else ()
+    said = _from(form, event, event.who, "JOIN", event.room, *more)
+    if event.away and "away-notify" in form.caps:
+        said += _from(form, event, event.who, "AWAY", event.away)
+    return said
+
+
+def _left(form: IrcForm, event: Left) -> bytes:
+    return _from(form, event, event.who, "PART", event.room, *filter(None, (event.text,)))
+
+
+def _quit(form: IrcForm, event: Quit) -> bytes:
+    return _from(form, event, event.who, "QUIT", event.text)
+
+
+def _renamed(form: IrcForm, event: Renamed) -> bytes:
+    return _from(form, event, event.who, "NICK", event.nick)
+
+
+def _logged_in(form: IrcForm, event: LoggedIn) -> bytes:
+    if "account-notify" not in form.caps:
+        return b""
+    return _from(form, event, event.who, "ACCOUNT", event.who.account or "*")
+
+
+def _away(form: IrcForm, event: Away) -> bytes:
+    if "away-notify" not in form.caps:
+        return b""
+    return _from(form, event, event.who, "AWAY", *filter(None, (event.text,)))
+
+
+def _topic_set(form: IrcForm, event: TopicSet) -> bytes:
+    return _from(form, event, event.who, "TOPIC", event.room, event.text)
+
+
+def _modes_set(form: IrcForm, event: ModesSet) -> bytes:
+    modes = mode_words(event.changes)
+    if event.who is None:
+        return written("MODE", event.room, *modes, source=form.server, tags=form.tags(event.at))
+    return _from(form, event, event.who, "MODE", event.room, *modes)
+
+
+def mode_words(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    """Changes as MODE says them: `+o-v`, and then what each of them needs."""
+    letters, sign, values = "", "", list[str]()
+    for change in changes:
+        wanted = "+" if change.on else "-"
+        letters += (wanted if wanted != sign else "") + change.mode
+        sign = wanted
+        values += [change.value] if change.value else []
+    return (letters, *values)
+
+
+def _kicked(form: IrcForm, event: Kicked) -> bytes:
+    return _from(form, event, event.by, "KICK", event.room, event.who.nick, event.text)
+
+
+def _invited(form: IrcForm, event: Invited) -> bytes:
+    return _from(form, event, event.by, "INVITE", event.nick, event.room)
+
+
+_WRITERS: dict[type[Event], Callable[[IrcForm, Any], bytes]] = {
+    Said: _said, Whispered: IrcForm.whisper, Tagged: _tagged, Joined: _joined, Left: _left, Quit: _quit,
+    Renamed: _renamed, LoggedIn: _logged_in, Away: _away, TopicSet: _topic_set, ModesSet: _modes_set, Kicked: _kicked,
+    Invited: _invited,
+}  # fmt: skip
