@@ -522,6 +522,18 @@ class PeerRefused(PeerError):
     """What the other peer says tells why; it is for the person there to change that."""
 
 
+class WrongMesh(PeerError):
+    """A peer is in one mesh at a time: name the same at both ends (tincans chat --peer --mesh NAME)."""
+
+    def __init__(self, address: object, ours: str, theirs: str) -> None:
+        self.ours, self.theirs = ours, theirs
+        super().__init__(address, f"one is in the mesh {ours!r}, and the other in {theirs!r}")
+
+
+class Parted(PeerError):
+    """It is called again by itself, and then both catch up."""
+
+
 class PostsError(TincansError):
     """Name another folder, or make room and give yourself the right to write in this one."""
 

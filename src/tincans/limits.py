@@ -610,6 +610,10 @@ CHAT_REASON_BYTES = 390
 #: Rooms that one member is in, and that there are.
 CHAT_ROOMS_JOINED = 100
 CHAT_ROOMS = 10_000
+#: What a program calls itself: as a nick, twice.
+CHAT_CLIENT_BYTES = 64
+#: Lines in a row that are no commands, after which a program is let go: it speaks something else.
+CHAT_NONSENSE = 10
 #: Masks on one list of a room: ergo's is 100, and Libera's.
 CHAT_MASKS = 100
 #: A mask, which is a nick, an account and a host; and a key to a room: ergo's longest is 32, Libera's 23.
@@ -656,6 +660,10 @@ CHAT_AHEAD_MESSAGES = 64
 CODE_WORDS = 2
 CODE_NUMBER = 99
 CODE_GUESSES = 3
+
+#: Where peers wait for files where nobody says otherwise: one above the chat's 7767, free in IANA's list as that one; a
+#: second one on the same machine is given any other.
+PASS_PORT = 7768
 
 #: What a pairing may take from its first word to its last: two round trips and some tens of milliseconds of arithmetic;
 #: as long as a handshake (`Limits.handshake`).

@@ -7,14 +7,21 @@ older is read in a thread.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
 from tincans.apps.chat.events import Message, RoomState
+from tincans.apps.chat.history_search import parse
 from tincans.apps.chat.names import folded
+from tincans.folders import rooms_folder
 from tincans.limits import CHAT_RECENT_MESSAGES
+
+#: In nanoseconds.
+DAY = 86_400 * 10**9
 
 #: Names of their own, as a method may hide a type's.
 Messages = list[Message]
@@ -22,6 +29,10 @@ Messages = list[Message]
 
 class History(Protocol):
     """Keeps messages and rooms. Rooms are known by their folded name (`names.folded`)."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is kept, where the hub may keep files beside it, too; None in memory."""
 
     @property
     def last(self) -> int:
@@ -32,7 +43,10 @@ class History(Protocol):
         """The rooms that were kept, by folded name, as `keep` was last told of each."""
 
     def append(self, messages: Iterable[Message]) -> None:
-        """Keep these, whose numbers follow `last` one by one: all, or none. Raises `OSError` as the disk does."""
+        """Keep these, whose numbers follow `last` one by one: all, or none. Raises `OSError` as the disk does.
+
+        `ValueError` where a number does not follow, or a text has half a surrogate pair in it, which no file can have.
+        """
 
     def keep(self, room: RoomState) -> None:
         """Keep what a room is now. Raises `OSError`, and then it is kept as it was."""
@@ -44,15 +58,21 @@ class History(Protocol):
         """Messages of a room, the oldest first, with numbers above `after` and, unless it is 0, below `before`.
 
         At most `limit`: those nearest to `after` where that is given and `before` is not, else the newest. Cancelling
-        leaves nothing behind.
+        leaves nothing behind. Raises `OSError`, as all that follows.
         """
 
     async def search(self, text: str, *, rooms: Iterable[str], before: int = 0, limit: int = 50) -> Messages:
         """Messages in these rooms with all the words in them, the newest first. A quoted part is a phrase, a word that
-        ends in * is a beginning, `from:NICK` is who said it. What is no word at all finds nothing."""
+        ends in * is a beginning, `from:NICK` is who said it. What is no word at all finds nothing.
+
+        What was said before the call is found. Text is never wrong (`history_search.parse`).
+        """
 
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
-        """The number of the message with this `msgid`, or of the last one said before `at`; 0 where there is none."""
+        """The number of the message with this `msgid`, or of the last one said before `at`; 0 where there is none.
+
+        By time it is exact where times grow with numbers, and near it where what was said elsewhere came later.
+        """
 
     def counts(self, room: str) -> tuple[int, int]:
         """How many messages a room has, and the number of its last one."""
@@ -61,62 +81,84 @@ class History(Protocol):
         """Give the folder back. Idempotent."""
 
 
-class MemoryHistory:
-    """A `History` that is gone with its process, and keeps CHAT_RECENT_MESSAGES of each room."""
+def open_history(text: str, *, keep: int = 0, days: float = 0) -> History:
+    """The history that `text` names: a folder, the user's own where it is empty, or "memory:". For a thread.
 
-    def __init__(self) -> None:
+    Keeps the last `keep` messages of each room, of the last `days`; 0 for all. Raises `HistoryError`.
+    """
+    if text == "memory:":
+        return MemoryHistory(keep=keep, days=days)
+    from tincans.apps.chat.history_folder import FolderHistory
+
+    return FolderHistory.open(Path(text) if text else rooms_folder(), keep=keep, days=days)
+
+
+class MemoryHistory:
+    """A `History` that is gone with its process, and keeps CHAT_RECENT_MESSAGES of each room, or `keep` if less."""
+
+    folder = None
+
+    def __init__(self, *, keep: int = 0, days: float = 0) -> None:
+        self._most = min(CHAT_RECENT_MESSAGES, keep or CHAT_RECENT_MESSAGES)
+        self._days = int(days * DAY)
         self.last = 0
         self.rooms: dict[str, RoomState] = {}
         self._said: dict[str, deque[Message]] = {}
-        self._count: dict[str, int] = {}
 
     def append(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            room = folded(message.room)
-            self._said.setdefault(room, deque(maxlen=CHAT_RECENT_MESSAGES)).append(message)
-            self._count[room] = self._count.get(room, 0) + 1
+        some = list(messages)
+        check_numbers(some, self.last)
+        for message in some:
+            self._said.setdefault(folded(message.room), deque(maxlen=self._most)).append(message)
             self.last = message.number
 
     def keep(self, room: RoomState) -> None:
         self.rooms[folded(room.name)] = room
 
+    def _of(self, room: str) -> deque[Message]:
+        """What is kept of a room, after what is too old was dropped."""
+        said = self._said.get(folded(room), deque())
+        oldest = time.time_ns() - self._days
+        while self._days and said and said[0].at < oldest:
+            said.popleft()
+        return said
+
     def recent(self, room: str, limit: int) -> Messages:
-        said = self._said.get(folded(room), ())
+        said = self._of(room)
         return list(islice(said, max(0, len(said) - limit), None))
 
     async def read(self, room: str, *, after: int = 0, before: int = 0, limit: int = 50) -> Messages:
-        said = [
-            message
-            for message in self._said.get(folded(room), ())
-            if message.number > after and (not before or message.number < before)
-        ]
+        said = [each for each in self._of(room) if each.number > after and (not before or each.number < before)]
         return said[:limit] if after and not before else said[max(0, len(said) - limit) :]
 
     async def search(self, text: str, *, rooms: Iterable[str], before: int = 0, limit: int = 50) -> Messages:
-        words, names = text.lower().split(), {folded(room) for room in rooms}
+        terms = parse(text)
+        if not terms:
+            return []
         found = [
             message
-            for room, said in self._said.items()
-            if room in names
-            for message in said
-            if (not before or message.number < before) and all(word in message.text.lower() for word in words)
+            for room in {folded(room) for room in rooms}
+            for message in self._of(room)
+            if (not before or message.number < before) and all(term.is_in(message) for term in terms)
         ]
         return sorted(found, key=lambda message: -message.number)[:limit]
 
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
-        for message in reversed(self._said.get(folded(room), ())):
+        for message in reversed(self._of(room)):
             if message.id == msgid if msgid else message.at < at:
                 return message.number
         return 0
 
     def counts(self, room: str) -> tuple[int, int]:
-        said = self._said.get(folded(room))
-        return self._count.get(folded(room), 0), said[-1].number if said else 0
+        said = self._of(room)
+        return len(said), said[-1].number if said else 0
 
     async def aclose(self) -> None:
         pass
 
 
-def open_history(text: str, *, keep: int = 0, days: float = 0) -> History:
-    """The history in the folder `text`, in the user's own where it is empty, or, for `memory:`, in memory."""
-    return MemoryHistory()
+def check_numbers(messages: Messages, last: int) -> None:
+    """Raises `ValueError` where they do not follow `last` one by one."""
+    for wanted, message in enumerate(messages, last + 1):
+        if message.number != wanted:
+            raise ValueError(f"message {message.number} is not the one behind {wanted - 1}")

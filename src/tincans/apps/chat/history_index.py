@@ -1,0 +1,233 @@
+"""The index of a history: in SQLite stands where in the log each message is, and under which words it is found.
+
+    messages    one row each: its number, its room's, its place in the log, when it was said
+    rooms       their names, as they are compared, how many messages they have, and the number of the last
+    segments    the first number in each file of the log
+    progress    one row: which log this is the index of, and how far it was taken in
+    words       FTS5, of which the texts themselves are not kept (`history_search.py` has the words)
+
+All of it can be made anew from the log, and is, where it is missing, broken, of another format, or knows more than the
+log has (a machine that lost power). So it is written by a thread that follows the log (`history_follow.py`), in WAL
+mode, where readers never wait for it, and no commit waits for the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from tincans.apps.chat.history_log import End, Log, Place
+from tincans.apps.chat.history_search import Term, id_word, match
+from tincans.databases import Converter, open_database, transaction
+
+logger = logging.getLogger(__name__)
+
+_FORMAT_1 = """
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY, room INTEGER NOT NULL,
+    segment INTEGER NOT NULL, "offset" INTEGER NOT NULL, length INTEGER NOT NULL, at INTEGER NOT NULL
+);
+CREATE INDEX messages_of_room ON messages(room);
+CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE segments (id INTEGER PRIMARY KEY, first INTEGER NOT NULL);
+CREATE TABLE progress (
+    history TEXT NOT NULL, segment INTEGER NOT NULL, "offset" INTEGER NOT NULL, number INTEGER NOT NULL
+);
+CREATE VIRTUAL TABLE words USING fts5(
+    text, content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+)
+"""
+
+
+def _make_format_1(database: sqlite3.Connection) -> None:
+    for statement in _FORMAT_1.split(";"):
+        database.execute(statement)
+
+
+_CONVERTERS: list[Converter] = [_make_format_1]
+
+#: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
+_PARAMETERS = 900
+#: In so many rooms a search looks by their words; in more, by what each message's row says.
+_ROOMS = 16
+#: Above all numbers that SQLite has.
+_ABOVE = 2**62
+#: Pages of the database that a connection keeps, in KiB, and that it reads from the kernel's own memory, in bytes.
+_CACHE, _MAPPED = 8 * 1024, 1024**3
+
+_PLACE = 'segment, "offset", length'
+
+
+class Index:
+    """One connection to the index. For one thread at a time. Its errors are `sqlite3.Error`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, made where it is not there. Raises `sqlite3.Error`, too, where it has a later format."""
+        self.path = path
+        self._database = open_database(path, _CONVERTERS, _too_new)
+        self._database.execute(f"PRAGMA cache_size = -{_CACHE}")
+        self._database.execute(f"PRAGMA mmap_size = {_MAPPED}")
+
+    def close(self) -> None:
+        """Give the connection back. Idempotent."""
+        self._database.close()
+
+    def interrupt(self) -> None:
+        """Let what another thread asks of it end soon, in an error."""
+        self._database.interrupt()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing."""
+        return transaction(self._database)
+
+    def execute(self, query: str, values: Sequence[object] = ()) -> int:
+        """Change something; how many rows were."""
+        return self._database.execute(query, values).rowcount
+
+    def execute_many(self, query: str, values: Iterable[Sequence[object]]) -> None:
+        self._database.executemany(query, values)
+
+    def insert(self, query: str, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, as many at once as a statement takes; the query ends before their values.
+
+        A statement releases the interpreter once, and not for every row, so that the loop's thread hardly waits.
+        """
+        width = len(rows[0]) if rows else 1
+        row, most = f"({', '.join('?' * width)})", _PARAMETERS // width
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            self._database.execute(query + ", ".join([row] * len(some)), list(chain.from_iterable(some)))
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """All rows of an answer."""
+        return self._database.execute(query, values).fetchall()
+
+    # ── asking ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def progress(self, history: str) -> End | None:
+        """How far the log of that history was taken in; None where this is the index of another, or a new one."""
+        found = self.rows('SELECT segment, "offset", number FROM progress WHERE history = ?', (history,))
+        return End(*found[0]) if found else None
+
+    def rooms(self) -> list[tuple[str, int, int, int]]:
+        """Every room's name, its number here, how many messages it has, and the number of the last."""
+        return self.rows("SELECT name, id, count, last FROM rooms")
+
+    def places(self, room: str, *, after: int, before: int, limit: int, oldest: bool = False) -> list[Place]:
+        """Where messages of a room are, the oldest first: `limit` of them, from the newest or the oldest on."""
+        found = self.rows(
+            f"SELECT {_PLACE} FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND number > ? "
+            f"AND number < ? ORDER BY number {'ASC' if oldest else 'DESC'} LIMIT ?",
+            (room, after, before or _ABOVE, limit),
+        )
+        return [Place(*row) for row in (found if oldest else reversed(found))]
+
+    def named(self, msgid: str) -> list[Place]:
+        """Where messages are that may have this id: there is rarely more than one."""
+        query = f"SELECT {_PLACE} FROM words CROSS JOIN messages ON number = words.rowid WHERE words MATCH ?"
+        return [Place(*row) for row in self.rows(query, (f'"{id_word(msgid)}"',))]
+
+    def before(self, room: str, at: int) -> int:
+        """The number of a room's last message that was said before `at`; 0 where there is none.
+
+        Found by halving, as times grow with numbers. Where some do not, it is near there.
+        """
+        query = (
+            "SELECT number, at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) "
+            "AND number > ? AND number <= ? ORDER BY number DESC LIMIT 1"
+        )
+        low, high, found = 0, int(self._value("SELECT COALESCE(MAX(number), 0) FROM messages")), 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            row = self.rows(query, (room, low, middle))
+            if row and row[0][1] >= at:
+                high = row[0][0] - 1
+            else:  # all up to `middle` is before
+                found, low = (row[0][0] if row else found), middle
+        return found
+
+    def search(self, terms: Sequence[Term], rooms: Iterable[str], before: int, limit: int) -> list[Place]:
+        """Where messages are that have all terms and are in one of these rooms, the newest first."""
+        these = self._ids("IN", rooms)
+        if not these:
+            return []
+        values: tuple[object, ...] = (match(terms), before or _ABOVE, limit)
+        in_room = ""
+        others = int(self._value("SELECT COUNT(*) FROM rooms")) - len(these)
+        if others and len(these) <= _ROOMS:
+            values = (match(terms, these), *values[1:])
+        elif 0 < others <= _ROOMS:
+            values = (match(terms, but_rooms=self._ids("NOT IN", rooms)), *values[1:])
+        elif others:
+            in_room, values = "AND room IN (SELECT value FROM json_each(?))", (json.dumps(these), *values)
+        query = (
+            f"SELECT {_PLACE} FROM words CROSS JOIN messages ON number = words.rowid {in_room} "
+            "WHERE words MATCH ? AND words.rowid < ? ORDER BY words.rowid DESC LIMIT ?"
+        )
+        return [Place(*row) for row in self.rows(query, values)]
+
+    def _ids(self, how: str, rooms: Iterable[str]) -> list[int]:
+        """The numbers of the rooms with these names, or of all others."""
+        names = json.dumps(list(rooms))
+        return [
+            row[0]
+            for row in self.rows(f"SELECT id FROM rooms WHERE name {how} (SELECT value FROM json_each(?))", (names,))
+        ]
+
+    def _value(self, query: str) -> Any:
+        return self._database.execute(query).fetchone()[0]
+
+
+class Unusable(sqlite3.DatabaseError):
+    """An index that has to be made anew."""
+
+
+def _too_new(found: int, last: int) -> Exception:
+    return Unusable(f"it has format {found}, not {last}")
+
+
+def open_index(path: Path, history: str, log: Log) -> Index:
+    """The index of a log, made anew where the one that is there is of no use. Raises `sqlite3.Error`, `OSError`."""
+    try:
+        index = Index(path)
+        try:
+            if _fits(index.progress(history), log):
+                return index
+            is_new = not index.rows("SELECT 1 FROM progress")
+        except BaseException:
+            index.close()
+            raise
+        index.close()
+    except sqlite3.OperationalError:
+        raise  # the disk is full, or the like
+    except sqlite3.DatabaseError as error:
+        is_new = False
+        logger.warning("the index %s cannot be used (%s), and is made anew", path, error)
+    if not is_new:
+        remove_index(path)
+    index = Index(path)
+    index.execute("INSERT INTO progress VALUES (?, 0, 0, 0)", (history,))
+    return index
+
+
+def _fits(known: End | None, log: Log) -> bool:
+    """Whether the log has all that the index knows."""
+    if known is None or known.number > log.end.number or known.segment > log.end.segment:
+        return False
+    if known.segment not in log.segments:
+        return known.segment == 0
+    return known.offset <= log.path(known.segment).stat().st_size
+
+
+def remove_index(path: Path) -> None:
+    """Remove an index that nobody has open. Raises `OSError`."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
