@@ -107,7 +107,12 @@ class LittleHub:
             self.hang_up_before = ""
             self.hang_up()
             return
+        known = [message for message in self.kept if words.get("again") and message["id"] == words["id"]]
+        if known:
+            await caller.tell("message", **known[0])
+            return
         message = self.message(words["room"], caller.nick, words["text"], kind)
+        message["id"] = words.get("id", message["id"])
         if words["text"] == self.hang_up_behind:
             self.hang_up_behind = ""
             self.hang_up()
@@ -159,8 +164,8 @@ class LittleHub:
         for room in caller.rooms:
             for other in self.callers:
                 if other is not caller and room in other.rooms:
-                    await other.tell("renamed", nick=old, new=caller.nick, who={"nick": old})
-        await caller.tell("renamed", nick=old, new=caller.nick, who={"nick": old})
+                    await other.tell("renamed", nick=old, new=caller.nick)
+        await caller.tell("renamed", nick=old, new=caller.nick)
 
     async def do_ping(self, caller: Caller, words: Words) -> None:
         await caller.tell("pong")

@@ -13,19 +13,20 @@ goes to whom it concerns:
     what is of none        to `Chat.events`: whispers, invitations, and that the hub was lost and is there again
 
 Where it was asked to reconnect, it calls again when the hub is lost, until that is there: it enters its rooms again,
-asks for what was said meanwhile, and says again what had no answer. A message that was on its way is looked for among
-those of its room first, so it is there once. Only a whisper, which is kept nowhere, is not repeated.
+asks for what was said meanwhile, and says again what had no answer. Each message has a name of ours, by which the hub
+knows one that it has kept already, so it is there once. Only a whisper, which is kept nowhere, is not repeated.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, TypeVar
 
 from tincans.address import Address
 from tincans.clients.calling import Calling
-from tincans.clients.chat_line import Line, Me, Pending
+from tincans.clients.chat_line import Line, Me
 from tincans.clients.chat_room import Membership, Waiting, folded
 from tincans.clients.chat_wire import (
     Away,
@@ -36,6 +37,7 @@ from tincans.clients.chat_wire import (
     Kicked,
     Left,
     Listed,
+    LoggedIn,
     Message,
     ModesSet,
     Person,
@@ -48,13 +50,13 @@ from tincans.clients.chat_wire import (
     Whisper,
     Who,
 )
-from tincans.errors import ChannelBroken, ChannelClosed, ChatRefused, RemoteProtocolError
+from tincans.errors import ChannelClosed, ChatRefused, RemoteProtocolError
 
 Answer = TypeVar("Answer", bound=Event)
 
 #: What happens in one room, and what happens to somebody in all rooms that they are in.
 _OF_A_ROOM = (Message, Joined, Left, TopicSet, ModesSet, Kicked)
-_OF_SOMEBODY = (Quit, Renamed, Away)
+_OF_SOMEBODY = (Quit, Renamed, LoggedIn, Away)
 
 _HERE = Calling()
 
@@ -135,7 +137,7 @@ class Chat:
 
     async def say(self, room: str, text: str, *, kind: str = "say") -> Message:
         """Say something in a room; as `Membership.say`. `kind` is say, act or notice."""
-        return await self.ask(Message, kind, room=room, text=text)
+        return await self.ask(Message, kind, room=room, text=text, id=secrets.token_urlsafe(12))
 
     async def whisper(self, nick: str, text: str, *, kind: str = "say") -> Whisper:
         """Say something to one alone. Raises `ChatRefused`, and `ChannelBroken` where nobody knows if it arrived."""
@@ -199,18 +201,10 @@ class Chat:
 
     def lost(self, reason: str) -> None:
         """Of the line: it calls again."""
-        for member in self.rooms.values():
-            member.mark()
-        for pending in self._line.pending.values():
-            if pending.said and pending.is_speech and not self._can_settle(pending) and not pending.answer.done():
-                pending.answer.set_exception(ChannelBroken(f"{reason}; nobody knows whether it was said"))
         self._tell(Lost(reason=reason))
 
-    def _can_settle(self, pending: Pending) -> bool:
-        return folded(pending.fields.get("room", "")) in self.rooms
-
     async def restore(self) -> None:
-        """Of the line: enter the rooms again, and find the messages that were kept, though nobody has told us."""
+        """Of the line: enter the rooms again."""
         for name, member in list(self.rooms.items()):
             try:
                 answer = await self._line.say_now("join", room=member.room, key=member.key or None)
@@ -220,24 +214,7 @@ class Chat:
                 continue
             if isinstance(answer, RoomState):
                 member.entered(answer)
-            await self._settle(member)
             member.behind()
-
-    async def _settle(self, member: Membership) -> None:
-        """Answer the commands whose messages are in the room already."""
-        open_ones = [
-            pending for pending in self._line.pending.values()
-            if pending.said and pending.is_speech and folded(pending.fields.get("room", "")) == folded(member.room)
-        ]  # fmt: skip
-        after = member.heard
-        while open_ones:
-            page = await member.page(after, self._line.say_now)
-            for message in page.messages:
-                if open_ones and _is_kept_as(open_ones[0], message):
-                    open_ones.pop(0).take(message)
-            if not page.more:
-                return
-            after = page.messages[-1].number
 
     def regained(self) -> None:
         """Of the line: it is ready."""
@@ -260,14 +237,6 @@ class Chat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _is_kept_as(pending: Pending, message: Message) -> bool:
-    """Whether this is what the hub has made of that command."""
-    return folded(message.nick) == folded(pending.nick) and (message.kind, message.text) == (
-        pending.do,
-        pending.fields["text"],
-    )
 
 
 async def open_chat(

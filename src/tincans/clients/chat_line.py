@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from tincans.address import Address
 from tincans.clients.calling import Calling
 from tincans.clients.chat_link import Link, open_link
-from tincans.clients.chat_wire import Bye, Event, Refused, Renamed, Welcome, command
+from tincans.clients.chat_wire import Bye, Event, Ping, Refused, Renamed, Welcome, command
 from tincans.clients.login import find_login
 from tincans.clients.url import Url
 from tincans.errors import (
@@ -35,7 +35,7 @@ from tincans.errors import (
 from tincans.limits import CHAT_ALIVE_SECONDS, CHAT_PONG_SECONDS, RETRY_FIRST, RETRY_MOST
 from tincans.tasks import spawn, wake
 
-#: What a hub says to somebody who is not to call again, and what it refuses for good.
+#: What a hub says to somebody who is not to call again, and what is no better a second time.
 _FOR_GOOD = ("kicked out",)
 _FINAL = (ChatRefused, RemoteProtocolError, CertificateNotTrusted)
 
@@ -86,13 +86,8 @@ class Pending:
     do: str
     fields: dict[str, Any]
     answer: asyncio.Future[Event]
-    #: It has gone out, on this line or on one that was lost; our nick was this.
+    #: It has gone out, on this link or on one that was lost.
     said: bool = False
-    nick: str = ""
-
-    @property
-    def is_speech(self) -> bool:
-        return self.do in ("say", "act", "notice")
 
     def take(self, event: Event) -> None:
         """The answer came, unless nobody waits for it any more."""
@@ -157,8 +152,9 @@ class Line:
 
     def _say(self, label: str, pending: Pending) -> None:
         assert self._link is not None
-        pending.said, pending.nick = True, self.nick
-        self._link.say(command(pending.do, label, **pending.fields))
+        again = True if pending.said and "id" in pending.fields else None
+        pending.said = True
+        self._link.say(command(pending.do, label, **pending.fields, again=again))
         self.go_on()
 
     def go_on(self) -> None:
@@ -178,7 +174,7 @@ class Line:
                 if not self.reconnect or self._bye in _FOR_GOOD or isinstance(lost, RemoteProtocolError):
                     raise lost
                 self._is_ready = False
-                self._ear.lost(lost.reason)
+                self._lose(lost.reason)
                 self._link = await self._call_again()
         except Exception as error:
             self._end(error)
@@ -202,9 +198,18 @@ class Line:
             for task in helping:
                 task.cancel()
 
+    def _lose(self, reason: str) -> None:
+        """The hub was lost: what was whispered has arrived or has not."""
+        for pending in self.pending.values():
+            if pending.said and "to" in pending.fields and not pending.answer.done():
+                pending.answer.set_exception(ChannelBroken(f"{reason}; nobody knows whether it was said"))
+        self._ear.lost(reason)
+
     def _take(self, event: Event) -> None:
         if isinstance(event, Bye):
             self._bye = event.text
+        if isinstance(event, Ping) and self._link is not None:
+            self._link.say(command("pong"))
         if isinstance(event, Renamed) and event.nick == self.nick:
             self.nick = event.new
         self._ear.hear(event)

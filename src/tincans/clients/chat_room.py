@@ -30,6 +30,7 @@ from tincans.clients.chat_wire import (
     Joined,
     Kicked,
     Left,
+    LoggedIn,
     Message,
     ModesSet,
     Person,
@@ -39,7 +40,7 @@ from tincans.clients.chat_wire import (
     Topic,
     TopicSet,
 )
-from tincans.errors import ChatRefused, RemoteProtocolError
+from tincans.errors import ChatRefused
 from tincans.limits import CHAT_PAGE_MESSAGES, CHAT_WAITING_EVENTS
 from tincans.tasks import wake
 
@@ -126,8 +127,6 @@ class Membership:
         self.waiting = Waiting()
         #: The number of the last message that was given or waits; the greatest of those left out.
         self.last = self.missed = 0
-        #: The number of the last message that was heard on a line which is lost.
-        self.heard = 0
         self._behind = True  # until it is known which messages are to be given
 
     # ── what is said ──────────────────────────────────────────────────────────────────────────────────────
@@ -157,7 +156,7 @@ class Membership:
         """Take one page of what was left out; False where nothing was."""
         if not self._behind:
             return False
-        missed, page = self.missed, await self.page(self.last, self.chat.command)
+        missed, page = self.missed, await self._page(self.last)
         for message in page.messages:
             if message.number > self.last:
                 self.waiting.put(message)
@@ -167,17 +166,11 @@ class Membership:
             self._behind = self.missed > self.last
         return True
 
-    async def page(self, after: int, ask: Callable[..., Awaitable[Event]]) -> History:
+    async def _page(self, after: int) -> History:
         """The messages behind that number, the oldest first: some CHAT_PAGE_MESSAGES at most."""
-        first = () if after else (await self._history(ask, before=2, limit=1)).messages
-        page = await self._history(ask, after=after or 1, limit=CHAT_PAGE_MESSAGES)  # behind none at all is the newest
+        first = () if after else (await self.history(before=2, limit=1)).messages
+        page = await self.history(after=after or 1, limit=CHAT_PAGE_MESSAGES)  # behind none at all would be the newest
         return msgspec.structs.replace(page, messages=(*first, *page.messages))
-
-    async def _history(self, ask: Callable[..., Awaitable[Event]], **which: int | None) -> History:
-        answer = await ask("history", room=self.room, **which)
-        if not isinstance(answer, History):
-            raise RemoteProtocolError(f"the hub answers history with {type(answer).__name__}")
-        return answer
 
     # ── saying ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,7 +192,7 @@ class Membership:
 
     async def history(self, *, before: int | None = None, after: int | None = None, limit: int = 50) -> History:
         """Messages of the room, the oldest first: the newest, or those next to a number."""
-        return await self._history(self.chat.command, before=before, after=after, limit=limit)
+        return await self.chat.ask(History, "history", room=self.room, before=before, after=after, limit=limit)
 
     async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> Found:
         """Messages of the room with all these words in them, the newest first."""
@@ -230,10 +223,6 @@ class Membership:
             self.last = newest
         self.missed = max(self.missed, newest)
         self._behind = self.missed > self.last
-
-    def mark(self) -> None:
-        """The hub was lost: remember what was heard of it."""
-        self.heard = max(self.last, self.missed)
 
     def behind(self) -> None:
         """There may be messages that were not heard."""
@@ -270,11 +259,12 @@ class Membership:
                 self._left(nick, _kicked(self.room, event))
             case Renamed(nick=nick, new=new) if person := people.pop(folded(nick), None):
                 people[folded(new)] = msgspec.structs.replace(person, nick=new)
+            case LoggedIn(who=who) if person := people.get(folded(who.nick)):
+                people[folded(who.nick)] = msgspec.structs.replace(person, account=who.account)
             case Away(who=who, text=text) if person := people.get(folded(who.nick)):
                 people[folded(who.nick)] = msgspec.structs.replace(person, away=text)
             case TopicSet(text=text):
-                by = event.by or event.who
-                self.topic = Topic(text=text, by=by.nick if by else "", at=event.at) if text else None
+                self.topic = Topic(text=text, by=event.who.nick, at=event.at) if text else None
             case ModesSet(modes=modes):
                 self._ranked(modes)
 
@@ -290,7 +280,7 @@ class Membership:
         for letter in letters:
             if letter in "+-":
                 on = letter == "+"
-            elif letter in "ovbeIqk" or (letter == "l" and on):
+            elif letter in "ovbeIq" or (letter in "kl" and on):
                 value = values.pop(0) if values else ""
                 if letter in _RANKS and (person := self.people.get(folded(value))):
                     rank = _RANKS[letter] if on else ""
@@ -301,5 +291,4 @@ _RANKS = {"o": "operator", "v": "voice"}
 
 
 def _kicked(room: str, event: Kicked) -> ChatRefused:
-    who = event.by.nick if event.by is not None else "the hub"
-    return ChatRefused("kicked", f"{who} took you out of {room}" + (f": {event.text}" if event.text else ""))
+    return ChatRefused("kicked", f"{event.by.nick} took you out of {room}" + (f": {event.text}" if event.text else ""))

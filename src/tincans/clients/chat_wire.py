@@ -101,40 +101,45 @@ class Renamed(Event, frozen=True, kw_only=True, tag="renamed"):
 
     nick: str
     new: str
-    who: Person | None = None
+
+
+class LoggedIn(Event, frozen=True, kw_only=True, tag="account"):
+    """Somebody has the account `who.account` now, or none."""
+
+    who: Person
 
 
 class TopicSet(Event, frozen=True, kw_only=True, tag="topic"):
     """An empty text took the topic away."""
 
     room: str
+    who: Person
     text: str
-    who: Person | None = None
-    by: Person | None = None
 
 
 class ModesSet(Event, frozen=True, kw_only=True, tag="mode"):
     """Modes as IRC writes them: "+o ann". Where the hub did it by itself, nobody did."""
 
     room: str
-    modes: str
     who: Person | None = None
-    by: Person | None = None
+    modes: str
 
 
 class Kicked(Event, frozen=True, kw_only=True, tag="kicked"):
+    """`nick` was taken out of the room."""
+
     room: str
     nick: str
-    by: Person | None = None
+    by: Person
     text: str = ""
 
 
 class Invited(Event, frozen=True, kw_only=True, tag="invited"):
-    """`nick`, or whom this is told, was invited."""
+    """`nick` may come in: told to them, and to those who may invite."""
 
     room: str
-    nick: str = ""
-    by: Person | None = None
+    nick: str
+    by: Person
 
 
 class Away(Event, frozen=True, kw_only=True, tag="away"):
@@ -142,6 +147,10 @@ class Away(Event, frozen=True, kw_only=True, tag="away"):
 
     who: Person
     text: str = ""
+
+
+class Ping(Event, frozen=True, kw_only=True, tag="ping"):
+    """The hub asks whether we are there."""
 
 
 class Bye(Event, frozen=True, kw_only=True, tag="bye"):
@@ -161,8 +170,9 @@ class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
     nick: str
     account: str = ""
     limits: dict[str, float] = {}
-    #: Shows the hub's door for files that it is us who sends one.
+    #: Shows the hub's other doors that it is us; and where they take files.
     ticket: str = ""
+    files: str = "/files"
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,8 +240,8 @@ class Refused(Event, frozen=True, kw_only=True, tag="error"):
 
 
 _KNOWN = (
-    Message | Whisper | Joined | Left | Quit | Renamed | TopicSet | ModesSet | Kicked | Invited | Away | Bye
-    | Welcome | RoomState | History | Found | Rooms | Who | Done | Pong | Refused
+    Message | Whisper | Joined | Left | Quit | Renamed | LoggedIn | TopicSet | ModesSet | Kicked | Invited | Away
+    | Ping | Bye | Welcome | RoomState | History | Found | Rooms | Who | Done | Pong | Refused
 )  # fmt: skip
 
 
