@@ -665,6 +665,10 @@ CODE_GUESSES = 3
 #: second one on the same machine is given any other.
 PASS_PORT = 7768
 
+#: How long a notice on the local network is looked for: it is asked for at once and after 0.2, 0.6 and 1.4 s or so (RFC
+#: 6762 §5.2: with pauses that double), and who sees it answers within half a second (§6).
+NOTICE_SECONDS = 3.0
+
 #: What a pairing may take from its first word to its last: two round trips and some tens of milliseconds of arithmetic;
 #: as long as a handshake (`Limits.handshake`).
 PAIRING_SECONDS = 10.0

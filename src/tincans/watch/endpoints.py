@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
-from urllib.parse import quote
 
 import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
+from tincans.apps.http.media import disposition
 from tincans.limits import PAGE_BODY_BYTES, PAGE_REQUEST_SECONDS
 from tincans.watch.guard import STEERS
 from tincans.watch.shapes import to_json
@@ -27,8 +26,6 @@ from tincans.watch.trouble import MISTAKE, Refused, answer, status_of
 
 log = logging.getLogger(__name__)
 
-#: As much of a file's name as is shown anywhere.
-_NAME_CHARACTERS = 100
 
 
 class File(NamedTuple):
@@ -162,24 +159,12 @@ async def _call(row: Endpoint, request: Request, context: Callable[[bool], Any])
     return await row.handler(context(steers), asked, await _posted(request, row.posted))
 
 
-#: Of a file's name: what a path or a header is made of, and what does not print.
-_UNFIT = re.compile(r"[^\w .()+@=,-]")
-
-
-def _attachment(name: str) -> str:
-    """As RFC 6266 and 8187 have it: plain for all, and as it is for those who can read that."""
-    fit = _UNFIT.sub("_", name).lstrip(".")[-_NAME_CHARACTERS:] or "_"
-    plain = fit.encode("ascii", "replace").decode().replace("?", "_")
-    told = f'attachment; filename="{plain}"'
-    return told if plain == fit else f"{told}; filename*=UTF-8''{quote(fit, safe='')}"
-
-
 def _answer(given: Any) -> Response:
     if not isinstance(given, File):
         return Response(to_json(given), media_type="application/json")
     headers = {**given.headers, "Content-Type": given.media}
     if given.name:
-        headers["Content-Disposition"] = _attachment(given.name)
+        headers["Content-Disposition"] = disposition(given.name)
     if isinstance(given.body, bytes):
         return Response(given.body, headers=headers)
     return StreamingResponse(given.body, headers=headers)

@@ -10,6 +10,7 @@
     writing.py      what changes them; upload.py, what forms do
     folder.py       the listing of a folder; listing.py, what it says; listing_page.py, how that looks
     echo.py         the handler of http:echo
+    websocket.py    the opening of a WebSocket over an exchange
     asgi.py         the app asgi:MODULE:APP
 
 Each stands on those above it.

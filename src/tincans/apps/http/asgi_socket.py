@@ -12,42 +12,28 @@ where it crashed.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 
-from websockets.datastructures import Headers
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Close, CloseCode
-from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
-from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from tincans.apps.http.asgi_http import OURS, Run, Said, report, say
+from tincans.apps.http.asgi_http import Run, Said, report, say
 from tincans.apps.http.asgi_scope import Message, Scope
 from tincans.apps.http.exchange import Exchange
+from tincans.apps.http.websocket import offered
 from tincans.channel import Buffer, Buffered
 from tincans.errors import ChannelError
-from tincans.limits import WEBSOCKET_MESSAGE_BYTES
 from tincans.tasks import spawn
 from tincans.transports.ws_channel import WebSocketChannel
-
-_log = logging.getLogger("tincans.ws")
 
 
 async def converse(exchange: Exchange, scope: Scope, run: Run) -> None:
     """Have the application open a WebSocket, or not, and talk. Raises what it raised."""
-    protocol = ServerProtocol(
-        state=State.OPEN,  # the handshake was read by us
-        extensions=[ServerPerMessageDeflateFactory()],
-        max_size=WEBSOCKET_MESSAGE_BYTES,
-        logger=_log,
-    )
-    answer = protocol.accept(_handshake(exchange))
-    if protocol.handshake_exc is not None:
-        fields = [(name, value) for name, value in answer.headers.raw_items() if name.lower() not in OURS]
-        await exchange.respond(answer.status_code, fields, bytes(answer.body or b""))
+    offer = await offered(exchange)
+    if offer is None:
         return
+    protocol, answer = offer
     hearing, said = SocketHearing(), Said()
     task = run(scope, hearing.receive, said.put)
     task.add_done_callback(said.end)
@@ -111,11 +97,6 @@ async def _speak(socket: Socket, hearing: SocketHearing, said: Said, task: async
     finally:
         await hearing.close()
         await socket.leave(goodbye)
-
-
-def _handshake(exchange: Exchange) -> Handshake:
-    request = exchange.request
-    return Handshake(request.target, Headers(list(request.fields)), request.method, f"HTTP/{request.version}")
 
 
 class Socket(WebSocketChannel):

@@ -23,6 +23,7 @@ from typing import Any, cast
 from tincans.apps.http.exchange import Exchange, Handler
 from tincans.apps.settings import Settings
 from tincans.server import App, close_app
+from tincans.users import Users
 
 REALM = 'Basic realm="tincans", charset="UTF-8"'
 
@@ -41,7 +42,7 @@ class Guarded:
     async def __call__(self, exchange: Exchange) -> None:
         login = exchange.request.fields.get("authorization")
         if login and self._users:
-            user = await self._user(login)
+            user = await user_of(self._users, login)
             if user is None:
                 await challenge(exchange)
                 return
@@ -50,23 +51,24 @@ class Guarded:
             await challenge(exchange)
             return
         elif not (self._any_host or is_ours(exchange.request.host, exchange.channel.local.host)):
-            await _misdirected(exchange)
+            await misdirect(exchange)
             return
         await self.handler(exchange)
 
     def close(self) -> Coroutine[Any, Any, None] | None:
         return close_app(cast("App", self.handler))
 
-    async def _user(self, login: str) -> str | None:
-        """Who that is; None where the login is wrong or none."""
-        match = _BASIC.fullmatch(login)
-        if match is None:
-            return None
-        try:
-            name, colon, password = b64decode(match["token"]).decode().partition(":")
-        except ValueError:
-            return None
-        return name if colon and await self._users.check(name, password) else None
+
+async def user_of(users: Users, login: str) -> str | None:
+    """Who it is whose Authorization this is; None where it is wrong, or not Basic."""
+    match = _BASIC.fullmatch(login)
+    if match is None:
+        return None
+    try:
+        name, colon, password = b64decode(match["token"]).decode().partition(":")
+    except ValueError:
+        return None
+    return name if colon and await users.check(name, password) else None
 
 
 async def challenge(exchange: Exchange) -> None:
@@ -98,6 +100,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _misdirected(exchange: Exchange) -> None:
+async def misdirect(exchange: Exchange) -> None:
+    """Say that the request is for somebody else (421)."""
     text = f"421 {exchange.request.host} is not a name of this server, which listens on this machine alone\n"
     await exchange.respond(421, [("Content-Type", "text/plain; charset=utf-8")], text.encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from mimetypes import MimeTypes
+from urllib.parse import quote
 
 UNKNOWN = "application/octet-stream"
 
@@ -65,6 +66,11 @@ for _ending, _type in _LACKING.items():
 
 _NOT_IN_ENDINGS = re.compile(r"[^\w.+-]")  # what would make an address of a name
 
+#: Of a file's name that is told: what a path or a header is made of, and what does not print, is left out.
+_UNFIT = re.compile(r"[^\w .()+@=,-]")
+#: As much of it as is shown anywhere.
+_NAME_CHARACTERS = 100
+
 #: The packed forms that may stand beside a file, the best first: what each is called in HTTP, and its ending.
 CODINGS = {"br": ".br", "gzip": ".gz"}
 
@@ -97,3 +103,11 @@ def codings(accepted: str) -> tuple[str, ...]:
     weights = {name: wanted.get(name, anything) for name in CODINGS}
     usable = [name for name in CODINGS if weights[name] > 0 and weights[name] >= plain]
     return tuple(sorted(usable, key=lambda name: -weights[name]))
+
+
+def disposition(name: str, *, inline: bool = False) -> str:
+    """Content-Disposition as RFC 6266 and 8187 have it: plain for all, and as it is for those who can read that."""
+    fit = _UNFIT.sub("_", name).lstrip(".")[-_NAME_CHARACTERS:] or "_"
+    plain = fit.encode("ascii", "replace").decode().replace("?", "_")
+    told = f'{"inline" if inline else "attachment"}; filename="{plain}"'
+    return told if plain == fit else f"{told}; filename*=UTF-8''{quote(fit, safe='')}"

@@ -143,18 +143,23 @@ class _Shown(NamedTuple):
     fields: bytes
 
 
-def _shown_of(file: OpenFile, kind: str, coding: str = "") -> _Shown:
-    return _shown(kind, coding, tag_of(file.stat), file.stat.st_mtime)
+#: Fields, as they can be remembered by.
+More = tuple[tuple[str, str], ...]
+
+
+def _shown_of(file: OpenFile, kind: str, coding: str = "", more: More = ()) -> _Shown:
+    return _shown(kind, coding, tag_of(file.stat), file.stat.st_mtime, more)
 
 
 @lru_cache(1024)
-def _shown(kind: str, coding: str, tag: str, modified: float) -> _Shown:
+def _shown(kind: str, coding: str, tag: str, modified: float, more: More) -> _Shown:
     fields = [
         ("Content-Type", kind),
         ("ETag", tag),
         ("Accept-Ranges", "bytes"),
         ("Vary", "Accept-Encoding"),
         ("X-Content-Type-Options", "nosniff"),
+        *more,
     ]
     try:
         fields.append(("Last-Modified", formatdate(modified, usegmt=True)))
@@ -163,10 +168,13 @@ def _shown(kind: str, coding: str, tag: str, modified: float) -> _Shown:
     return _Shown(tag, modified, render([*fields, ("Content-Encoding", coding)] if coding else fields))
 
 
-async def send_file(exchange: Exchange, file: OpenFile, kind: str, coding: str = "") -> None:
-    """Respond with an open file: all of it, the parts that are asked for, or that nothing has changed."""
+async def send_file(exchange: Exchange, file: OpenFile, kind: str, coding: str = "", more: More = ()) -> None:
+    """Respond with an open file: all of it, the parts that are asked for, or that nothing has changed.
+
+    `more` are fields that are said of it besides.
+    """
     request, size = exchange.request, file.stat.st_size
-    shown = _shown_of(file, kind, coding)
+    shown = _shown_of(file, kind, coding, more)
     if not request.asks:
         await exchange.respond(200, shown.fields, Span(file.fd, 0, size))
         return
