@@ -162,6 +162,27 @@ def test_every_cut_of_the_same_bytes_reads_the_same(data: st.DataObject) -> None
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_what_was_looked_at_comes_out_again(pair: Pair) -> None:
+    client, buffered = pair
+    await client.send(b"one\ntw")
+    assert await buffered.look(len) == b"one\ntw"
+    looking = spawn(buffered.look(lambda said: said.count(b"\n") == 2))
+    await asyncio.sleep(0)
+    await client.send(b"o\n")
+    assert await looking == b"one\ntwo\n"
+    assert [await buffered.receive_until(b"\n") for _ in range(2)] == [b"one", b"two"]
+
+
+async def test_what_can_never_be_enough_is_what_there_is_at_the_end(pair: Pair) -> None:
+    client, buffered = pair
+    await client.send(b"one")
+    await client.send_eof()
+    assert await buffered.look(lambda said: b"\n" in said) == b"one"
+    assert await buffered.receive() == b"one"
+    with pytest.raises(EndOfStream):
+        await buffered.look(len)
+
+
 async def test_lines_end_in_lf_or_crlf_and_the_last_may_have_no_end(pair: Pair) -> None:
     client, buffered = pair
     await client.send(b"one\ntwo\r\n\n\r\nthree\r\r\nlast")

@@ -16,7 +16,17 @@ from tincans.channel import STREAM, Buffer, Channel, Side, Traits
 from tincans.conversation import How, Kind, Tap
 from tincans.errors import CannotHalfClose, ChannelBroken, ChannelClosed, ConnectError, EndOfStream
 from tincans.limits import CARRIED_BYTES
-from tincans.recording import Deaf, RecordingChannel, Silence, beside, note, number_of, opening, secure
+from tincans.recording import (
+    Deaf,
+    RecordingChannel,
+    Silence,
+    beside,
+    look_ahead,
+    note,
+    number_of,
+    opening,
+    secure,
+)
 from tincans.testing.ends import gathers
 from tincans.transports import Wrap
 from tincans.transports.memory import memory_pair
@@ -333,3 +343,109 @@ async def test_a_note_is_told_and_a_number_is_that_of_the_first_journal() -> Non
     await server.aclose()
     note(server, "too late")
     assert heard.notes == ["the client is slow"]
+
+
+# ── what is said first ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bare() -> tuple[Channel, Channel]:
+    return memory_pair()
+
+
+def _recorded() -> tuple[Channel, Channel]:
+    return recorded()[:2]
+
+
+BOTH = pytest.mark.parametrize("make", [_bare, _recorded], ids=["bare", "recorded"])
+
+
+@BOTH
+async def test_what_was_looked_at_is_still_to_be_received(make: Callable[[], tuple[Channel, Channel]]) -> None:
+    client, server = make()
+    await client.send(b"hel")
+    same, first = await look_ahead(server)
+    assert first == b"hel"
+    await client.send(b"lo\n")
+    assert (await look_ahead(same, lambda said: b"\n" in said))[1] == b"hello\n"
+    assert await same.receive() == b"hello\n"
+
+
+@BOTH
+async def test_who_never_says_enough_is_looked_at_for_so_long(make: Callable[[], tuple[Channel, Channel]]) -> None:
+    client, server = make()
+    await client.send(b"hel")
+    channel, first = await look_ahead(server, lambda said: b"\n" in said, seconds=0.001)
+    assert first == b"hel"
+    await client.send(b"lo")
+    assert await channel.receive() + await channel.receive() == b"hello"
+
+
+@BOTH
+@pytest.mark.parametrize("said", [b"", b"hel"])
+async def test_who_ends_before_it_is_enough_has_said_what_there_is(
+    make: Callable[[], tuple[Channel, Channel]], said: bytes
+) -> None:
+    client, server = make()
+    if said:
+        await client.send(said)
+    await client.send_eof()
+    channel, first = await look_ahead(server, lambda said: b"\n" in said)
+    assert first == said
+    if said:
+        assert await channel.receive() == said
+    with pytest.raises(EndOfStream):
+        await channel.receive()
+
+
+@BOTH
+async def test_who_is_lost_while_looked_at_is_lost(make: Callable[[], tuple[Channel, Channel]]) -> None:
+    client, server = make()
+    client.abort()
+    with pytest.raises(ChannelBroken):
+        await look_ahead(server)
+
+
+async def test_a_tap_hears_what_was_looked_at_when_it_is_received() -> None:
+    client, server, heard = recorded()
+    await client.send(b"hello")
+    await look_ahead(server)
+    assert heard.pieces == []
+    await server.receive()
+    assert heard.pieces == [(CLIENT, b"hello")]
+
+
+async def test_a_handshake_that_was_looked_at_is_no_part_of_what_was_said(certificates: Certificates) -> None:
+    client, server, heard = recorded()
+    leaf = str(certificates.leaf)
+    address = Address("tcp", "localhost", wraps=("tls",), options=(("cert", leaf), ("key", leaf)))
+    trusting, _ = wraps(certificates)
+
+    async def serve() -> Channel:
+        channel, first = await look_ahead(server)
+        assert first.startswith(b"\x16")
+        return await secure(channel, server_wrap(address, looked_ahead=True))
+
+    inside, channel = await asyncio.gather(trusting(client), serve())
+    await inside.send(b"hello")
+    assert await channel.receive() == b"hello"
+    assert heard.pieces == [(CLIENT, b"hello")]
+    await inside.aclose()
+    await channel.aclose()
+
+
+async def test_what_is_said_at_once_is_told_as_far_as_it_was_accepted() -> None:
+    client, server = await over_tcp()
+    heard = Hearing().begin(opening(Kind.LISTEN, server))
+    recording = RecordingChannel(server, [heard], SERVER)
+    words, said = bytes(range(256)) * 4096, 0
+    while sent := recording.send_now(words):
+        said += sent
+    assert sum(len(piece) for _, piece in heard.pieces) == said
+    assert heard.pieces[-1][1] == words[: len(heard.pieces[-1][1])]
+    client.abort()
+    await asyncio.sleep(0.01)
+    with pytest.raises(ChannelBroken):
+        recording.send_now(words)
+    await recording.aclose()
+    assert heard.outcome is not None
+    assert heard.outcome[:2] == (How.RESET, CLIENT)

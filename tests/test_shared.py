@@ -21,7 +21,7 @@ from tincans.conversation import Controls, How, Kind
 from tincans.errors import CannotSteer, ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
 from tincans.held import HeldChannel
 from tincans.limits import DATAGRAM_BYTES, RECEIVE_BYTES, SAY_BYTES, Limits
-from tincans.recording import opening, secure
+from tincans.recording import look_ahead, opening, secure
 from tincans.register import Register, Talk
 from tincans.relays import relay
 from tincans.server import serve
@@ -176,6 +176,32 @@ async def test_an_app_that_waits_is_told_that_the_channel_was_closed(closing: bo
     with pytest.raises(ChannelClosed):
         await sending
     assert tap.pieces == []
+
+
+async def test_an_app_says_nothing_at_once_while_a_person_has_the_word() -> None:
+    client, server = await over_tcp()
+    app, tap = share(server)
+    tap.hand.pause(SERVER)
+    assert app.send_now(b"hello") == 0
+    tap.hand.resume(SERVER)
+    assert app.send_now(b"hello") == 5
+    assert await client.receive() == b"hello"
+    await client.aclose()
+    await app.aclose()
+
+
+async def test_what_a_shared_channel_looks_at_is_held_like_all_else() -> None:
+    client, app, tap = shared()
+    await client.send(b"hello")
+    channel, first = await look_ahead(app)
+    assert (channel, first) == (app, b"hello")
+    assert (await look_ahead(app))[1] == b"hello"
+    tap.hand.pause(CLIENT)
+    hearing = spawn(app.receive())
+    await turns()
+    assert not hearing.done()
+    tap.hand.resume(CLIENT)
+    assert await hearing == b"hello"
 
 
 async def test_an_app_may_give_up_waiting() -> None:

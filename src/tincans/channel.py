@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from enum import Enum
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, TypeVar
@@ -216,7 +216,7 @@ class Turn:
 
 
 class Buffered(Channel):
-    """A channel read by delimiter, by count or by line: `receive_until`, `receive_exactly`, `lines`.
+    """A channel read by delimiter, by count or by line (`receive_until`, `receive_exactly`, `lines`), or looked into.
 
     It is a channel itself and owns the one it is over: what was read ahead comes out of `receive` first, so it may be
     handed on at any time, and closing it closes both. Cancelling any of the reads loses nothing.
@@ -242,6 +242,20 @@ class Buffered(Channel):
         if self._ahead:
             return self._take(min(len(self._ahead), RECEIVE_BYTES))
         return await self.channel.receive()
+
+    async def look(self, enough: Callable[[bytes], object]) -> bytes:
+        """What the other side says next, all of it that is there once that is `enough`; it is still to be received.
+
+        What can never be enough is returned when the other side has ended. Raises `EndOfStream` where it said nothing.
+        """
+        while not self._ahead or not enough(bytes(self._ahead)):
+            try:
+                self._ahead += await self.channel.receive()
+            except EndOfStream:
+                if not self._ahead:
+                    raise
+                break
+        return bytes(self._ahead)
 
     async def receive_exactly(self, count: int) -> bytes:
         """Exactly `count` bytes. `EndOfStream` if the other side ends before; what came is kept."""

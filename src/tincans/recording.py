@@ -120,11 +120,11 @@ class RecordingChannel(Channel):
             offset += sent
         await super().send_file(file, offset, end - offset)
 
-    async def look_ahead(self) -> bytes:
-        """As the function `look_ahead`."""
-        ahead = await self.channel.receive()
-        self.channel = Buffered(self.channel, ahead)
-        return ahead
+    def buffered(self) -> Buffered:
+        """The channel below, which can be looked into from now on. Nobody may be receiving."""
+        if not isinstance(self.channel, Buffered):
+            self.channel = Buffered(self.channel)
+        return self.channel
 
     async def secure(self, wrap: Wrap) -> None:
         """Perform a handshake on the channel below: what is said from here on is said inside, and told plain.
@@ -196,16 +196,25 @@ async def secure(channel: Channel, wrap: Wrap) -> Channel:
     return channel
 
 
-async def look_ahead(channel: Channel) -> tuple[Channel, bytes]:
-    """What the other side says first, and the channel from which it is still to be received.
+async def look_ahead(
+    channel: Channel, enough: Callable[[bytes], object] = len, *, seconds: float | None = None
+) -> tuple[Channel, bytes]:
+    """What the other side says first, once that is `enough`, and the channel from which it is still to be received.
 
-    No tap has heard it yet, so a handshake that begins with it is no part of what was said. For a channel of bytes.
-    Raises what `receive` does. Cancelling loses nothing.
+    After so many seconds, and when the other side ends, it is what there is by then: perhaps nothing. No tap has heard
+    it yet, so a handshake that begins with it is no part of what was said. For a channel of bytes. Raises
+    `ChannelBroken` and the like, as `receive` does. Cancelling closes nothing.
     """
     if isinstance(channel, RecordingChannel):
-        return channel, await channel.look_ahead()
-    ahead = await channel.receive()
-    return Buffered(channel, ahead), ahead
+        buffered = channel.buffered()
+    else:
+        channel = buffered = channel if isinstance(channel, Buffered) else Buffered(channel)
+    try:
+        async with asyncio.timeout(seconds):
+            await buffered.look(enough)
+    except (TimeoutError, EndOfStream):
+        pass  # the end is said again to who receives
+    return channel, buffered.ahead
 
 
 def beside(channel: Channel, other: Channel, kind: Kind, facts: Mapping[str, str] = _NO_FACTS) -> Channel:

@@ -55,11 +55,11 @@ class SharedChannel(RecordingChannel):
         voice = self._voice
         return 0 if voice.is_taken or voice.speaking else super().send_now(data)
 
-    async def look_ahead(self) -> bytes:
+    def buffered(self) -> Buffered:
         held = self._held
-        ahead = await held.channel.receive()
-        held.channel = Buffered(held.channel, ahead)
-        return ahead
+        if not isinstance(held.channel, Buffered):
+            held.channel = Buffered(held.channel)
+        return held.channel
 
     async def send_file(self, file: int, offset: int, count: int) -> None:
         """Piece by piece, so that a person has a turn between them."""

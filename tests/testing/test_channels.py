@@ -399,6 +399,23 @@ class BreaksOfAFile(Right):
             raise ChannelBroken from None
 
 
+class SaysAll(Right):
+    """Claims to have said at once what it did not."""
+
+    def send_now(self, data: Buffer) -> int:
+        return len(data)
+
+
+class SaysTooMuch(Right):
+    def send_now(self, data: Buffer) -> int:
+        return len(data) + 1
+
+
+class SaysAPart(Right):
+    def send_now(self, data: Buffer) -> int:
+        return len(data) // 2
+
+
 class Hoards(Right):
     def __init__(self, below: Channel) -> None:
         super().__init__(below)
@@ -424,6 +441,11 @@ WRONG = [
     (Shuffles, STREAM, "Many small pieces", "instead of"),
     (NeverWaits, STREAM, "Send waits", "send never waited"),
     (NeverWaits, MESSAGES, "Send waits", "send never waited"),
+    (SaysAll, STREAM, "Send_now says a beginning", "did not finish"),
+    (SaysTooMuch, STREAM, "Send_now says a beginning", "it says that it said 2 bytes of 1"),
+    (SaysAPart, MESSAGES, "Send_now says a beginning", "of a message"),
+    (SaysAll, STREAM, "Send_now says nothing while a send waits", "it said 1 bytes"),
+    (SaysAll, STREAM, "After aclose send_now says nothing", "it said 1 bytes"),
     (Hoards, STREAM, "memory does not grow", "bytes more are held"),
     (EmptyAtTheEnd, STREAM, "Send_eof ends one direction", "b'' instead of raising EndOfStream"),
     (EndsOnce, STREAM, "Send_eof ends one direction", "b'again' instead of raising EndOfStream"),

@@ -109,6 +109,41 @@ async def _backpressure(ends: Ends) -> None:
             await ends.carries()
 
 
+@clause(reliable)
+async def _says_now(ends: Ends) -> None:
+    """Send_now says a beginning and how much of it that was, and send the rest."""
+    for size in ends.sizes():
+        words = ends.rng.randbytes(size)
+        hearing = spawn(hears(ends.other, [words] if size else []))
+        said = ends.one.send_now(words)
+        assert 0 <= said <= size, f"it says that it said {said} bytes of {size}"
+        if ends.traits.boundaries:
+            assert said in (0, size), f"it said {said} bytes of a message of {size}"
+        if said < size:
+            await ends.one.send(words[said:])
+        await hearing
+    await ends.carries()
+
+
+@clause(reliable, clogged=True)
+async def _says_nothing_now(ends: Ends) -> None:
+    """Send_now says nothing while a send waits."""
+    async with Stuck(ends):
+        said = ends.one.send_now(b"x")
+        assert not said, f"it said {said} bytes"
+
+
+@clause()
+async def _says_nothing_when_closed(ends: Ends) -> None:
+    """After aclose send_now says nothing, or raises ChannelClosed."""
+    await ends.one.aclose()
+    try:
+        said = ends.one.send_now(b"x")
+    except ChannelClosed:
+        return
+    assert not said, f"it said {said} bytes"
+
+
 @clause()
 async def _keeps_nothing(ends: Ends) -> None:
     """What was received is not kept: memory does not grow."""

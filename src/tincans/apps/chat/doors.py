@@ -24,7 +24,7 @@ from typing import NamedTuple, cast
 from tincans.apps.chat.hub import Hub
 from tincans.channel import Channel
 from tincans.errors import HandshakeFailed
-from tincans.limits import CHAT_DOOR_SECONDS, Limits
+from tincans.limits import CHAT_DOOR_SECONDS, LINE_BYTES, Limits
 from tincans.recording import look_ahead, secure
 from tincans.transports import Wrap
 
@@ -51,6 +51,17 @@ class Lobby(NamedTuple):
     #: Talks with a peer, who has begun TLS with what is to be received first.
     attend_peer: Callable[[Channel], Awaitable[None]] | None = None
 
+    def is_clear(self, first: bytes) -> bool:
+        """Whether what somebody said first is enough to know the door."""
+        if not first.startswith(_TLS):
+            return _is_clear(first)
+        return self.is_peer is None or self.is_peer(first) is not None or len(first) > LINE_BYTES
+
+
+def _is_clear(first: bytes) -> bool:
+    """Whether it is the whole of a line, or cannot be anything else but what it is."""
+    return b"\n" in first or door_of(first) != "plain" or len(first) > LINE_BYTES
+
 
 async def attend(lobby: Lobby, channel: Channel) -> None:
     """Meet one caller and talk to the end. Raises what the channel does."""
@@ -58,14 +69,14 @@ async def attend(lobby: Lobby, channel: Channel) -> None:
         irc = "irc" in channel.facts.get("ws.subprotocol", "")
         await _door("irc" if irc else "programs")(lobby.hub, channel, b"")
         return
-    channel, first = await _first(channel)
     inside = "tls.version" in channel.facts
+    channel, first = await look_ahead(channel, lobby.is_clear, seconds=CHAT_DOOR_SECONDS)
     if first.startswith(_TLS) and not inside:
         if lobby.is_peer is not None and lobby.attend_peer is not None and lobby.is_peer(first):
             await lobby.attend_peer(channel)
             return
         channel = await _secured(channel, lobby.wrap())
-        channel, first = await _first(channel)
+        channel, first = await look_ahead(channel, _is_clear, seconds=CHAT_DOOR_SECONDS)
     elif lobby.tls_only and not inside:
         await channel.send(_TLS_ONLY)
         return
@@ -73,15 +84,6 @@ async def attend(lobby: Lobby, channel: Channel) -> None:
 
 
 _TLS_ONLY = b"This hub is spoken with inside TLS alone.\r\n"
-
-
-async def _first(channel: Channel) -> tuple[Channel, bytes]:
-    """What the caller says first, nothing where they wait for us; it is still to be received from the channel."""
-    try:
-        async with asyncio.timeout(CHAT_DOOR_SECONDS):
-            return await look_ahead(channel)
-    except TimeoutError:
-        return channel, b""
 
 
 async def _secured(channel: Channel, wrap: Wrap) -> Channel:
