@@ -615,6 +615,14 @@ class NoSuchOffer(TincansError):
         super().__init__(f"nobody on the local network has offered {number} within {seconds:g} s")
 
 
+class PeerNotFound(TincansError):
+    """Have them run tincans receive, or say where they do: --to HOST:PORT."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} is not found on the local network, waiting for files")
+
+
 class OfferDeclined(TincansError):
     """It is for the person at the other end to say yes."""
 

@@ -45,6 +45,12 @@ SECTIONS: dict[str, dict[str, str]] = {
     "The channel between the two": {
         "relay": "Carry what callers and a server say, and show it.",
     },
+    "Chat and peers": {
+        "say": "Say something in a room, or each line of a pipe.",
+        "hear": "Print what is said in rooms, a line each.",
+        "send": "Send files to another person, by a code or to a peer.",
+        "receive": "Receive the files that another person sends.",
+    },
     "All of it together": {
         "up": "Run the listeners and relays of tincans.toml.",
         "watch": "Open the page on which all of it is seen.",

@@ -42,9 +42,10 @@ class Code(NamedTuple):
         return "-".join(self.words).encode()
 
     @classmethod
-    def new(cls, number: int) -> Code:
-        """A code for the offer of that number, with words that nobody can foresee."""
-        return cls(number, tuple(secrets.choice(WORDS) for _ in range(CODE_WORDS)))
+    def new(cls, number: int | None = None) -> Code:
+        """A code for the offer of that number, or of any, with words that nobody can foresee."""
+        words = tuple(secrets.choice(WORDS) for _ in range(CODE_WORDS))
+        return cls(1 + secrets.randbelow(CODE_NUMBER) if number is None else number, words)
 
     @classmethod
     def parse(cls, text: str) -> Code:

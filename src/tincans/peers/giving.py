@@ -126,26 +126,27 @@ class Giver:
                 await self._send_piece(piece, name, look.size)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-        await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look))
+        await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look), look.size)
 
     async def _give_stream(self, stream: Stream) -> None:
         if 0 in self._whole:
             raise RemoteProtocolError("the other side wants a second time what comes once")
-        name, digest = self._name(0), HASH()
+        name, digest, size = self._name(0), HASH(), 0
         self._whole.add(0)
         await self._send_within(Begins(0, None))
         self._telling.tell(Deed.BEGUN, name)
         async for piece in stream.channel:
             digest.update(piece)
+            size += len(piece)
             await self._send_piece(piece, name, None)
-        await self._end(0, Ended(digest.digest()))
+        await self._end(0, Ended(digest.digest()), size)
 
     async def _send_piece(self, piece: bytes, name: str, size: int | None) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._frames.send_piece(piece)
         self._telling.tell(Deed.MOVED, name, len(piece), size)
 
-    async def _end(self, index: int, ended: Ended) -> None:
+    async def _end(self, index: int, ended: Ended, size: int) -> None:
         await self._frames.send_piece(b"")
         await self._send_within(ended)
         name = self._name(index)
@@ -154,7 +155,7 @@ class Giver:
         elif ended.reason:
             self._telling.tell(Deed.FAILED, name, reason=ended.reason)
         else:
-            self._telling.tell(Deed.DONE, name)
+            self._telling.tell(Deed.DONE, name, size, size)
 
     def _name(self, index: int) -> str:
         return self._label(self._load.entries[index].name)

@@ -37,6 +37,8 @@ class Invitation:
         self.code, self.left = code, left
         #: The port on which those who have the code expect us; 0 where there is none yet.
         self.port = 0
+        #: Whether somebody may have been told the code already.
+        self.is_known = False
         self._file = file
         self._since = time.time()
 
@@ -47,9 +49,14 @@ class Invitation:
             kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
             if kept.left > 0 and 0 <= time.time() - kept.since < CODE_KEPT_SECONDS:
                 invitation = cls(Code.parse(kept.code), left=min(kept.left, CODE_GUESSES), file=file)
-                invitation.port, invitation._since = kept.port, kept.since
+                invitation.port, invitation._since, invitation.is_known = kept.port, kept.since, True
                 return invitation
         return None
+
+    def renumber(self, number: int) -> None:
+        """Have another number, that nobody else on the network has, before anybody was told it. Raises `OSError`."""
+        self.code = self.code._replace(number=number)
+        self.keep()
 
     @property
     def is_void(self) -> bool:

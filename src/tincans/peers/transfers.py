@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -37,10 +36,11 @@ from tincans.errors import (
     WrongCode,
 )
 from tincans.files import Files
-from tincans.limits import CODE_NUMBER, PAIRING_SECONDS, PASS_RECEIVERS, Limits
+from tincans.limits import PAIRING_SECONDS, PASS_RECEIVERS, Limits
 from tincans.peers.codes import Code
 from tincans.peers.frames import Frames
 from tincans.peers.giving import Giver
+from tincans.peers.identity import Fingerprint
 from tincans.peers.invitations import Invitation
 from tincans.peers.known import Known
 from tincans.peers.loads import Load
@@ -49,10 +49,12 @@ from tincans.peers.passing import Entry
 from tincans.peers.taking import Taker, decline, offered
 from tincans.peers.tls import FILE, Peer, PeerTls
 from tincans.progress import Progress, Result, Telling
-from tincans.server import Server, serve
+from tincans.server import App, Server, serve
 
 #: Purposes of a `Hello`: to be given what the code is for; to give what one has.
 RECEIVE, SEND = "receive", "send"
+
+_LIMITS = Limits(clients=PASS_RECEIVERS, drain=0.0)
 
 #: Is told in a sentence what a person at this end should know. Some words of it are a peer's.
 News = Callable[[str], object]
@@ -113,16 +115,11 @@ class Sending:
         self._broken = False  # somebody has received a part of it
 
     async def listen(self, address: Address) -> Address:
-        """Begin to wait there; the port of an earlier time is taken again where it is free. Raises `ListenError`."""
-        limits = Limits(clients=PASS_RECEIVERS, drain=0.0)
-        for port in dict.fromkeys((address.port or self.invitation.port, address.port)):
-            try:
-                self._server = await serve(address._replace(port=port), self._attend, limits=limits)
-                break
-            except AddressInUse:
-                if port == address.port:
-                    raise
-        assert self._server is not None
+        """Begin to wait there, or at any port where others wait there already. Raises `ListenError`.
+
+        An invitation that is gone on with has its own port again, where that is free.
+        """
+        self._server = await _served(address, (self.invitation.port, address.port or 0, 0), self._attend)
         self.invitation.port = self._server.address.port or 0
         self.invitation.keep()
         return self._server.address
@@ -222,12 +219,6 @@ class Sending:
             self._over.set_exception(error)
 
 
-def new_code(taken: Sequence[int] = ()) -> Code:
-    """A code, of a number that no other offer has, where there is one."""
-    free = [number for number in range(1, CODE_NUMBER + 1) if number not in taken]
-    return Code.new(secrets.choice(free or range(1, CODE_NUMBER + 1)))
-
-
 def kept_file(folder: Path, paths: Sequence[Path]) -> Path:
     """Where the invitation to these files is kept while it is open."""
     named = "\0".join(str(path.resolve()) for path in paths)
@@ -263,13 +254,13 @@ def _met(peer: Peer) -> Peer:
     return peer._replace(side=peer.side.other) if peer.side.value == "server" else peer
 
 
-async def _call_one(us: Us, addresses: Sequence[Address]) -> tuple[Channel, Peer]:
+async def _call_one(us: Us, addresses: Sequence[Address], expected: Fingerprint | None = None) -> tuple[Channel, Peer]:
     for address in addresses[:-1]:
         try:
-            return await us.tls.call(address, protocol=FILE)
+            return await us.tls.call(address, protocol=FILE, expected=expected)
         except ConnectError:
             continue
-    return await us.tls.call(addresses[-1], protocol=FILE)
+    return await us.tls.call(addresses[-1], protocol=FILE, expected=expected)
 
 
 async def _take(
@@ -295,17 +286,30 @@ async def _take(
     return result
 
 
+async def _served(address: Address, ports: Sequence[int], app: App) -> Server:
+    """A server at the first of these ports that is free; 0 always is, and means nothing before the last."""
+    for port in ports[:-1]:
+        try:
+            if port:
+                return await serve(address._replace(port=port), app, limits=_LIMITS)
+        except AddressInUse:
+            continue
+    return await serve(address._replace(port=ports[-1]), app, limits=_LIMITS)
+
+
 # ── between peers that know each other ────────────────────────────────────────────────────────────────────
 
 
-async def send_to(us: Us, name: str, address: Address, load: Load, *, progress: Progress | None = None) -> Result:
-    """Call a known peer that waits for files at `address`, and give it the load.
+async def send_to(
+    us: Us, name: str, addresses: Sequence[Address], load: Load, *, progress: Progress | None = None
+) -> Result:
+    """Call a known peer that waits for files at the first of `addresses` that answers, and give it the load.
 
     Raises `NoSuchPeer`, `ConnectError` (of which `WrongPeer` says that somebody else is there, and `PeerRefused` that
     we are not known there), `OfferDeclined`, `PassingFailed`, `ChannelError`. Cancelling closes all.
     """
     known = us.known.named(name)
-    channel, _ = await us.tls.call(address, protocol=FILE, expected=known.fingerprint)
+    channel, _ = await _call_one(us, addresses, known.fingerprint)
     async with channel:
         frames, telling = Frames(channel), Telling(progress)
         await frames.send(Hello(SEND))
@@ -330,9 +334,8 @@ class Waiting:
         self.results: list[Result] = []
 
     async def listen(self, address: Address) -> Address:
-        """Begin to wait there. Raises `ListenError`."""
-        limits = Limits(clients=PASS_RECEIVERS, drain=0.0)
-        self._server = await serve(address, self._attend, limits=limits)
+        """Begin to wait there, or at any port where others wait there already. Raises `ListenError`."""
+        self._server = await _served(address, (address.port or 0, 0), self._attend)
         return self._server.address
 
     async def wait(self) -> None:
@@ -388,5 +391,5 @@ class Waiting:
 
 
 __all__ = [
-    "Load", "Offered", "Result", "Sending", "Us", "Waiting", "kept_file", "new_code", "receive", "send_to", "yes",
+    "Load", "Offered", "Result", "Sending", "Us", "Waiting", "kept_file", "receive", "send_to", "yes",
 ]  # fmt: skip

@@ -1,0 +1,95 @@
+"""Notices on the local network: somebody has an offer of a number, or waits for files (mDNS, RFC 6762 and 6763).
+
+A notice is a service of its own name, `offer-7._tincans-file._tcp.local.` or `peer-abcd-efgh._tincans-file…`, so it
+can be asked for by that name without listening to all there are, and the network itself sees to it that there is one
+of each: who puts one up asks three times whether somebody has it (RFC 6762 §8.1). It says a port and addresses, and
+nothing more; what it says is believed as little as a stranger: who is there proves who they are.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Iterable
+
+from zeroconf import InterfaceChoice, IPVersion, NonUniqueNameException
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+from tincans.address import Address
+from tincans.limits import NOTICE_SECONDS
+from tincans.peers.hosts import ALL, own_hosts
+
+_TYPE = "_tincans-file._tcp.local."
+
+
+class Notice:
+    """A notice that is up until it is closed."""
+
+    def __init__(self, network: AsyncZeroconf, info: AsyncServiceInfo, name: str, saying: Awaitable[object]) -> None:
+        self._network, self._info, self._saying = network, info, saying
+        #: Which of the names it has.
+        self.name = name
+
+    @classmethod
+    async def put_up(cls, names: Iterable[str], address: Address) -> Notice | None:
+        """Put one up for `address`, under the first of `names` that nobody has; None where there is no such network.
+
+        Cancelling leaves none.
+        """
+        network = _network(address.host)
+        if network is None or not address.port:
+            return None
+        try:
+            for name in names:
+                info = _info(name, address)
+                try:
+                    saying = await network.async_register_service(info)
+                except NonUniqueNameException:
+                    continue
+                return cls(network, info, name, saying)
+        except BaseException:
+            await network.async_close()
+            raise
+        await network.async_close()
+        return None
+
+    async def aclose(self) -> None:
+        """Take it down, and say so."""
+        try:
+            await self._saying
+            await (await self._network.async_unregister_service(self._info))
+        finally:
+            await self._network.async_close()
+
+
+async def find(name: str, seconds: float = NOTICE_SECONDS) -> list[Address]:
+    """Where the one who has put up the notice of that name can be called; none where nobody has."""
+    network = _network("*")
+    if network is None:
+        return []
+    try:
+        info = await network.async_get_service_info(_TYPE, f"{name}.{_TYPE}", timeout=int(seconds * 1000))
+    finally:
+        await network.async_close()
+    if info is None or not info.port:
+        return []
+    hosts = sorted(info.parsed_addresses(IPVersion.V4Only), key=lambda host: host in own_hosts())
+    return [Address("tcp", host, info.port) for host in hosts]
+
+
+def _network(host: str) -> AsyncZeroconf | None:
+    """Where notices are put up and looked for: the interface of that host, all for `*`; TINCANS_MDNS says which else."""
+    chosen = os.environ.get("TINCANS_MDNS") or ("" if host in ALL else host)
+    try:
+        return AsyncZeroconf(interfaces=[chosen] if chosen else InterfaceChoice.All, ip_version=IPVersion.V4Only)
+    except (OSError, ValueError):  # no multicast here, or a host that is no IPv4 address
+        return None
+
+
+def _info(name: str, address: Address) -> AsyncServiceInfo:
+    hosts = own_hosts() if address.host in ALL else [address.host]
+    packed = [socket.inet_aton(host) for host in hosts]
+    return AsyncServiceInfo(
+        _TYPE, f"{name}.{_TYPE}", port=address.port, addresses=packed, server=f"tincans-{secrets.token_hex(4)}.local."
+    )
