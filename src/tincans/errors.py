@@ -530,8 +530,27 @@ class WrongMesh(PeerError):
         super().__init__(address, f"one is in the mesh {ours!r}, and the other in {theirs!r}")
 
 
+class ThisPeer(PeerError):
+    """Name the address of another peer; tincans chat --peer without one finds those on the local network."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(address, "that is this peer itself")
+
+
 class Parted(PeerError):
     """It is called again by itself, and then both catch up."""
+
+    def __init__(self, address: object, reason: str) -> None:
+        self.address, self.reason, self.caller = address, reason, False
+        TincansError.__init__(self, f"the link with {address} ended: {reason}")
+
+
+class Equivocation(RemoteProtocolError):
+    """Its author is not honest, or two people have the same key: ask whose it is."""
+
+    def __init__(self, nick: str, number: int) -> None:
+        self.nick, self.number = nick, number
+        super().__init__(f"{nick} said two different things as post {number}, of which only the first is kept here")
 
 
 class PostsError(TincansError):

@@ -31,7 +31,7 @@ class PostFile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """A file that was offered with a post: `url` says where, in its author's words."""
 
     name: Annotated[str, msgspec.Meta(max_length=255)]
-    size: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     type: Annotated[str, msgspec.Meta(max_length=255)]
     url: Annotated[str, msgspec.Meta(max_length=1024)]
 

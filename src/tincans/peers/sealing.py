@@ -19,9 +19,9 @@ from tincans.peers.identity import KEY_BYTES, SIGNATURE_BYTES, Identity, verifie
 #: A public key, by which its owner is known.
 Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 #: A number that counts something, from 1; fits eight bytes, as all of msgpack.
-Count = Annotated[int, msgspec.Meta(ge=1, lt=2**63)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 #: Nanoseconds since 1970.
-Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Moment = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Sealed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -22,25 +22,17 @@ from pathlib import Path
 
 import msgspec
 
-from tincans.errors import PostsBusy, PostsError, RemoteProtocolError
+from tincans.errors import Equivocation, PostsBusy, PostsError, RemoteProtocolError
 from tincans.limits import PEER_BATCH_BYTES, PEER_BATCH_POSTS, PEER_MEMBERS
 from tincans.peers.causal import Frontier, Vector, lacking
 from tincans.peers.log import RecordLog
 from tincans.peers.naming import checked_name
 from tincans.peers.posts import SEAL, Post
 from tincans.peers.sealing import Sealed
+from tincans.text import escape
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Sealed).decode
-
-
-class Equivocation(RemoteProtocolError):
-    """One of its two authors is not honest, and they have the same key: ask whose it is."""
-
-    def __init__(self, kept: Post, other: Post) -> None:
-        #: The post that was here first, and stays, and the one that says otherwise.
-        self.kept, self.other = kept, other
-        super().__init__(f"{other.nick} said two different things as post {other.seq}, and only the first is kept")
 
 
 class Store:
@@ -96,7 +88,7 @@ class Store:
         if self.frontier.has(post):
             kept = self.read(self._places[post.author][post.seq - 1])[0]
             if kept.body != sealed.body:
-                raise Equivocation(SEAL.read(kept), post)
+                raise Equivocation(escape(SEAL.read(kept).nick), post.seq)
             return True
         if post.author not in self.have and len(self._authors) >= PEER_MEMBERS:
             raise RemoteProtocolError(f"there are posts of {PEER_MEMBERS} peers already")

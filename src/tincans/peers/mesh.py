@@ -1,0 +1,515 @@
+"""A mesh: peers that all hear what one of them says, though some cannot reach each other.
+
+    we ═══ ann ═══ bob        what we say goes to ann, who passes it on to bob and cyd; bob and cyd are linked as well,
+      ╲            ║          and each of them passes on what the other has not: each post is kept once, whichever
+       ╲══ dan     cyd        way it came
+
+Nobody is the server. Everybody keeps all posts (`store.py`), so everybody can bring everybody up to date, and whoever
+was away catches up from whomever it meets first. Everybody passes on who is here, who was introduced by whom, and where
+they can be called; so everybody calls everybody whom it trusts, up to PEER_LINKS, and two that cannot reach each other
+hear each other through the others.
+
+**One link a pair.** Two that call each other at the same moment have two links. Of those both keep the one with the
+lower `rank`, which both compute alike, and end the other. A peer that was started anew has another `run`, and its new
+link stays, whatever the old one was; where an old one of the same run stays it is asked at once whether it is alive.
+
+**Who is trusted** is decided right after the handshake, before a byte is received (`known.py`, `roster.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from tincans.address import Address
+from tincans.channel import Channel
+from tincans.clock import SYSTEM, Clock
+from tincans.errors import (
+    Equivocation,
+    IdentityChanged,
+    Parted,
+    PeerError,
+    PeerRefused,
+    PostsError,
+    ThisPeer,
+    TincansError,
+    UnknownPeer,
+)
+from tincans.limits import (
+    LINGER_SECONDS,
+    PEER_ADDRESSES,
+    PEER_LINKS,
+    PEER_MEMBERS,
+    PEER_PEOPLE,
+    PEER_ROOMS,
+    PEER_STATEMENT_BYTES,
+)
+from tincans.peers.calls import Call
+from tincans.peers.causal import Order
+from tincans.peers.identity import Fingerprint, Identity
+from tincans.peers.known import Ask, Known
+from tincans.peers.links import SPARE, Link, Pace, Spare, farewell
+from tincans.peers.posts import SEAL, Post, PostFile, PostKind
+from tincans.peers.presences import Member, Presences
+from tincans.peers.roster import Roster
+from tincans.peers.sealing import Sealed
+from tincans.peers.store import Store
+from tincans.peers.tls import MESH, Peer, PeerTls
+from tincans.peers.wire import RUN_BYTES, Hello, Person, Presence
+from tincans.peers.wire import SEAL as PRESENCE_SEAL
+from tincans.server import Server, serve
+from tincans.tasks import spawn
+
+#: What answers callers that speak another protocol of PROTOCOLS; the channel is closed when it returns.
+Answer = Callable[[Channel, Peer], Awaitable[None]]
+
+
+class News(NamedTuple):
+    """Something that a person may want to know."""
+
+    text: str
+    #: They have to: somebody was trusted, or was not.
+    loud: bool = False
+    #: What went wrong, if anything did.
+    error: TincansError | None = None
+
+
+class Hearer(Protocol):
+    """Who is told what happens on a mesh. None of it may wait or raise."""
+
+    def posts_came(self) -> None:
+        """There is more in the store, ours or others'."""
+
+    def member_changed(self, before: Member | None, after: Member | None) -> None:
+        """A peer came (`before` is None), is different now, or is gone (`after` is None)."""
+
+    def told(self, news: News) -> None: ...
+
+
+class Nobody:
+    """A hearer that hears nothing."""
+
+    def posts_came(self) -> None:
+        pass
+
+    def member_changed(self, before: Member | None, after: Member | None) -> None:
+        pass
+
+    def told(self, news: News) -> None:
+        pass
+
+
+class _Arrived(NamedTuple):
+    """A post as it was signed, and as it is read."""
+
+    sealed: Sealed
+    post: Post
+
+    @property
+    def author(self) -> bytes:
+        return self.post.author
+
+    @property
+    def seq(self) -> int:
+        return self.post.seq
+
+    @property
+    def after(self) -> tuple[tuple[bytes, int], ...]:
+        return self.post.after
+
+
+class Mesh:
+    """One peer's part of a mesh. Made in a running loop; the store stays the caller's to close."""
+
+    def __init__(
+        self, identity: Identity, known: Known, store: Store, *, name: str = "", hearer: Hearer | None = None,
+        ask: Ask | None = None, pace: Pace | None = None, clock: Clock = SYSTEM,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:  # fmt: skip
+        """`name` is what this peer calls itself. `ask` decides about callers whom nobody knows; without it none is let
+        in. Raises `UsageError` for the name, `KnownPeersBroken` and `PostsError`.
+        """
+        self.identity, self.known, self.store = identity, known, store
+        self.tls = PeerTls(identity, name)
+        self.pace = pace or Pace()
+        self.roster = Roster(identity, known, store)
+        #: By key: those with whom there is a link now.
+        self.links: dict[bytes, Link] = {}
+        self._hearer: Hearer = hearer or Nobody()
+        self._ask, self._clock, self._jitter = ask, clock, jitter
+        self._run = os.urandom(RUN_BYTES)
+        self._order: Order[_Arrived] = Order(store.frontier)
+        self._presences = Presences(identity.key, store.mesh, self.pace.gone, self._member_changed)
+        self._people: tuple[Person, ...] = ()
+        self._served: list[Address] = []
+        self._stamp = 0
+        self._own: Sealed | None = None
+        self._answers: dict[str, Answer] = {}
+        self._accused: set[tuple[bytes, int]] = set()
+        self._near: set[bytes] = set()  # those with whom there is about to be a link
+        self._calls: dict[bytes, Call] = {}  # those that we made by ourselves
+        self._named: list[Call] = []  # those that somebody asked for
+        self._servers: list[Server] = []
+        self._closed = False
+        self._ticking = spawn(self._tick())
+        self._seek()
+
+    @property
+    def key(self) -> bytes:
+        """Our own."""
+        return self.identity.key
+
+    @property
+    def members(self) -> dict[bytes, Member]:
+        """The others that are here now, linked or not, by key."""
+        return self._presences.members
+
+    # ── what is asked of it ───────────────────────────────────────────────────────────────────────────────
+
+    def post(
+        self, *, room: str, text: str, nick: str, kind: PostKind = "say", file: PostFile | None = None, at: int = 0
+    ) -> Post:
+        """Say something to all: it is kept, and on its way. Raises `OSError` as the disk does, and `ValueError` where
+        something is longer than it may be.
+        """
+        seq, after = self.store.frontier.next(self.key)
+        post = Post(
+            mesh=self.store.mesh, author=self.key, seq=seq, after=after, at=at or self._clock.now(), room=room,
+            kind=kind, nick=nick, text=text, file=file,
+        )  # fmt: skip
+        self.store.append(SEAL.seal(self.identity, post), post)
+        self._posts_came()
+        return post
+
+    def present(self, people: Sequence[Person]) -> None:
+        """Tell all who is on this peer: at most PEER_PEOPLE, in PEER_ROOMS rooms, and as many as fit."""
+        people = tuple(person if len(person.rooms) <= PEER_ROOMS else _fewer_rooms(person) for person in people)
+        if people[:PEER_PEOPLE] != self._people:
+            self._people = people[:PEER_PEOPLE]
+            self._publish()
+
+    def call(self, address: Address) -> Call:
+        """Keep calling that address, where a person named it; whoever answers first is pinned (`known.py`)."""
+        bare = address.without_wraps()
+        call = Call(self, lambda: [bare], jitter=self._jitter)
+        self._named.append(call)
+        return call
+
+    async def listen(self, address: Address) -> Server:
+        """Take callers there, and tell all that we can be called there, until the mesh is closed. Raises
+        `ListenError`.
+        """
+        server = await serve(address, self.accept)
+        self._servers.append(server)
+        self.served_at(server.address)
+        return server
+
+    def served_at(self, address: Address) -> None:
+        """We can be called there: somebody hands the channels to `accept`. A host `*` is whatever others see."""
+        self._served.append(address.without_wraps())
+        self._publish()
+
+    def answer(self, protocol: str, answer: Answer) -> None:
+        """Have callers that speak `tls.CODE` or `tls.FILE` answered; whether they are trusted is for that to find
+        out.
+        """
+        self._answers[protocol] = answer
+
+    async def accept(self, channel: Channel, *, looked_ahead: bool = False) -> None:
+        """Take a caller, until the link ends; the channel is ours, and closed then. Never raises what the other did.
+
+        `looked_ahead` as in `PeerTls.accept`.
+        """
+        try:
+            async with asyncio.timeout(self.pace.hello):
+                channel, peer = await self.tls.accept(channel, looked_ahead=looked_ahead)
+        except (TincansError, TimeoutError) as error:
+            channel.abort()
+            self._hearer.told(News(f"a caller from {channel.remote} was turned away: {error or 'too slow'}"))
+            return
+        try:
+            await self._attend(channel, peer)
+        except TincansError as error:
+            self._told_of_link(peer, error)
+        finally:
+            channel.abort()
+
+    async def aclose(self) -> None:
+        """Say farewell to all, and end every link, call and listener. Idempotent. Cancelling leaves out the
+        farewell.
+        """
+        self._closed = True
+        self._ticking.cancel()
+        calls = [*self._calls.values(), *self._named]
+        try:
+            links = list(self.links.values())
+            self._publish(gone=True)
+            for link in links:
+                link.end("it leaves")
+            if links:
+                await asyncio.wait([spawn(link.over.wait()) for link in links], timeout=LINGER_SECONDS)
+        finally:
+            for server in self._servers:
+                server.abort()
+            for call in calls:
+                await call.stop()
+            for server in self._servers:
+                await server.aclose()
+            self.roster.close()
+
+    async def __aenter__(self) -> Mesh:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # ── linking ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def call_once(self, call: Call, address: Address) -> None:
+        channel, peer = await self.tls.call(address, expected=call.expected)
+        try:
+            if peer.key == self.key:
+                raise ThisPeer(address)
+            self._near.add(peer.key)
+            await self._admit(peer, explicit=call.explicit)
+            await self._link(channel, peer, call)
+        finally:
+            self._near.discard(peer.key)
+            channel.abort()
+
+    async def _attend(self, channel: Channel, peer: Peer) -> None:
+        """A caller after the handshake. Raises why it was not let in, having told it, or why it is gone."""
+        if peer.protocol != MESH:
+            answer = self._answers.get(peer.protocol)
+            if answer is not None:
+                await answer(channel, peer)
+            return
+        self._near.add(peer.key)
+        try:
+            await self._admit(peer)
+            await self._link(channel, peer)
+        except (UnknownPeer, IdentityChanged) as error:
+            await farewell(channel, error.reason)
+            raise
+        finally:
+            self._near.discard(peer.key)
+
+    async def _admit(self, peer: Peer, *, explicit: bool = False) -> None:
+        """Let a peer in, or raise `UnknownPeer` or `IdentityChanged`. `explicit`: somebody named its address."""
+        if peer.key in self.roster and not explicit:
+            self.known.seen(peer)
+            return
+        known = self.known.recognize(peer)
+        if known is None:
+            if not explicit and not (self._ask is not None and await self._ask(peer)):
+                raise UnknownPeer(peer.address, peer.name, peer.fingerprint)
+            known = self.known.pin(peer)
+            self._hearer.told(
+                News(f"{known.name} is trusted from now on, with the fingerprint {known.fingerprint}", loud=True)
+            )
+        self.known.seen(peer)
+        self._introduce(peer, known.name)
+
+    def _introduce(self, peer: Peer, name: str) -> None:
+        try:
+            news = self.roster.introduce(peer.key, name, self._clock.now())
+        except OSError as error:
+            raise self._cannot_keep(error) from error
+        if news:
+            self._wake()
+            self._seek()
+
+    async def _link(self, channel: Channel, peer: Peer, call: Call | None = None) -> None:
+        link = Link(channel, peer, self)
+        try:
+            await link.talk(call.met if call is not None else None)
+        finally:
+            if self.links.get(peer.key) is link:
+                del self.links[peer.key]
+                if not self._closed:
+                    self._seek()
+
+    def hello(self, nonce: bytes) -> Hello:
+        return Hello(self.store.mesh, self._run, nonce, dict(self.store.have))
+
+    def meet(self, link: Link) -> None:
+        key = link.peer.key
+        old = self.links.get(key)
+        if self._closed:
+            raise Parted(link.peer.address, "it leaves")
+        if old is None and len(self.links) >= PEER_LINKS:
+            raise PeerRefused(link.peer.address, f"there are {PEER_LINKS} links already")
+        if old is not None:
+            if old.run == link.run and old.rank < link.rank:
+                old.doubt()
+                raise Spare(link.peer.address)
+            old.end(SPARE)
+        self.links[key] = link
+        self._near.discard(key)
+        self._hearer.told(News(f"linked with {link.peer.name} ({link.peer.address})"))
+        self._publish()
+
+    def presences(self) -> dict[bytes, Sealed]:
+        own = {self.key: self._own} if self._own is not None else {}
+        return {**self._presences.sealed, **own}
+
+    # ── calling by ourselves ──────────────────────────────────────────────────────────────────────────────
+
+    def _seek(self) -> None:
+        """Call whom we trust and could call, and are not linked with."""
+        for key in self.roster.names:
+            call = self._calls.get(key)
+            if (call is None or call.over) and key not in self.links and key not in self._near and self._where(key):
+                if len(self.links) >= PEER_LINKS:
+                    return
+                # Of two that hear of each other at once, mostly one calls.
+                delay = self.pace.retry_first * (key > self.key)
+                self._calls[key] = Call(
+                    self, partial(self._where, key), expected=Fingerprint.of(key), key=key, jitter=self._jitter,
+                    delay=delay,
+                )  # fmt: skip
+
+    def _where(self, key: bytes) -> Sequence[Address]:
+        """Where a peer says it can be called, and where it was called last."""
+        known = self.known.find(Fingerprint.of(key))
+        last = [known.address] if known is not None and known.address is not None else []
+        member = self._presences.get(key)
+        return list(dict.fromkeys([*(member.addresses if member is not None else ()), *last]))
+
+    def told_of_call(self, call: Call, error: TincansError) -> None:
+        loud = call.error is not None and call.explicit
+        if not self._closed and not isinstance(error, Spare):
+            self._hearer.told(News(str(error), loud, error))
+
+    def _told_of_link(self, peer: Peer, error: TincansError) -> None:
+        if self._closed or isinstance(error, Spare):
+            return
+        loud = isinstance(error, UnknownPeer | IdentityChanged)
+        text = str(error) if isinstance(error, PeerError) else f"{peer.name} ({peer.address}): {error}"
+        self._hearer.told(News(text, loud, error))
+
+    # ── hearing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def hear_posts(self, link: Link, posts: list[Sealed]) -> None:
+        count = len(self.store)
+        try:
+            for sealed in posts:
+                self._hear_post(link, sealed)
+        except OSError as error:
+            raise self._cannot_keep(error) from error
+        finally:
+            if len(self.store) > count:
+                self._posts_came()
+
+    def _hear_post(self, link: Link, sealed: Sealed) -> None:
+        arrived = _Arrived(sealed, SEAL.read(sealed))
+        try:
+            is_new = not self.store.check(sealed, arrived.post)
+            if is_new:
+                SEAL.unseal(sealed, self.store.mesh)
+        except Equivocation as error:
+            SEAL.unseal(sealed, self.store.mesh)  # else it is a forgery of whoever sent it
+            self._accuse(arrived.author, error)
+            is_new = False
+        link.have[arrived.author] = max(arrived.seq, link.have.get(arrived.author, 0))
+        if is_new and self._order.take(arrived):
+            self._keep(arrived)
+
+    def _keep(self, arrived: _Arrived) -> None:
+        """Keep a post, and those that waited for it."""
+        free = [arrived]
+        while free:
+            arrived = free.pop()
+            self.store.append(arrived.sealed, arrived.post)
+            free.extend(self._order.released(arrived))
+
+    def _accuse(self, author: bytes, error: Equivocation) -> None:
+        """Somebody said two things with one number: once is enough to be told of it."""
+        name = (author, error.number)
+        if name not in self._accused and len(self._accused) < PEER_MEMBERS:
+            self._accused.add(name)
+            self._hearer.told(News(str(error), True, error))
+
+    def hear_introductions(self, link: Link, introductions: list[Sealed]) -> None:
+        before = len(self.roster.names)
+        try:
+            for sealed in introductions:
+                self.roster.take(sealed)
+        except OSError as error:
+            raise self._cannot_keep(error) from error
+        if len(self.roster.names) > before:
+            self._wake()
+            self._seek()
+
+    def hear_presences(self, link: Link, presences: list[Sealed]) -> None:
+        for sealed in presences:
+            key = self._presences.take(sealed)
+            if key is None:
+                continue
+            for other in self.links.values():
+                if other is not link:
+                    other.tell_presence(key, sealed)
+        self._seek()
+
+    def _member_changed(self, before: Member | None, after: Member | None) -> None:
+        self._hearer.member_changed(before, after)
+
+    # ── telling ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _posts_came(self) -> None:
+        self._wake()
+        self._hearer.posts_came()
+
+    def _wake(self) -> None:
+        for link in self.links.values():
+            link.wake()
+
+    def _publish(self, *, gone: bool = False) -> None:
+        """Tell all who is here, and where we can be called."""
+        self._stamp = max(self._clock.now(), self._stamp + 1)
+        people = () if gone else self._people
+        while True:
+            presence = Presence(
+                mesh=self.store.mesh, author=self.key, stamp=self._stamp, name=self.tls.name,
+                addresses=tuple(self._addresses()), people=people, gone=gone,
+            )  # fmt: skip
+            if len(msgspec.msgpack.encode(presence)) <= PEER_STATEMENT_BYTES:
+                break
+            people = people[: len(people) // 2]
+        self._own = PRESENCE_SEAL.seal(self.identity, presence)
+        for link in self.links.values():
+            link.tell_presence(self.key, self._own)
+
+    def _addresses(self) -> list[str]:
+        found: dict[str, None] = {}
+        for address in self._served:
+            hosts = {link.local_host for link in self.links.values()} if address.host == "*" else {address.host}
+            found.update(dict.fromkeys(str(address._replace(host=host)) for host in sorted(hosts) if host))
+        return list(found)[:PEER_ADDRESSES]
+
+    async def _tick(self) -> None:
+        """Say every now and then that we are here, and let those go who do not."""
+        while True:
+            await asyncio.sleep(self.pace.here)
+            self._presences.expire()
+            self._publish()
+            if self._order.missed:
+                self._order.missed = False
+                for link in self.links.values():
+                    link.ask_again()
+
+    def _cannot_keep(self, error: OSError) -> PostsError:
+        return PostsError(self.store.path, (error.strerror or str(error)).lower())
+
+
+def _fewer_rooms(person: Person) -> Person:
+    return Person(person.nick, person.rooms[:PEER_ROOMS], person.away)
