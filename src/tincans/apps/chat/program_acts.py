@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tincans.apps.chat import events
 from tincans.apps.chat import program_commands as commands
 from tincans.apps.chat import program_words as words
+from tincans.apps.chat.mode_texts import changes_of
 from tincans.apps.chat.names import folded
 from tincans.apps.chat.program_words import Word, stamp
 from tincans.apps.chat.refusals import Refused, Why
@@ -146,7 +147,7 @@ def _topic(program: Program, command: commands.Topic) -> Answer:
 
 
 def _mode(program: Program, command: commands.Mode) -> Answer:
-    program.hub.set_modes(program, command.room, command.changes())
+    program.hub.set_modes(program, command.room, changes_of(command.modes))
     return ()
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar, get_args
 
 import msgspec
 
-from tincans.apps.chat.events import Change, Kind
-from tincans.apps.chat.refusals import Refused, Why
+from tincans.apps.chat.events import Kind
+from tincans.apps.chat.refusals import Why
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="do"):
@@ -106,20 +106,6 @@ class Topic(Command, frozen=True, kw_only=True, tag="topic"):
 class Mode(Command, frozen=True, kw_only=True, tag="mode"):
     room: str
     modes: str
-
-    def changes(self) -> list[Change]:
-        """As IRC has it: letters, + and - among them, and then the values in their order. Raises `Refused`."""
-        letters, *values = self.modes.split() or [""]
-        changes, on = [], True
-        for letter in letters:
-            if letter in "+-":
-                on = letter == "+"
-                continue
-            has_value = letter in "ovbeIq" or (letter in "kl" and on)
-            if has_value and not values:
-                raise Refused(Why.BAD_MODE, f"the mode {letter} needs a value, as in +{letter} VALUE")
-            changes.append(Change(letter, on, values.pop(0) if has_value else ""))
-        return changes
 
 
 class Kick(Command, frozen=True, kw_only=True, tag="kick"):

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from tincans.apps.chat import events
-from tincans.apps.chat.events import Change, Event, File
+from tincans.apps.chat.events import Event, File
 from tincans.apps.chat.member import Member
+from tincans.apps.chat.mode_texts import text_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -141,15 +142,6 @@ class Invited(Word, frozen=True, kw_only=True, tag="invited"):
     at: str
 
 
-def modes_text(changes: tuple[Change, ...]) -> str:
-    """Changes as IRC writes them: `+o-v ann bob`."""
-    text, sign = "", ""
-    for change in changes:
-        now = "+" if change.on else "-"
-        text, sign = text + (now if now != sign else "") + change.mode, now
-    return " ".join([text, *(change.value for change in changes if change.value)])
-
-
 def _whisper(event: events.Whispered) -> Word:
     return Whisper(
         id=event.id, at=stamp(event.at), to=event.to, kind=event.kind, nick=event.who.nick,
@@ -170,7 +162,7 @@ _MAKE: dict[type[Event], Callable[[Any], Word]] = {
         room=event.room, who=Who.of(event.who), text=event.text, at=stamp(event.at)
     ),
     events.ModesSet: lambda event: ModesSet(
-        room=event.room, who=event.who and Who.of(event.who), modes=modes_text(event.changes), at=stamp(event.at)
+        room=event.room, who=event.who and Who.of(event.who), modes=text_of(event.changes), at=stamp(event.at)
     ),
     events.Kicked: lambda event: Kicked(
         room=event.room, nick=event.who.nick, by=Who.of(event.by), text=event.text, at=stamp(event.at)
