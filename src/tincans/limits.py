@@ -612,6 +612,8 @@ CHAT_ROOMS_JOINED = 100
 CHAT_ROOMS = 10_000
 #: What a program calls itself: as a nick, twice.
 CHAT_CLIENT_BYTES = 64
+#: What somebody at a terminal is shown of a room that they enter: as much as leaves the rest of 24 lines.
+CHAT_GREETING_MESSAGES = 10
 #: Lines in a row that are no commands, after which a program is let go: it speaks something else.
 CHAT_NONSENSE = 10
 #: Masks on one list of a room: ergo's is 100, and Libera's.
@@ -668,6 +670,8 @@ PASS_PORT = 7768
 #: How long a notice on the local network is looked for: it is asked for at once and after 0.2, 0.6 and 1.4 s or so (RFC
 #: 6762 §5.2: with pauses that double), and who sees it answers within half a second (§6).
 NOTICE_SECONDS = 3.0
+#: And how long one's own is asked for before it is put up (RFC 6762 §8.1: three times, 250 ms apart).
+NOTICE_FREE_SECONDS = 0.75
 
 #: What a pairing may take from its first word to its last: two round trips and some tens of milliseconds of arithmetic;
 #: as long as a handshake (`Limits.handshake`).
@@ -735,6 +739,10 @@ PEER_RETRY_MOST = 30.0
 PEER_CALLS = 8
 #: A sentence that one peer tells another, as why it lets it go.
 PEER_SENTENCE_BYTES = 1024
+#: How long the local network is asked who is there: an answer comes within 120 ms (RFC 6762 §6), a lost question is
+#: asked again after a second (§5.2). And how many announcements are looked at: anybody may make any number.
+FIND_SECONDS = 1.5
+FOUND_MOST = 1000
 
 
 class Limits(NamedTuple):

@@ -2,8 +2,8 @@
 
 Peers trust keys, and no authorities. Python's `ssl` has no way to accept a certificate that no authority signed: as a
 server it either asks for none, or OpenSSL verifies it up to an authority before anybody can look. So **all certificates
-of peers are issued by one authority whose private key everybody has**: it is derived below from a sentence. That OpenSSL
-finds such a certificate good therefore means nothing, and is not meant to; it brings about what is needed:
+of peers are issued by one authority whose private key everybody has**: it is derived below from a sentence. That
+OpenSSL finds such a certificate good therefore means nothing, and is not meant to; it brings about what is needed:
 
 * the server asks for a certificate, and a client without one is turned away (RFC 8446 §4.3.2, §4.4.2.4);
 * both prove, by a signature over the whole handshake, that they have the key in their certificate (§4.4.3).
