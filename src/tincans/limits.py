@@ -614,6 +614,12 @@ CHAT_ROOMS = 10_000
 CHAT_CLIENT_BYTES = 64
 #: What somebody at a terminal is shown of a room that they enter: as much as leaves the rest of 24 lines.
 CHAT_GREETING_MESSAGES = 10
+#: A name that a program gives a message, in characters: at least 64 bits in hexadecimal, as two that are alike would be
+#: one message, and at most what every kind of UUID, path or digest needs.
+CHAT_ID_CHARACTERS = 16
+CHAT_ID_CHARACTERS_MOST = 128
+#: Messages with such names that a hub knows without looking: what ten programs say in a second at their quickest.
+CHAT_ONCE_MESSAGES = 20_000
 #: Lines in a row that are no commands, after which a program is let go: it speaks something else.
 CHAT_NONSENSE = 10
 #: Masks on one list of a room: ergo's is 100, and Libera's.
@@ -634,8 +640,6 @@ CHAT_PING_SECONDS = 120.0
 CHAT_PONG_SECONDS = 30.0
 #: How long a caller may take to say who they are: as most IRC servers.
 CHAT_REGISTER_SECONDS = 60.0
-#: How long who is sent away may take to read why: as who ends with Ctrl-C waits.
-CHAT_GOODBYE_SECONDS = 1.0
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024

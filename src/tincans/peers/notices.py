@@ -2,7 +2,7 @@
 
 A notice is a service of its own name, `offer-7._tincans-file._tcp.local.` or `peer-abcd-efgh._tincans-file…`, so it
 can be asked for by that name without listening to all there are, and the network itself sees to it that there is one
-of each: who puts one up asks three times whether somebody has it (RFC 6762 §8.1). It says a port and addresses, and
+of each: who puts one up asks first whether somebody has it (RFC 6762 §8.1). It says a port and addresses, and
 nothing more; what it says is believed as little as a stranger: who is there proves who they are.
 """
 
@@ -13,11 +13,11 @@ import secrets
 import socket
 from collections.abc import Awaitable, Iterable
 
-from zeroconf import InterfaceChoice, IPVersion, NonUniqueNameException
+from zeroconf import InterfaceChoice, IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from tincans.address import Address
-from tincans.limits import NOTICE_SECONDS
+from tincans.limits import NOTICE_FREE_SECONDS, NOTICE_SECONDS
 from tincans.peers.hosts import ALL, own_hosts
 
 _TYPE = "_tincans-file._tcp.local."
@@ -38,15 +38,14 @@ class Notice:
         Cancelling leaves none.
         """
         network = _network(address.host)
-        if network is None or not address.port:
+        if network is None:
             return None
         try:
             for name in names:
-                info = _info(name, address)
-                try:
-                    saying = await network.async_register_service(info)
-                except NonUniqueNameException:
+                if await _asked(network, name, NOTICE_FREE_SECONDS):
                     continue
+                info = _info(name, address)
+                saying = await network.async_register_service(info, cooperating_responders=True)  # we have asked
                 return cls(network, info, name, saying)
         except BaseException:
             await network.async_close()
@@ -69,17 +68,20 @@ async def find(name: str, seconds: float = NOTICE_SECONDS) -> list[Address]:
     if network is None:
         return []
     try:
-        info = await network.async_get_service_info(_TYPE, f"{name}.{_TYPE}", timeout=int(seconds * 1000))
+        return await _asked(network, name, seconds)
     finally:
         await network.async_close()
+
+
+async def _asked(network: AsyncZeroconf, name: str, seconds: float) -> list[Address]:
+    info = await network.async_get_service_info(_TYPE, f"{name}.{_TYPE}", timeout=int(seconds * 1000))
     if info is None or not info.port:
         return []
-    hosts = sorted(info.parsed_addresses(IPVersion.V4Only), key=lambda host: host in own_hosts())
-    return [Address("tcp", host, info.port) for host in hosts]
+    return [Address("tcp", host, info.port) for host in info.parsed_addresses(IPVersion.V4Only)]
 
 
 def _network(host: str) -> AsyncZeroconf | None:
-    """Where notices are put up and looked for: the interface of that host, all for `*`; TINCANS_MDNS says which else."""
+    """Where notices are put up and looked for: the interface of that host, all for `*`; TINCANS_MDNS names another."""
     chosen = os.environ.get("TINCANS_MDNS") or ("" if host in ALL else host)
     try:
         return AsyncZeroconf(interfaces=[chosen] if chosen else InterfaceChoice.All, ip_version=IPVersion.V4Only)

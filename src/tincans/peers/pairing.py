@@ -99,6 +99,8 @@ class Pairing:
 
     def take(self, element: bytes) -> None:
         """What the other end told. Raises `RemoteProtocolError` where it is no element of the other side."""
+        if len(element) != len(self.element):
+            raise RemoteProtocolError("the other side sent no element of SPAKE2")
         try:
             secret = self._spake.finish(element)
         except Exception as error:  # the library raises its own, ValueError, NotOnCurve and AssertionError for it
