@@ -213,8 +213,11 @@ def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> by
 
     `tags` are written already, as by `written_tags`. All parameters but the last are words.
     """
-    before, last = parameters[:-1], parameters[-1:]
-    said = " ".join([f":{source}" if source else "", verb, *before, *(f":{each}" for each in last)]).lstrip(" ")
+    *words, last = parameters or ("",)
+    if parameters:
+        colon = not last or verb in _TEXTS or last[0] == ":" or " " in last
+        words.append(f":{last}" if colon else last)
+    said = " ".join([f":{source} {verb}" if source else verb, *words])
     if not said.isprintable():
         said = said.translate(_NOT_SAID)
     data = encoded(said)
@@ -223,6 +226,9 @@ def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> by
     return b"%b%b\r\n" % (encoded(f"@{tags} "), data) if tags else data + b"\r\n"
 
 
+#: What ends in a text, before which there is always a colon: programs of few lines look for it. Others look for none
+#: before a nick, a mode, or a piece of base64.
+_TEXTS = frozenset(("PRIVMSG", "NOTICE", "TOPIC", "PART", "QUIT", "KICK", "AWAY", "ERROR", "PING", "332", "353", "372"))
 _NOT_SAID = {ord(sign): " " for sign in "\r\n\0"}
 
 

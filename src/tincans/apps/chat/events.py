@@ -27,9 +27,14 @@ class Who(NamedTuple):
     host: str = "hub"
 
     @property
+    def user(self) -> str:
+        """What IRC has as the user: the account, or, for a guest, the nick. An @ would begin the host."""
+        return (self.account or self.nick).replace("@", "_")
+
+    @property
     def source(self) -> str:
         """As IRC writes it."""
-        return f"{self.nick}!{self.account or self.nick}@{self.host}"
+        return f"{self.nick}!{self.user}@{self.host}"
 
 
 class File(msgspec.Struct, frozen=True):
@@ -130,6 +135,15 @@ class LoggedIn(Event, frozen=True):
     """Somebody has another account now: `who.account`, empty where they logged out."""
 
     who: Who
+    #: Who they were until then.
+    before: Who
+
+
+class NameSet(Event, frozen=True):
+    """Somebody says that their name is another."""
+
+    who: Who
+    name: str
 
 
 class Away(Event, frozen=True):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from tincans.apps.chat.events import Away, Event, Kind, LoggedIn, Quit, Renamed, Tagged, Whispered
+from tincans.apps.chat.events import Away, Event, Kind, LoggedIn, NameSet, Quit, Renamed, Tagged, Whispered
 from tincans.apps.chat.files import Shelf
 from tincans.apps.chat.history import History
 from tincans.apps.chat.member import Form, Member
 from tincans.apps.chat.names import folded, is_nick
+from tincans.apps.chat.once import Once
 from tincans.apps.chat.outbox import Flusher
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.rooms import Rooms
@@ -40,6 +41,8 @@ class Hub(Rooms):
         #: Commands of a member in a second; 0 for any number.
         self.flood = flood
         self.flusher = Flusher()
+        #: What programs have given names of their own.
+        self.once = Once(history)
         #: The files of its rooms, which the hub closes; by default they are gone with it.
         self.shelf = shelf or Shelf(None)
         #: Who may put a file into a room, as which member, by what they show to do so.
@@ -112,11 +115,16 @@ class Hub(Rooms):
 
     def log_in(self, member: Member, account: str) -> None:
         """Somebody has proven who they are, or, with no account, is a guest again."""
-        member.account = account
+        before, member.account = member.who, account
         member.is_operator = account in self.operators
         if self.is_on(member):
-            self._tell_neighbours(LoggedIn(at=self.now(), who=member.who), member)
+            self._tell_neighbours(LoggedIn(at=self.now(), who=member.who, before=before), member)
             self.give_back_ranks(member)
+
+    def set_name(self, member: Member, name: str) -> None:
+        """What somebody says their name is."""
+        member.real_name = cut(name)
+        self._tell_neighbours(NameSet(at=self.now(), who=member.who, name=member.real_name), member)
 
     def neighbours(self, member: Member) -> set[Member]:
         """All others in the rooms of a member."""

@@ -23,9 +23,12 @@ from tincans.apps.chat.pace import Pace
 from tincans.apps.chat.refusals import Refused
 from tincans.channel import Channel, Side
 from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
-from tincans.limits import CHAT_GOODBYE_SECONDS
+from tincans.limits import CHAT_PONG_SECONDS, GOODBYE_SECONDS
 from tincans.protocols.events import Event
 from tincans.protocols.irc import IrcSession, Message
+
+#: What a session has to hear of the answer to STARTTLS, which is that there is no such command.
+_NO_TLS = b":hub 421 * STARTTLS :there is no such command\r\n"
 
 
 async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
@@ -35,21 +38,22 @@ async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
     """
     caller = IrcMember(hub, channel)
     caller.registration = Registration(caller)
-    why = "the connection was lost"
+    why, patience = "the connection was lost", 0.0
     try:
         await _hear(caller, channel, first)
+        patience = GOODBYE_SECONDS
     except EndOfStream:
-        why = "hung up"
+        why, patience = "hung up", CHAT_PONG_SECONDS
     except asyncio.CancelledError:
         if not caller.was_cancelled():
             raise
+        patience = GOODBYE_SECONDS
     finally:
         hub.leave(caller, why)
-        if caller.registration is not None:
-            caller.registration.close()
+        caller.close_registration()
         try:
-            if caller.dismissed:
-                await _say_goodbye(caller)
+            if patience:
+                await _say_goodbye(caller, channel, patience)
         finally:
             caller.close()
 
@@ -64,6 +68,10 @@ async def _hear(caller: IrcMember, channel: Channel, data: bytes) -> None:
         await _act(caller, events, pace, loop)
         if wrong:
             caller.dismiss(wrong)
+        if session.waiting_for_tls:
+            session.receive(Side.SERVER, _NO_TLS)  # it was answered, and what comes behind it can be read
+            data = b""
+            continue
         if caller.outbox.waits:
             await caller.outbox.drained()  # whoever does not read is not read
         if not caller.dismissed:
@@ -91,15 +99,18 @@ async def _act(caller: IrcMember, events: Iterable[Event], pace: Pace, loop: asy
 
 def _obey(caller: IrcMember, message: Message) -> Awaitable[None] | None:
     """Act on one message; what is returned has to be awaited until it is through."""
-    row = _row(caller, message)
-    if row is None:
-        return None
+    if message.tags:
+        caller.begin(message)
+    slow = None
     try:
-        slow = row.handler(caller, message)
+        if (row := _row(caller, message)) is not None:
+            slow = row.handler(caller, message)
     except Refused as refused:
         refuse(caller, refused, *message.parameters[:1], command=message.command)
-        return None
-    return None if slow is None else _finish(caller, message, slow)
+    if slow is not None:
+        return _finish(caller, message, slow)
+    caller.finish()
+    return None
 
 
 async def _finish(caller: IrcMember, message: Message, slow: Awaitable[None]) -> None:
@@ -107,6 +118,7 @@ async def _finish(caller: IrcMember, message: Message, slow: Awaitable[None]) ->
         await slow
     except Refused as refused:
         refuse(caller, refused, *message.parameters[:1], command=message.command)
+    caller.finish()
 
 
 def _row(caller: IrcMember, message: Message) -> Command | None:
@@ -115,6 +127,8 @@ def _row(caller: IrcMember, message: Message) -> Command | None:
     row = COMMANDS.get(command)
     if message.excess:
         caller.reply("ERR_INPUTTOOLONG", f"that was {message.excess} bytes too long")
+    elif not _is_utf8(message):
+        caller.fail(command if row is not None else "*", "INVALID_UTF8", text="say it in UTF-8, as everybody here does")
     elif row is None:
         caller.reply("ERR_UNKNOWNCOMMAND", command, "there is no such command")
     elif not row.early and caller.registration is not None:
@@ -126,10 +140,24 @@ def _row(caller: IrcMember, message: Message) -> Command | None:
     return None
 
 
-async def _say_goodbye(caller: IrcMember) -> None:
-    """Let them read why they have to go, for as long as politeness asks."""
+def _is_utf8(message: Message) -> bool:
+    """A byte that is not is half a surrogate by now."""
     try:
-        async with asyncio.timeout(CHAT_GOODBYE_SECONDS):
+        "".join((message.verb, *message.parameters, *message.tags.values(), *message.tags)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+async def _say_goodbye(caller: IrcMember, channel: Channel, patience: float) -> None:
+    """Let them read all that was said. Who is sent away is waited for: a close would take it from them, if they have
+    said more meanwhile."""
+    try:
+        async with asyncio.timeout(patience):
             await caller.outbox.drained()
+            if caller.dismissed:
+                await channel.send_eof()
+                while True:
+                    await channel.receive()
     except (TimeoutError, ChannelError):
         pass

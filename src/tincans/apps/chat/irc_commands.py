@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tincans.apps.chat import irc_messages, irc_registration, irc_rooms
+from tincans.apps.chat import irc_caps, irc_history, irc_messages, irc_registration, irc_rooms, irc_sasl
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.protocols.irc import Message
 
@@ -37,6 +37,11 @@ COMMANDS: dict[str, Command] = {
     "PING": Command(irc_registration.ping, 0, "PING <word>: ask whether the hub is there", early=True),
     "PONG": Command(irc_registration.pong, 0, "PONG <word>: answer a PING", early=True),
     "QUIT": Command(irc_registration.quit_, 0, "QUIT [:<why>]: leave", early=True),
+    "CAP": Command(irc_caps.cap, 1, "CAP LS|LIST|REQ|END: say what your program can do", early=True),
+    "AUTHENTICATE": Command(irc_sasl.authenticate, 1, "AUTHENTICATE <mechanism>: log in by SASL", early=True),
+    "SETNAME": Command(irc_registration.set_name, 1, "SETNAME :<real name>: say who you are, anew"),
+    "LUSERS": Command(irc_registration.lusers, 0, "LUSERS: how many are here"),
+    "MOTD": Command(irc_registration.motd, 0, "MOTD: the message of the day"),
     # rooms
     "JOIN": Command(irc_rooms.join, 1, "JOIN <room>{,<room>} [<key>{,<key>}]: enter rooms; JOIN 0 leaves all"),
     "PART": Command(irc_rooms.part, 1, "PART <room>{,<room>} [:<why>]: leave rooms"),
@@ -48,5 +53,6 @@ COMMANDS: dict[str, Command] = {
     "PRIVMSG": Command(irc_messages.privmsg, 0, "PRIVMSG <room or nick>{,…} :<text>: say something"),
     "NOTICE": Command(irc_messages.notice, 0, "NOTICE <room or nick>{,…} :<text>: say what no program answers"),
     "TAGMSG": Command(irc_messages.tagmsg, 1, "TAGMSG <room or nick>{,…}: say tags alone"),
+    "CHATHISTORY": Command(irc_history.chathistory, 1, "CHATHISTORY LATEST <room> * <count>: what was said"),
     "AWAY": Command(irc_messages.away, 0, "AWAY [:<why>]: go away, or, without a word, come back"),
 }

@@ -25,6 +25,7 @@ from tincans.apps.chat.events import (
     LoggedIn,
     Message,
     ModesSet,
+    NameSet,
     Quit,
     Renamed,
     Said,
@@ -153,13 +154,28 @@ def _quit(form: IrcForm, event: Quit) -> bytes:
 
 
 def _renamed(form: IrcForm, event: Renamed) -> bytes:
-    return _from(form, event, event.who, "NICK", event.nick)
+    """A guest's user is his nick, and changes with it."""
+    after = event.who._replace(nick=event.nick)
+    said = _from(form, event, event.who, "NICK", event.nick)
+    return said + _host_changed(form, event, event.who._replace(nick=event.nick, account=event.who.user), after)
 
 
 def _logged_in(form: IrcForm, event: LoggedIn) -> bytes:
-    if "account-notify" not in form.caps:
+    said = _host_changed(form, event, event.before, event.who)
+    if "account-notify" in form.caps:
+        said += _from(form, event, event.who, "ACCOUNT", event.who.account or "*")
+    return said
+
+
+def _host_changed(form: IrcForm, event: Event, before: Who, after: Who) -> bytes:
+    if "chghost" not in form.caps or before.user == after.user:
         return b""
-    return _from(form, event, event.who, "ACCOUNT", event.who.account or "*")
+    tags = form.tags(event.at, after)
+    return written("CHGHOST", after.user, after.host, source=before.source, tags=tags)
+
+
+def _name_set(form: IrcForm, event: NameSet) -> bytes:
+    return _from(form, event, event.who, "SETNAME", event.name) if "setname" in form.caps else b""
 
 
 def _away(form: IrcForm, event: Away) -> bytes:
@@ -200,6 +216,6 @@ def _invited(form: IrcForm, event: Invited) -> bytes:
 
 _WRITERS: dict[type[Event], Callable[[IrcForm, Any], bytes]] = {
     Said: _said, Whispered: IrcForm.whisper, Tagged: _tagged, Joined: _joined, Left: _left, Quit: _quit,
-    Renamed: _renamed, LoggedIn: _logged_in, Away: _away, TopicSet: _topic_set, ModesSet: _modes_set, Kicked: _kicked,
-    Invited: _invited,
+    Renamed: _renamed, LoggedIn: _logged_in, NameSet: _name_set, Away: _away, TopicSet: _topic_set,
+    ModesSet: _modes_set, Kicked: _kicked, Invited: _invited,
 }  # fmt: skip

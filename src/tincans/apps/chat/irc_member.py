@@ -6,6 +6,8 @@
 
 What answers a labelled command is gathered until the handler is through, and then said as one (`irc_labels`); what
 others do meanwhile is not held up.
+
+    begin(message) ─► reply, say, own … ─► finish()
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tincans.apps.chat.events import Away, Event, Invited, LoggedIn, Said, Tagged, Whispered
+from tincans.apps.chat.events import Away, Event, Invited, Said, Tagged, Whispered
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.irc_forms import IrcForm, form_of
+from tincans.apps.chat.irc_labels import label_of, labelled, reference
 from tincans.apps.chat.member import Member, written
 from tincans.apps.chat.outbox import Outbox
 from tincans.channel import Channel
@@ -27,10 +30,12 @@ from tincans.protocols.irc_numerics import NUMBERS
 
 if TYPE_CHECKING:
     from tincans.apps.chat.irc_registration import Registration
+    from tincans.apps.chat.irc_sasl import Dialogue
+    from tincans.protocols.irc import Message
 
 _NO_CAPS: frozenset[str] = frozenset()
 #: What its own handler answers.
-_ANSWERED = (Away, Invited, LoggedIn)
+_ANSWERED = (Away, Invited)
 #: What is told to who did it where they want echoes.
 _ECHOED = (Said, Whispered, Tagged)
 
@@ -39,16 +44,24 @@ class IrcMember(Member):
     """One caller. There are thousands, hence the slots; what only some need is made when it is."""
 
     __slots__ = (
-        "_doer", "_gathered", "_url", "_woken", "dismissed", "hub", "login", "monitored", "registration", "secure",
-        "user_modes",
+        "_doer", "_gathered", "_label", "_url", "_woken", "dismissed", "hub", "knows_302", "login", "monitored",
+        "registration", "secure", "user_modes", "wrong_logins",
     )  # fmt: skip
+
+    form: IrcForm
+    outbox: Outbox
 
     def __init__(self, hub: Hub, channel: Channel) -> None:
         self.secure = "tls.version" in channel.facts
         self._url = base_url(channel)
-        self.outbox: Outbox = Outbox(channel, hub.flusher, self._is_slow)
-        super().__init__(host_of(channel), form_of(_NO_CAPS, server_name(hub), self._url), self.outbox)
+        outbox = Outbox(channel, hub.flusher, self._is_slow)
+        super().__init__(host_of(channel), form_of(_NO_CAPS, server_name(hub), self._url), outbox)
         self.hub = hub
+        #: They have said CAP LS 302.
+        self.knows_302 = False
+        #: A login by SASL that goes on, and how many were wrong.
+        self.login: Dialogue | None = None
+        self.wrong_logins = 0
         #: What was said of who they are; None once they are in.
         self.registration: Registration | None = None
         #: The letters of their own modes that are on.
@@ -57,7 +70,8 @@ class IrcMember(Member):
         self.monitored: set[str] | None = None
         #: Why the hub let them go; the door closes then.
         self.dismissed = ""
-        #: What answers the labelled command that is acted upon.
+        #: The label of the command that is acted upon, and what answers it.
+        self._label = ""
         self._gathered: list[bytes] | None = None
         #: The task of the door, which `dismiss` wakes; whether it did.
         self._doer = asyncio.current_task()
@@ -68,7 +82,6 @@ class IrcMember(Member):
     @property
     def caps(self) -> frozenset[str]:
         """The capabilities that they have asked for."""
-        assert isinstance(self.form, IrcForm)
         return self.form.caps
 
     def set_caps(self, caps: Iterable[str]) -> None:
@@ -77,6 +90,17 @@ class IrcMember(Member):
         self.hub.reform(self, form)
 
     # ── what is said to them ──────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, message: Message) -> None:
+        """This is acted upon now; if it has a label, what answers it is gathered."""
+        if "labeled-response" in self.caps and "batch" in self.caps and (label := label_of(message.tags)):
+            self._label, self._gathered = label, []
+
+    def finish(self) -> None:
+        """It was acted upon: what was gathered is said."""
+        if self._gathered is not None:
+            gathered, self._gathered = self._gathered, None
+            self._send(labelled(self._label, gathered, self.form.server))
 
     def say(self, data: bytes) -> None:
         """Say whole lines, in answer to what they said."""
@@ -87,12 +111,11 @@ class IrcMember(Member):
 
     def reply(self, name: str, *parameters: str) -> None:
         """A reply by its name, as `RPL_TOPIC`; who it is for stands before the parameters."""
-        to = self.nick or "*"
-        self.say(irc.written(NUMBERS[name], to, *parameters, source=server_name(self.hub), tags=self._tags()))
+        self.answer(NUMBERS[name], self.nick or "*", *parameters)
 
     def reply_words(self, name: str, *parameters: str, words: Iterable[str]) -> None:
         """Replies of which the last parameter is these words, as many in each as fit; none for no words."""
-        head = len(irc.written(NUMBERS[name], self.nick or "*", *parameters, "", source=server_name(self.hub)))
+        head = len(irc.written(NUMBERS[name], self.nick or "*", *parameters, "", source=self.form.server))
         line, size = list[str](), head
         for word in words:
             more = len(word.encode()) + 1
@@ -104,15 +127,35 @@ class IrcMember(Member):
         if line:
             self.reply(name, *parameters, " ".join(line))
 
-    def answer(self, verb: str, *parameters: str) -> None:
-        """A message of the server that is no number: `PONG`, `CAP`, `NOTICE`, `FAIL`."""
-        self.say(irc.written(verb, *parameters, source=server_name(self.hub), tags=self._tags()))
+    def answer(self, verb: str, *parameters: str, batch: str = "") -> None:
+        """A message of the server that is no number: `PONG`, `CAP`, `NOTICE`."""
+        tags = self.form.tags(self.hub.now(), batch=batch)
+        self.say(irc.written(verb, *parameters, source=self.form.server, tags=tags))
 
-    def _tags(self) -> str:
-        return self.form.tags(self.hub.now()) if isinstance(self.form, IrcForm) else ""
+    def fail(self, command: str, code: str, *about: str, text: str) -> None:
+        """The command was not followed: a standard reply (https://ircv3.net/specs/extensions/standard-replies)."""
+        self.answer("FAIL", command, code, *about, text)
+
+    def begin_batch(self, kind: str, *parameters: str) -> str:
+        """What follows belongs together; the name of the batch is for its messages' tags. Empty for who knows none."""
+        if "batch" not in self.caps:
+            return ""
+        batch = reference()
+        self.answer("BATCH", f"+{batch}", kind, *parameters)
+        return batch
+
+    def end_batch(self, batch: str) -> None:
+        if batch:
+            self.answer("BATCH", f"-{batch}")
+
+    @staticmethod
+    def word(said: str) -> str:
+        """What a client said, as a parameter that is not the last: `*` for what cannot be one."""
+        return said if said and " " not in said and said[0] != ":" else "*"
 
     def _send(self, data: bytes) -> None:
-        self.outbox.add(data)
+        if data:
+            self.outbox.add(data)
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -124,16 +167,16 @@ class IrcMember(Member):
     def own(self, event: Event) -> None:
         if isinstance(event, _ANSWERED):
             return
-        if isinstance(event, _ECHOED) and "echo-message" not in self.caps and not self._is_to_self(event):
-            return
-        if self.form is not None and (data := written(event, self.form)):
+        if isinstance(event, _ECHOED):
+            if isinstance(event, (Whispered, Tagged)) and event.to == self.nick:
+                self._send(written(event, self.form))  # and the echo: two messages, of which that has the label
+            if "echo-message" not in self.caps:
+                return
+        if data := written(event, self.form):
             self.say(data)
 
-    def _is_to_self(self, event: Event) -> bool:
-        return isinstance(event, Whispered) and event.to == self.nick
-
     def ping(self) -> None:
-        self._send(irc.written("PING", server_name(self.hub), source=server_name(self.hub)))
+        self._send(irc.written("PING", self.form.server, source=self.form.server))
 
     def dismiss(self, text: str) -> None:
         if self.dismissed:
@@ -146,6 +189,11 @@ class IrcMember(Member):
     def was_cancelled(self) -> bool:
         """Whether it was `dismiss` that cancelled the task of the door, and nobody else did, too."""
         return self._woken and self._doer is not None and self._doer.uncancel() == 0
+
+    def close_registration(self) -> None:
+        """They will not come in any more."""
+        if self.registration is not None:
+            self.registration.close()
 
     def close(self) -> None:
         """Nothing more is said to them."""

@@ -25,7 +25,7 @@ _SPEECH = {
 
 def refuse(caller: IrcMember, refused: Refused, *about: str, command: str = "") -> None:
     """Answer what was refused; `about` is the room, the nick, or whatever was named, as that number has it."""
-    about = tuple(each if each and " " not in each and each[0] != ":" else "*" for each in about)
+    about = tuple(map(caller.word, about))
     name = _SPEECH.get(refused.why) if command in ("PRIVMSG", "TAGMSG") else None
     name = name or _NUMBERS.get(refused.why)
     if name is not None:

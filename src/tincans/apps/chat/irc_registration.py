@@ -11,10 +11,13 @@ import asyncio
 import time
 
 from tincans import __version__
-from tincans.apps.chat.irc_member import IrcMember, server_name
+from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_refusals import refuse
-from tincans.apps.chat.irc_support import isupport
+from tincans.apps.chat.irc_sasl import logged_in, rest
+from tincans.apps.chat.irc_support import isupport, mode_letters
+from tincans.apps.chat.names import folded
 from tincans.apps.chat.refusals import Refused, Why
+from tincans.apps.chat.texts import cut
 from tincans.limits import CHAT_REASON_BYTES, CHAT_REGISTER_SECONDS
 from tincans.protocols.irc import Message
 
@@ -46,12 +49,22 @@ def nick(caller: IrcMember, message: Message) -> None:
     try:
         if caller.registration is None:
             caller.hub.rename(caller, wish)
-        else:
-            caller.hub.check_nick(wish, caller)
-            caller.registration.nick = wish
-            welcome(caller)
+            return
+        _check_wish(caller, wish, caller.registration)
     except Refused as refused:
         refuse(caller, refused, wish)
+        return
+    caller.registration.nick = wish
+    welcome(caller)
+
+
+def _check_wish(caller: IrcMember, wish: str, registration: Registration) -> None:
+    """Who may still log in may wish for the name of a user: whether it is theirs is seen when they come in."""
+    try:
+        caller.hub.check_nick(wish, caller)
+    except Refused as refused:
+        if not registration.talks_caps or refused.why is Why.BAD_NICK or folded(wish) in caller.hub.people:
+            raise
 
 
 def user(caller: IrcMember, message: Message) -> None:
@@ -59,8 +72,17 @@ def user(caller: IrcMember, message: Message) -> None:
         caller.reply("ERR_ALREADYREGISTERED", "you have said who you are already")
         return
     caller.registration.user = True
-    caller.real_name = message.parameters[3][:CHAT_REASON_BYTES]
+    caller.real_name = cut(message.parameters[3])
     welcome(caller)
+
+
+def set_name(caller: IrcMember, message: Message) -> None:
+    """What is too long is refused, and not cut (https://ircv3.net/specs/extensions/setname)."""
+    name = message.parameters[0]
+    if not name.strip() or cut(name) != name.strip(" "):
+        caller.fail("SETNAME", "INVALID_REALNAME", text=f"a name has between 1 and {CHAT_REASON_BYTES} bytes")
+        return
+    caller.hub.set_name(caller, name)
 
 
 async def password(caller: IrcMember, message: Message) -> None:
@@ -73,16 +95,18 @@ async def password(caller: IrcMember, message: Message) -> None:
         return  # nobody can log in here, and everybody is welcome
     if await caller.hub.users.check(name, secret):
         caller.hub.log_in(caller, name)
-    else:
-        caller.reply("ERR_PASSWDMISMATCH", "the name or the password is wrong: PASS name:password")
-        caller.dismiss("wrong password")
+        logged_in(caller)
+        return
+    await rest()
+    caller.reply("ERR_PASSWDMISMATCH", "the name or the password is wrong: PASS name:password")
+    caller.dismiss("wrong password")
 
 
 def ping(caller: IrcMember, message: Message) -> None:
     if not message.parameters:
         caller.reply("ERR_NOORIGIN", "nothing was asked")
     else:
-        caller.answer("PONG", server_name(caller.hub), message.parameters[0])
+        caller.answer("PONG", caller.form.server, message.parameters[0])
 
 
 def pong(caller: IrcMember, message: Message) -> None:
@@ -102,13 +126,15 @@ def welcome(caller: IrcMember) -> None:
     registration = caller.registration
     if registration is None or not registration.nick or not registration.user or registration.talks_caps:
         return
+    wish, registration.nick = registration.nick, ""
     try:
-        caller.hub.enter(caller, registration.nick)
+        caller.hub.enter(caller, wish)
     except Refused as refused:
-        refuse(caller, refused, *((registration.nick,) if refused.why is not Why.NOT_LOGGED_IN else ("*",)))
         if refused.why is Why.NOT_LOGGED_IN:
+            caller.fail("*", "ACCOUNT_REQUIRED_TO_CONNECT", text=refused.text)
             caller.dismiss(refused.text)
-        registration.nick = ""
+        else:
+            refuse(caller, refused, wish)
         return
     registration.close()
     caller.registration = None
@@ -116,10 +142,36 @@ def welcome(caller: IrcMember) -> None:
 
 
 def _greet(caller: IrcMember) -> None:
-    hub, server = caller.hub, server_name(caller.hub)
+    hub, server = caller.hub, caller.form.server
+    created = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(hub.began // 10**9))
     caller.reply("RPL_WELCOME", f"Welcome to {hub.name}, {caller.who.source}")
     caller.reply("RPL_YOURHOST", f"Your host is {server}, running tincans-{__version__}")
-    caller.reply("RPL_CREATED", f"It has run since {time.strftime('%F %T', time.gmtime(hub.began // 10**9))} UTC")
-    caller.reply("RPL_MYINFO", server, f"tincans-{__version__}", "io", "Ibeiklmnoqrstv", "Ibeklqov")
+    caller.reply("RPL_CREATED", f"It has run since {created} UTC")
+    caller.reply("RPL_MYINFO", server, f"tincans-{__version__}", *mode_letters())
     for words in isupport(hub):
         caller.reply("RPL_ISUPPORT", *words, "are supported by this server")
+    tell_counts(caller)
+    tell_motd(caller)
+
+
+def lusers(caller: IrcMember, message: Message) -> None:
+    """Of all, as there is one server."""
+    tell_counts(caller)
+
+
+def tell_counts(caller: IrcMember) -> None:
+    people, rooms = caller.hub.people, caller.hub.rooms
+    shown = sum(room.shows(caller) for room in rooms.values())
+    caller.reply("RPL_LUSERCLIENT", f"There are {len(people)} users and 0 invisible on 1 servers")
+    caller.reply("RPL_LUSEROP", str(sum(member.is_operator for member in people.values())), "operators are on")
+    caller.reply("RPL_LUSERCHANNELS", str(shown), "rooms are there")
+    caller.reply("RPL_LUSERME", f"I have {len(people)} clients and 0 servers")
+
+
+def motd(caller: IrcMember, message: Message) -> None:
+    tell_motd(caller)
+
+
+def tell_motd(caller: IrcMember) -> None:
+    """There is none to be set."""
+    caller.reply("ERR_NOMOTD", "there is no message of the day")

@@ -35,7 +35,7 @@ def _join(caller: IrcMember, name: str, key: str) -> None:
         return  # they are in it already, which nobody answers
     if room.state.topic is not None:
         _tell_topic(caller, room)
-    if "draft/no-implicit-names" not in caller.caps:
+    if "no-implicit-names" not in caller.caps:
         tell_names(caller, room)
 
 
@@ -57,7 +57,7 @@ def names(caller: IrcMember, message: Message) -> None:
         try:
             tell_names(caller, caller.hub.room(name, caller))
         except Refused:
-            caller.reply("RPL_ENDOFNAMES", _word(name), "that is all")
+            caller.reply("RPL_ENDOFNAMES", caller.word(name), "that is all")
 
 
 def tell_names(caller: IrcMember, room: Room) -> None:
@@ -109,8 +109,14 @@ def kick(caller: IrcMember, message: Message) -> None:
 
 
 def invite(caller: IrcMember, message: Message) -> None:
-    if len(message.parameters) < 2:
+    """Without anything it lists where the caller was invited (https://modern.ircdocs.horse/#invite-message)."""
+    if not message.parameters:
+        for invited in sorted(caller.invitations, key=lambda room: room.name):
+            caller.reply("RPL_INVITELIST", invited.name)
         caller.reply("RPL_ENDOFINVITELIST", "that is all")
+        return
+    if len(message.parameters) < 2:
+        caller.reply("ERR_NEEDMOREPARAMS", "INVITE", "name a nick and a room")
         return
     nick, room = message.parameters[:2]
     try:
@@ -131,7 +137,3 @@ def _about_both(refused: Refused, nick: str, room: str) -> tuple[str, ...]:
 
 def _listed(names: str) -> Iterator[str]:
     return iter([name for name in names.split(",") if name])
-
-
-def _word(name: str) -> str:
-    return name if name and " " not in name and name[0] != ":" else "*"

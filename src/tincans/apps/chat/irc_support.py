@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tincans.apps.chat.hub import Hub
-from tincans.apps.chat.modes import FLAGS, LISTS, RANKS
+from tincans.apps.chat.modes import FLAGS, LISTS, RANKS, VALUES
 from tincans.limits import (
     CHAT_HISTORY_MESSAGES,
     CHAT_MASKS,
@@ -16,6 +16,9 @@ from tincans.limits import (
     CHAT_TOPIC_BYTES,
 )
 
+#: o is an operator of the hub, i shows only friends where one is.
+USER_MODES = "io"
+
 #: Words in one line: with the command, its target and the end of the sentence, there may be 15 (RFC 2812 §2.3).
 _WORDS = 13
 
@@ -23,7 +26,7 @@ _WORDS = 13
 def isupport(hub: Hub) -> Iterator[tuple[str, ...]]:
     """The words of each line."""
     words = [
-        "CASEMAPPING=ascii", "CHANTYPES=#", f"PREFIX=({''.join(RANKS)}){''.join(RANKS.values())}", "STATUSMSG=",
+        "CASEMAPPING=ascii", "CHANTYPES=#", f"PREFIX=({''.join(RANKS)}){''.join(RANKS.values())}",
         f"CHANMODES={LISTS},k,l,{FLAGS}", f"MAXLIST={LISTS}:{CHAT_MASKS}", "EXCEPTS=e", "INVEX=I", "MODES",
         f"NETWORK={_escaped(hub.name)}", f"CHANLIMIT=#:{CHAT_ROOMS_JOINED}", f"NICKLEN={CHAT_NICK_BYTES}",
         f"CHANNELLEN={CHAT_ROOM_BYTES}", f"TOPICLEN={CHAT_TOPIC_BYTES}", f"KICKLEN={CHAT_REASON_BYTES}",
@@ -33,6 +36,12 @@ def isupport(hub: Hub) -> Iterator[tuple[str, ...]]:
     ]  # fmt: skip
     for at in range(0, len(words), _WORDS):
         yield tuple(words[at : at + _WORDS])
+
+
+def mode_letters() -> tuple[str, str, str]:
+    """The letters of users' modes, of rooms' modes, and of those of the latter that need something."""
+    needing = LISTS + VALUES + "".join(RANKS)
+    return USER_MODES, "".join(sorted(FLAGS + needing)), "".join(sorted(needing))
 
 
 def _escaped(value: str) -> str:
