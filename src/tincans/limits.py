@@ -591,7 +591,7 @@ CHAT_SEGMENT_BYTES = 16 * 1024 * 1024
 #: What the past of rooms (topics, modes as they were) may take on the disk beside what they are, before it is dropped.
 CHAT_ROOMS_LOG_BYTES = 1024 * 1024
 #: What the index of a history takes in at once, and how long it lets messages come together before.
-CHAT_PIECE_BYTES = 256 * 1024
+CHAT_PIECE_BYTES = 128 * 1024
 CHAT_INDEX_SECONDS = 0.1
 #: How often it is looked what has become too old.
 CHAT_LOOK_SECONDS = 60.0

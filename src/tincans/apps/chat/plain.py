@@ -162,6 +162,8 @@ class Person(Caller):
             await outcome
         except Refused as refused:
             self.say(str(refused))
+        except OSError as error:
+            self.say(f"the history cannot be read: {error}")
         await self.outbox.drained()
 
     def speak(self, text: str, kind: Kind = "say") -> None:

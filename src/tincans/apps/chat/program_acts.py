@@ -15,6 +15,7 @@ from tincans.apps.chat import program_commands as commands
 from tincans.apps.chat import program_words as words
 from tincans.apps.chat.mode_texts import changes_of
 from tincans.apps.chat.names import folded
+from tincans.apps.chat.once import msgid_of
 from tincans.apps.chat.program_words import Word, stamp
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.room import Room
@@ -22,6 +23,8 @@ from tincans.limits import (
     CHAT_CLIENT_BYTES,
     CHAT_FILE_BYTES,
     CHAT_HISTORY_MESSAGES,
+    CHAT_ID_CHARACTERS,
+    CHAT_ID_CHARACTERS_MOST,
     CHAT_LINE_BYTES,
     CHAT_NICK_BYTES,
     CHAT_ROOM_BYTES,
@@ -193,11 +196,36 @@ def _say(program: Program, command: commands.Say) -> Any:
     text = _plain(command.text)
     if command.to:
         program.hub.whisper(program, command.to, text, command.kind)
-    elif command.room:
-        program.hub.say(program, command.room, text, command.kind)
-    else:
+    elif not command.room:
         raise Refused(Why.NOT_UNDERSTOOD, "a message is said to a room or to a nick")
+    elif command.id:
+        return _say_once(program, command, text)
+    else:
+        program.hub.say(program, command.room, text, command.kind)
     return ()
+
+
+def _say_once(program: Program, command: commands.Say, text: str) -> Any:
+    """Say what has a name of the program's own; what was said under it already is its answer, and not said again."""
+    hub, count = program.hub, len(command.id)
+    if not CHAT_ID_CHARACTERS <= count <= CHAT_ID_CHARACTERS_MOST:
+        raise Refused(Why.BAD_ID, f"an id has {CHAT_ID_CHARACTERS} to {CHAT_ID_CHARACTERS_MOST} characters")
+    room = hub.room(command.room)
+    room.check_speech(program)
+    msgid = msgid_of(room.name, command.id)
+
+    def say(*_: object) -> Answer:
+        found = hub.once.find(room.name, msgid)
+        if found is not None:
+            return (words.Message.of(found),)
+        hub.once.note(hub.say(program, room.name, text, command.kind, msgid=msgid))
+        return ()
+
+    async def look_up() -> _Rest:
+        await hub.once.look_up(room.name, msgid)
+        return say
+
+    return look_up() if command.again else say()
 
 
 def _plain(text: str) -> str:

@@ -128,6 +128,8 @@ class Program(Caller):
             do = await rest
         except Refused as refused:
             self._answer([], (_failed(refused),), command.label)
+        except OSError as error:
+            self._answer([], (_failed(Refused(Why.DISK, f"the history cannot be read: {error}")),), command.label)
         else:
             if (more := self._perform(do, command)) is not None:
                 await more

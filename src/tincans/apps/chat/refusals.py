@@ -33,6 +33,8 @@ class Why(Enum):
     DISK = "disk"
     ALREADY = "already"
     BAD_MODE = "bad-mode"
+    #: What a program calls a message is too short to be its own, or too long.
+    BAD_ID = "bad-id"
 
 
 class Refused(Exception):
