@@ -59,6 +59,8 @@ class LittleHub:
         self.instead: dict[str, Words | None] = {}
         #: Messages of this text make the hub hang up, once, after they were kept, or before.
         self.hang_up_behind = self.hang_up_before = ""
+        #: Commands that make it hang up, always.
+        self.hang_up_at = set[str]()
         self.address = Address("tcp", "127.0.0.1", 0)
 
     async def __call__(self, channel: Channel) -> None:
@@ -91,7 +93,9 @@ class LittleHub:
                 caller.label = label
 
     async def do(self, caller: Caller, do: str, words: Words) -> None:
-        if do in self.instead:
+        if do in self.hang_up_at:
+            self.hang_up()
+        elif do in self.instead:
             if (answer := self.instead[do]) is not None:
                 await caller.tell(**answer)
         elif do in ("say", "act", "notice"):
@@ -120,10 +124,10 @@ class LittleHub:
         await self.everybody("message", but=caller, **message)
         await caller.tell("message", **message)
 
-    def message(self, room: str, nick: str, text: str, kind: str = "say") -> Words:
+    def message(self, room: str, nick: str, text: str, kind: str = "say", *, name: str = "") -> Words:
         """Keep one."""
         number = len(self.kept) + 1
-        message = {"number": number, "id": f"m{number}", "room": room, "from": nick, "kind": kind, "text": text}
+        message = {"number": number, "id": name or f"m{number}", "room": room, "from": nick, "kind": kind, "text": text}
         self.kept.append(message)
         return message
 

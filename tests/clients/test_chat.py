@@ -267,6 +267,41 @@ async def test_a_hub_that_was_lost_is_called_again_and_nothing_is_missed() -> No
         assert await take(room, 1) == ["live again"]
 
 
+async def test_a_hub_that_begins_anew_is_begun_with_at_its_last_messages() -> None:
+    async with little_hub() as hub, tincans.join(hub.address, "#ops", nick="ann", reconnect=True) as room:
+        for number in range(3):
+            await hub.say("#ops", "bob", f"old {number}")
+        assert await take(room, 3) == ["old 0", "old 1", "old 2"]
+        hub.hang_up()
+        hub.kept = []
+        hub.message("#ops", "bob", "new 0", name="n1")
+        assert await take(room, 1) == ["new 0"]
+        await hub.say("#ops", "bob", "new 1")
+        assert await take(room, 1) == ["new 1"]
+
+
+async def test_where_the_hub_is_may_be_found_anew() -> None:
+    async with little_hub() as first, little_hub() as second:
+
+        async def find() -> tincans.Address:
+            return second.address
+
+        async with await open_chat(first.address, tincans.Me("ann"), reconnect=True, find=find) as chat:
+            room = await chat.join("#ops")
+            first.hang_up()
+            assert (await room.say("here?")).text == "here?"
+            assert (chat.address, [each["text"] for each in second.kept]) == (second.address, ["here?"])
+
+
+async def test_a_hub_that_does_not_come_back_is_given_up_after_a_while() -> None:
+    how = tincans.Calling(retry=0.01)
+    async with little_hub() as hub, await open_chat(hub.address, reconnect=True, how=how) as chat:
+        hub.hang_up_at.add("hello")
+        hub.hang_up()
+        with pytest.raises(ChannelBroken):
+            await chat.command("rooms")
+
+
 @pytest.mark.parametrize("kept", [True, False])
 async def test_a_message_on_its_way_is_said_once(kept: bool) -> None:
     async with little_hub() as hub, await open_chat(hub.address, Me("ann"), reconnect=True) as chat:

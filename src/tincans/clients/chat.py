@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from tincans.address import Address
 from tincans.clients.calling import Calling
-from tincans.clients.chat_line import Line, Me
+from tincans.clients.chat_line import Find, Line, Me
 from tincans.clients.chat_room import Membership, Waiting, folded
 from tincans.clients.chat_wire import (
     Away,
@@ -74,10 +74,12 @@ class Regained(Event, frozen=True, kw_only=True, tag="regained"):
 class Chat:
     """One connection to a hub, made by `open_chat`. `aclose`, which leaving its `async with` is, says goodbye."""
 
-    def __init__(self, address: Address, me: Me, how: Calling, *, reconnect: bool) -> None:
+    def __init__(
+        self, address: Address, me: Me, how: Calling, *, reconnect: bool, find: Find | None = None
+    ) -> None:  # fmt: skip
         #: The rooms that we are in, by folded name.
         self.rooms: dict[str, Membership] = {}
-        self._line = Line(address, me, how, self, reconnect=reconnect)
+        self._line = Line(address, me, how, self, reconnect=reconnect, find=find)
         self._waiting = Waiting()
 
     async def open(self) -> None:
@@ -86,6 +88,7 @@ class Chat:
 
     @property
     def address(self) -> Address:
+        """Where the hub is, or was last."""
         return self._line.address
 
     @property
@@ -201,6 +204,8 @@ class Chat:
 
     def lost(self, reason: str) -> None:
         """Of the line: it calls again."""
+        for member in self.rooms.values():
+            member.lose()
         self._tell(Lost(reason=reason))
 
     async def restore(self) -> None:
@@ -214,7 +219,7 @@ class Chat:
                 continue
             if isinstance(answer, RoomState):
                 member.entered(answer)
-            member.behind()
+            await member.resume(self._line.say_now)
 
     def regained(self) -> None:
         """Of the line: it is ready."""
@@ -240,16 +245,18 @@ class Chat:
 
 
 async def open_chat(
-    address: Address | str, me: Me | None = None, *, reconnect: bool = False, how: Calling = _HERE
+    address: Address | str, me: Me | None = None, *, reconnect: bool = False, find: Find | None = None,
+    how: Calling = _HERE,
 ) -> Chat:  # fmt: skip
     """Call the hub at `address` and greet it; the caller closes what this returns.
 
-    `reconnect` calls again, for as long as it takes, when the hub is lost later. `how` says by which relay, proxy or
-    certificate, and who records it. Raises `ConnectError`, `ChatRefused` where the hub does not let us in,
-    `ChannelError` where it says what no hub does, and `UsageError` of netrc. Cancelling leaves nothing open.
+    With `reconnect` it is called again, there or where `find` says, when it is lost later: for `how.retry` seconds, or
+    where that is 0 for as long as it takes. `how` says by which relay, proxy or certificate, and who records it.
+    Raises `ConnectError`, `ChatRefused` where the hub does not let us in, `ChannelError` where it says what no hub
+    does, and `UsageError` of netrc. Cancelling leaves nothing open.
     """
     address = Address.parse(address) if isinstance(address, str) else address
-    chat = Chat(address, me or Me(), how, reconnect=reconnect)
+    chat = Chat(address, me or Me(), how, reconnect=reconnect, find=find)
     await chat.open()
     return chat
 

@@ -11,6 +11,7 @@ is asked every CHAT_ALIVE_SECONDS whether it is there, and is lost when it does 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple, Protocol
@@ -55,6 +56,10 @@ class Me(NamedTuple):
     client: str = "tincans"
     #: Put signs behind the nick where somebody has it, instead of being refused.
     yields: bool = False
+
+
+#: Finds where the hub is now, whenever it is called again. Raises `ConnectError` where it is nowhere yet.
+Find = Callable[[], Awaitable[Address]]
 
 
 class Ear(Protocol):
@@ -102,8 +107,10 @@ class Pending:
 class Line:
     """Owns the link, and a task that reads it."""
 
-    def __init__(self, address: Address, me: Me, how: Calling, ear: Ear, *, reconnect: bool) -> None:
-        self.address, self.me, self.how, self.reconnect = address, me, how, reconnect
+    def __init__(
+        self, address: Address, me: Me, how: Calling, ear: Ear, *, reconnect: bool, find: Find | None = None
+    ) -> None:  # fmt: skip
+        self.address, self.me, self.how, self.reconnect, self._find = address, me, how, reconnect, find
         self.welcome = Welcome(nick=me.nick)
         #: Our nick as it is now.
         self.nick = me.nick
@@ -282,14 +289,20 @@ class Line:
                     self._bye = event.text
 
     async def _call_again(self) -> Link:
-        pause = RETRY_FIRST
+        """Call until the hub is there, or for `Calling.retry` seconds where that is not 0."""
+        loop, pause = asyncio.get_running_loop(), RETRY_FIRST
+        end = loop.time() + (self.how.retry or float("inf"))
         while True:
             await asyncio.sleep(pause)
             try:
+                if self._find is not None:
+                    self.address = await self._find()
                 return await self._call(self.how._replace(retry=0))
             except _FINAL:
                 raise
             except (ConnectError, ChannelError):
+                if loop.time() > end:
+                    raise
                 pause = min(2 * pause, RETRY_MOST)
 
     async def _restore(self, link: Link) -> None:

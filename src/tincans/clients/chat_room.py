@@ -9,7 +9,8 @@ number of the last message that is among them. From that follows all that makes 
     the connection broke, and there is a new  → it is behind in the same way
 
 So no message is lost, and none given twice. What else happens while it is behind (who came and went) is not told later;
-`people` and `topic` are right all the same.
+`people` and `topic` are right all the same. A hub that has not the last message under its number is another one, or has
+begun anew: it is begun with at its last CHAT_PAGE_MESSAGES.
 """
 
 from __future__ import annotations
@@ -125,8 +126,8 @@ class Membership:
         self.people: dict[str, Person] = {}
         self.topic: Topic | None = None
         self.waiting = Waiting()
-        #: The number of the last message that was given or waits; the greatest of those left out.
-        self.last = self.missed = 0
+        #: The number of the last message that was given or waits, and its id; the greatest number of those left out.
+        self.last, self._last_id, self.missed = 0, "", 0
         self._behind = True  # until it is known which messages are to be given
 
     # ── what is said ──────────────────────────────────────────────────────────────────────────────────────
@@ -159,10 +160,10 @@ class Membership:
         missed, page = self.missed, await self._page(self.last)
         for message in page.messages:
             if message.number > self.last:
-                self.waiting.put(message)
-                self.last = message.number
+                self._put(message)
         if not page.more:
-            self.last = max(self.last, missed)  # what the hub has told, and has no more, is gone
+            if missed > self.last:  # what the hub has told, and has no more, is gone
+                self.last, self._last_id = missed, ""
             self._behind = self.missed > self.last
         return True
 
@@ -218,29 +219,52 @@ class Membership:
         newest = page.messages[-1].number if page.messages else 0
         if after is not None:
             self.last = after
-        else:
+        elif page.messages:
             self.waiting.put(*page.messages[len(page.messages) - history :] if history else ())
-            self.last = newest
+            self.last, self._last_id = newest, page.messages[-1].id
         self.missed = max(self.missed, newest)
         self._behind = self.missed > self.last
 
-    def behind(self) -> None:
-        """There may be messages that were not heard."""
+    def lose(self) -> None:
+        """The hub was lost: what it says next, there or elsewhere, does not follow what was heard."""
+        self._behind = True
+
+    async def resume(self, ask: Callable[..., Awaitable[Event]]) -> None:
+        """Go on with a hub that is there again; `ask` says commands to it before all others."""
+        if self._last_id:
+            known = await self._messages(ask, before=self.last + 1, limit=1)
+            if not known or known[-1].id != self._last_id:
+                newest = await self._messages(ask, limit=CHAT_PAGE_MESSAGES)
+                self.last, self._last_id, self.missed = 0, "", 0
+                for message in newest:
+                    self._put(message)
+        self._fall_behind()
+
+    async def _messages(self, ask: Callable[..., Awaitable[Event]], **which: int) -> tuple[Message, ...]:
+        answer = await ask("history", room=self.room, **which)
+        return answer.messages if isinstance(answer, History) else ()
+
+    def _fall_behind(self) -> None:
         self._behind = True
         self.waiting.wake()
+
+    def _put(self, message: Message) -> None:
+        self.last, self._last_id = message.number, message.id
+        self.waiting.put(message)
 
     def hear(self, event: Event, *, must_read: bool) -> None:
         """Take what happens. Where it is full that is left out, if it cannot be left in the socket."""
         self._note(event)
-        if isinstance(event, Message) and event.number <= max(self.last, self.missed):
-            return
-        if not self._behind and not (self.waiting.is_full and (must_read or not self.waiting.is_read)):
-            if isinstance(event, Message):
-                self.last = event.number
-            self.waiting.put(event)
-        elif isinstance(event, Message):
-            self.missed = event.number
-            self.behind()
+        left_out = self._behind or (self.waiting.is_full and (must_read or not self.waiting.is_read))
+        if not isinstance(event, Message):
+            if not left_out:
+                self.waiting.put(event)
+        elif event.number > max(self.last, self.missed):
+            if not left_out:
+                self._put(event)
+            else:
+                self.missed = event.number
+                self._fall_behind()
 
     def has(self, nick: str) -> bool:
         return folded(nick) in self.people
