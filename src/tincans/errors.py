@@ -500,13 +500,13 @@ class IdentityChanged(PeerError):
 class UnknownPeer(PeerError):
     """Compare the fingerprint with the one that they see by tincans chat --identity; or agree on a spoken code."""
 
-    def __init__(self, address: object, name: str, fingerprint: object) -> None:
+    def __init__(self, address: object, name: str, fingerprint: object, *, caller: bool = True) -> None:
         self.name, self.fingerprint = name, fingerprint
         super().__init__(
             address,
             f"nobody here knows {name} with the fingerprint {fingerprint}; "
-            f"to take them: tincans chat --peer --trust {fingerprint}",
-            caller=True,
+            f"to trust them: tincans chat --peer --trust {fingerprint}",
+            caller=caller,
         )
 
 

@@ -21,25 +21,28 @@ from tincans.errors import (
     ChannelError,
     ConnectError,
     IdentityChanged,
+    KnownPeersBroken,
     PostsError,
     ThisPeer,
     TincansError,
+    UnknownPeer,
     WrongMesh,
 )
 from tincans.peers.identity import Fingerprint
 from tincans.peers.links import Link, Pace
 from tincans.tasks import spawn
 
-#: Calling again would be answered in the same way until a person changes something.
-FINAL = (IdentityChanged, WrongMesh, ThisPeer)
+#: Calling whoever is at an address again would be answered in the same way, until a person changes something.
+FINAL = (IdentityChanged, UnknownPeer, WrongMesh, ThisPeer)
 
 
 class Caller(Protocol):
     """What a call asks of its mesh."""
 
     pace: Pace
-    #: By key.
-    links: dict[bytes, Link]
+
+    def linked_with(self, key: bytes | None, fingerprint: Fingerprint | None) -> Link | None:
+        """The link with the peer of that key or fingerprint, if there is one."""
 
     async def call_once(self, call: Call, address: Address) -> None:
         """Call, link, and stay linked. Always raises why not, or why no longer; `call.met` is told who it is."""
@@ -53,24 +56,22 @@ class Call:
 
     def __init__(
         self, caller: Caller, where: Callable[[], Sequence[Address]], *, expected: Fingerprint | None = None,
-        key: bytes | None = None, jitter: Callable[[], float] = random.random, delay: float = 0.0,
+        explicit: bool = False, jitter: Callable[[], float] = random.random, delay: float = 0.0,
     ) -> None:  # fmt: skip
         """`where` gives the addresses to try, in turn; when there are none any more it ends.
 
-        `expected` is who has to answer; without it somebody in front of the screen named the address.
+        `expected` is who has to answer; `explicit` says that somebody in front of the screen named the address.
         """
-        self.expected, self.key = expected, key
+        self.expected, self.explicit = expected, explicit
+        #: Who it is, once there was a link.
+        self.key: bytes | None = None
         #: Why it ended, where calling has no use.
         self.error: TincansError | None = None
         self._caller, self._where, self._jitter, self._delay = caller, where, jitter, delay
         self._pause = caller.pace.retry_first
+        self._told = ""  # the last reason that there was no link
         self._linked = asyncio.Event()
         self._task = spawn(self._run())
-
-    @property
-    def explicit(self) -> bool:
-        """Somebody named the address."""
-        return self.expected is None
 
     @property
     def over(self) -> bool:
@@ -96,7 +97,7 @@ class Call:
 
     def met(self, key: bytes) -> None:
         """There is a link with this peer."""
-        self.key = key
+        self.key, self._told = key, ""
         self._pause = self._caller.pace.retry_first
         self._linked.set()
 
@@ -105,17 +106,19 @@ class Call:
         await asyncio.sleep(self._delay)
         while addresses := self._where():
             try:
-                if (link := self._caller.links.get(self.key or b"")) is not None:
+                if (link := self._caller.linked_with(self.key, self.expected)) is not None:
                     self.met(link.peer.key)
                     await link.over.wait()
                 else:
                     await self._caller.call_once(self, addresses[turn % len(addresses)])
-            except FINAL as error:
-                self.error = error
-                self._caller.told_of_call(self, error)
-                return
-            except (ConnectError, ChannelError, PostsError) as error:
-                self._caller.told_of_call(self, error)
+            except (ConnectError, ChannelError, PostsError, KnownPeersBroken) as error:
+                if self.expected is None and isinstance(error, FINAL):
+                    self.error = error
+                if str(error) != self._told:
+                    self._told = str(error)
+                    self._caller.told_of_call(self, error)
+                if self.error is not None:
+                    return
             turn += 1
             await asyncio.sleep(self._pause * (1 - self._jitter() / 2))
             self._pause = min(2 * self._pause, self._caller.pace.retry_most)

@@ -16,6 +16,7 @@ import os
 import re
 import tempfile
 from base64 import b32decode, b32encode
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -43,6 +44,7 @@ class Fingerprint(bytes):
     __slots__ = ()
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def of(cls, key: bytes) -> Fingerprint:
         """That of a key of KEY_BYTES bytes."""
         return cls(hashlib.sha256(_BEFORE_KEY + key).digest())

@@ -22,17 +22,14 @@ import asyncio
 import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Protocol
 
 import msgspec
 
 from tincans.address import Address
-from tincans.channel import Channel
+from tincans.channel import Channel, Side
 from tincans.clock import SYSTEM, Clock
 from tincans.errors import (
-    Equivocation,
     IdentityChanged,
     Parted,
     PeerError,
@@ -41,25 +38,28 @@ from tincans.errors import (
     ThisPeer,
     TincansError,
     UnknownPeer,
+    WrongPeer,
 )
 from tincans.limits import (
     LINGER_SECONDS,
     PEER_ADDRESSES,
     PEER_LINKS,
-    PEER_MEMBERS,
     PEER_PEOPLE,
     PEER_ROOMS,
     PEER_STATEMENT_BYTES,
 )
 from tincans.peers.calls import Call
-from tincans.peers.causal import Order
+from tincans.peers.finding import Found
 from tincans.peers.identity import Fingerprint, Identity
+from tincans.peers.intake import Intake
 from tincans.peers.known import Ask, Known
 from tincans.peers.links import SPARE, Link, Pace, Spare, farewell
+from tincans.peers.news import Hearer, News, Nobody
 from tincans.peers.posts import SEAL, Post, PostFile, PostKind
 from tincans.peers.presences import Member, Presences
 from tincans.peers.roster import Roster
 from tincans.peers.sealing import Sealed
+from tincans.peers.seeking import Seeker
 from tincans.peers.store import Store
 from tincans.peers.tls import MESH, Peer, PeerTls
 from tincans.peers.wire import RUN_BYTES, Hello, Person, Presence
@@ -69,60 +69,6 @@ from tincans.tasks import spawn
 
 #: What answers callers that speak another protocol of PROTOCOLS; the channel is closed when it returns.
 Answer = Callable[[Channel, Peer], Awaitable[None]]
-
-
-class News(NamedTuple):
-    """Something that a person may want to know."""
-
-    text: str
-    #: They have to: somebody was trusted, or was not.
-    loud: bool = False
-    #: What went wrong, if anything did.
-    error: TincansError | None = None
-
-
-class Hearer(Protocol):
-    """Who is told what happens on a mesh. None of it may wait or raise."""
-
-    def posts_came(self) -> None:
-        """There is more in the store, ours or others'."""
-
-    def member_changed(self, before: Member | None, after: Member | None) -> None:
-        """A peer came (`before` is None), is different now, or is gone (`after` is None)."""
-
-    def told(self, news: News) -> None: ...
-
-
-class Nobody:
-    """A hearer that hears nothing."""
-
-    def posts_came(self) -> None:
-        pass
-
-    def member_changed(self, before: Member | None, after: Member | None) -> None:
-        pass
-
-    def told(self, news: News) -> None:
-        pass
-
-
-class _Arrived(NamedTuple):
-    """A post as it was signed, and as it is read."""
-
-    sealed: Sealed
-    post: Post
-
-    @property
-    def author(self) -> bytes:
-        return self.post.author
-
-    @property
-    def seq(self) -> int:
-        return self.post.seq
-
-    @property
-    def after(self) -> tuple[tuple[bytes, int], ...]:
-        return self.post.after
 
 
 class Mesh:
@@ -143,23 +89,21 @@ class Mesh:
         #: By key: those with whom there is a link now.
         self.links: dict[bytes, Link] = {}
         self._hearer: Hearer = hearer or Nobody()
-        self._ask, self._clock, self._jitter = ask, clock, jitter
+        self._ask, self._clock = ask, clock
         self._run = os.urandom(RUN_BYTES)
-        self._order: Order[_Arrived] = Order(store.frontier)
+        self._intake = Intake(store, self._hearer)
         self._presences = Presences(identity.key, store.mesh, self.pace.gone, self._member_changed)
+        own = identity.fingerprint
+        self._seeker = Seeker(self, own, known, self.roster, self._presences, self._hearer, jitter)
         self._people: tuple[Person, ...] = ()
         self._served: list[Address] = []
         self._stamp = 0
         self._own: Sealed | None = None
         self._answers: dict[str, Answer] = {}
-        self._accused: set[tuple[bytes, int]] = set()
-        self._near: set[bytes] = set()  # those with whom there is about to be a link
-        self._calls: dict[bytes, Call] = {}  # those that we made by ourselves
-        self._named: list[Call] = []  # those that somebody asked for
         self._servers: list[Server] = []
         self._closed = False
         self._ticking = spawn(self._tick())
-        self._seek()
+        self._seeker.seek()
 
     @property
     def key(self) -> bytes:
@@ -197,10 +141,12 @@ class Mesh:
 
     def call(self, address: Address) -> Call:
         """Keep calling that address, where a person named it; whoever answers first is pinned (`known.py`)."""
-        bare = address.without_wraps()
-        call = Call(self, lambda: [bare], jitter=self._jitter)
-        self._named.append(call)
-        return call
+        return self._seeker.call(address, explicit=True)
+
+    def found(self, found: Found) -> None:
+        """Somebody is on the local network: call them, where they are of this mesh and we trust them, or `ask` does."""
+        if found.kind == "peer" and found.mesh == self.store.mesh:
+            self._seeker.found(found)
 
     async def listen(self, address: Address) -> Server:
         """Take callers there, and tell all that we can be called there, until the mesh is closed. Raises
@@ -247,7 +193,7 @@ class Mesh:
         """
         self._closed = True
         self._ticking.cancel()
-        calls = [*self._calls.values(), *self._named]
+        self._seeker.retire()
         try:
             links = list(self.links.values())
             self._publish(gone=True)
@@ -258,8 +204,7 @@ class Mesh:
         finally:
             for server in self._servers:
                 server.abort()
-            for call in calls:
-                await call.stop()
+            await self._seeker.aclose()
             for server in self._servers:
                 await server.aclose()
             self.roster.close()
@@ -275,15 +220,17 @@ class Mesh:
     # ── linking ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def call_once(self, call: Call, address: Address) -> None:
-        channel, peer = await self.tls.call(address, expected=call.expected)
+        channel, peer = await self.tls.call(address)
         try:
             if peer.key == self.key:
                 raise ThisPeer(address)
-            self._near.add(peer.key)
-            await self._admit(peer, explicit=call.explicit)
-            await self._link(channel, peer, call)
+            if call.expected not in (None, peer.fingerprint):
+                self.known.recognize(peer)  # it may be known for its address
+                raise WrongPeer(address, call.expected, peer.fingerprint)
+            with self._seeker.near(peer.key):
+                await self._admit(peer, explicit=call.explicit)
+                await self._link(channel, peer, call)
         finally:
-            self._near.discard(peer.key)
             channel.abort()
 
     async def _attend(self, channel: Channel, peer: Peer) -> None:
@@ -293,15 +240,13 @@ class Mesh:
             if answer is not None:
                 await answer(channel, peer)
             return
-        self._near.add(peer.key)
         try:
-            await self._admit(peer)
-            await self._link(channel, peer)
+            with self._seeker.near(peer.key):
+                await self._admit(peer)
+                await self._link(channel, peer)
         except (UnknownPeer, IdentityChanged) as error:
             await farewell(channel, error.reason)
             raise
-        finally:
-            self._near.discard(peer.key)
 
     async def _admit(self, peer: Peer, *, explicit: bool = False) -> None:
         """Let a peer in, or raise `UnknownPeer` or `IdentityChanged`. `explicit`: somebody named its address."""
@@ -311,7 +256,8 @@ class Mesh:
         known = self.known.recognize(peer)
         if known is None:
             if not explicit and not (self._ask is not None and await self._ask(peer)):
-                raise UnknownPeer(peer.address, peer.name, peer.fingerprint)
+                called = peer.side is Side.CLIENT
+                raise UnknownPeer(peer.address, peer.name, peer.fingerprint, caller=called)
             known = self.known.pin(peer)
             self._hearer.told(
                 News(f"{known.name} is trusted from now on, with the fingerprint {known.fingerprint}", loud=True)
@@ -326,7 +272,7 @@ class Mesh:
             raise self._cannot_keep(error) from error
         if news:
             self._wake()
-            self._seek()
+            self._seeker.seek()
 
     async def _link(self, channel: Channel, peer: Peer, call: Call | None = None) -> None:
         link = Link(channel, peer, self)
@@ -335,8 +281,6 @@ class Mesh:
         finally:
             if self.links.get(peer.key) is link:
                 del self.links[peer.key]
-                if not self._closed:
-                    self._seek()
 
     def hello(self, nonce: bytes) -> Hello:
         return Hello(self.store.mesh, self._run, nonce, dict(self.store.have))
@@ -354,7 +298,6 @@ class Mesh:
                 raise Spare(link.peer.address)
             old.end(SPARE)
         self.links[key] = link
-        self._near.discard(key)
         self._hearer.told(News(f"linked with {link.peer.name} ({link.peer.address})"))
         self._publish()
 
@@ -362,31 +305,13 @@ class Mesh:
         own = {self.key: self._own} if self._own is not None else {}
         return {**self._presences.sealed, **own}
 
-    # ── calling by ourselves ──────────────────────────────────────────────────────────────────────────────
-
-    def _seek(self) -> None:
-        """Call whom we trust and could call, and are not linked with."""
-        for key in self.roster.names:
-            call = self._calls.get(key)
-            if (call is None or call.over) and key not in self.links and key not in self._near and self._where(key):
-                if len(self.links) >= PEER_LINKS:
-                    return
-                # Of two that hear of each other at once, mostly one calls.
-                delay = self.pace.retry_first * (key > self.key)
-                self._calls[key] = Call(
-                    self, partial(self._where, key), expected=Fingerprint.of(key), key=key, jitter=self._jitter,
-                    delay=delay,
-                )  # fmt: skip
-
-    def _where(self, key: bytes) -> Sequence[Address]:
-        """Where a peer says it can be called, and where it was called last."""
-        known = self.known.find(Fingerprint.of(key))
-        last = [known.address] if known is not None and known.address is not None else []
-        member = self._presences.get(key)
-        return list(dict.fromkeys([*(member.addresses if member is not None else ()), *last]))
+    def linked_with(self, key: bytes | None, fingerprint: Fingerprint | None) -> Link | None:
+        if key is None and fingerprint is not None:
+            key = next((each for each in self.links if Fingerprint.of(each) == fingerprint), None)
+        return self.links.get(key or b"")
 
     def told_of_call(self, call: Call, error: TincansError) -> None:
-        loud = call.error is not None and call.explicit
+        loud = isinstance(error, IdentityChanged) or (call.error is not None and call.explicit)
         if not self._closed and not isinstance(error, Spare):
             self._hearer.told(News(str(error), loud, error))
 
@@ -403,41 +328,12 @@ class Mesh:
         count = len(self.store)
         try:
             for sealed in posts:
-                self._hear_post(link, sealed)
+                self._intake.take(sealed, link.have)
         except OSError as error:
             raise self._cannot_keep(error) from error
         finally:
             if len(self.store) > count:
                 self._posts_came()
-
-    def _hear_post(self, link: Link, sealed: Sealed) -> None:
-        arrived = _Arrived(sealed, SEAL.read(sealed))
-        try:
-            is_new = not self.store.check(sealed, arrived.post)
-            if is_new:
-                SEAL.unseal(sealed, self.store.mesh)
-        except Equivocation as error:
-            SEAL.unseal(sealed, self.store.mesh)  # else it is a forgery of whoever sent it
-            self._accuse(arrived.author, error)
-            is_new = False
-        link.have[arrived.author] = max(arrived.seq, link.have.get(arrived.author, 0))
-        if is_new and self._order.take(arrived):
-            self._keep(arrived)
-
-    def _keep(self, arrived: _Arrived) -> None:
-        """Keep a post, and those that waited for it."""
-        free = [arrived]
-        while free:
-            arrived = free.pop()
-            self.store.append(arrived.sealed, arrived.post)
-            free.extend(self._order.released(arrived))
-
-    def _accuse(self, author: bytes, error: Equivocation) -> None:
-        """Somebody said two things with one number: once is enough to be told of it."""
-        name = (author, error.number)
-        if name not in self._accused and len(self._accused) < PEER_MEMBERS:
-            self._accused.add(name)
-            self._hearer.told(News(str(error), True, error))
 
     def hear_introductions(self, link: Link, introductions: list[Sealed]) -> None:
         before = len(self.roster.names)
@@ -448,7 +344,7 @@ class Mesh:
             raise self._cannot_keep(error) from error
         if len(self.roster.names) > before:
             self._wake()
-            self._seek()
+            self._seeker.seek()
 
     def hear_presences(self, link: Link, presences: list[Sealed]) -> None:
         for sealed in presences:
@@ -458,7 +354,7 @@ class Mesh:
             for other in self.links.values():
                 if other is not link:
                     other.tell_presence(key, sealed)
-        self._seek()
+        self._seeker.seek()
 
     def _member_changed(self, before: Member | None, after: Member | None) -> None:
         self._hearer.member_changed(before, after)
@@ -502,8 +398,7 @@ class Mesh:
             await asyncio.sleep(self.pace.here)
             self._presences.expire()
             self._publish()
-            if self._order.missed:
-                self._order.missed = False
+            if self._intake.missed():
                 for link in self.links.values():
                     link.ask_again()
 
