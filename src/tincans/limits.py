@@ -694,6 +694,9 @@ PASS_FILES = 100_000
 PASS_FILES_A_MESSAGE = 200
 PASS_PATH_BYTES = 4096
 
+#: Files that one peer answers for in its rooms: as many as a day has minutes; the oldest is let go.
+PASS_OFFERS = 1440
+
 #: How often a file that changes while it is sent is begun anew, before it is said that it does not stand still.
 PASS_CHANGES = 3
 

@@ -46,7 +46,7 @@ class Follower:
         self._thread: threading.Thread | None = None
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._turn = threading.Condition()
-        self._ends = self._failed = False
+        self._ends = self._is_over = self._failed = False
         self._looked = -CHAT_LOOK_SECONDS
 
     def begin(self) -> None:
@@ -70,19 +70,17 @@ class Follower:
         Not for the loop's thread.
         """
         with self._turn:
-            if self.done.number >= number or self._thread is None:
+            if self.done.number >= number:
                 return
             self._failed = False
             self._hurry.set()
             self._wake.set()
-            self._turn.wait_for(lambda: self.done.number >= number or self._failed or self._ends)
+            self._turn.wait_for(lambda: self.done.number >= number or self._failed or self._is_over)
 
     def close(self) -> None:
         """Have the index take in the rest, end the thread, and give the index back. Idempotent."""
         if self._thread is not None:
-            with self._turn:
-                self._ends = True
-                self._turn.notify_all()
+            self._ends = True
             self._hurry.set()
             self._wake.set()
             self._thread.join()
@@ -90,6 +88,14 @@ class Follower:
         self._index.close()
 
     def _run(self) -> None:
+        try:
+            self._follow_on()
+        finally:
+            with self._turn:
+                self._is_over = True
+                self._turn.notify_all()
+
+    def _follow_on(self) -> None:
         ends = False
         while not ends:
             self._wake.wait(CHAT_LOOK_SECONDS)

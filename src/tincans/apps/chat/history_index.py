@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -70,8 +71,9 @@ class Index:
     """One connection to the index. For one thread at a time. Its errors are `sqlite3.Error`."""
 
     def __init__(self, path: Path) -> None:
-        """Open it, made where it is not there. Raises `sqlite3.Error`, too, where it has a later format."""
+        """Open it, made where it is not there. Raises `OSError`; `Unusable` where it has a later format."""
         self.path = path
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's other files are as this one
         self._database = open_database(path, _CONVERTERS, _too_new)
         self._database.execute(f"PRAGMA cache_size = -{_CACHE}")
         self._database.execute(f"PRAGMA mmap_size = {_MAPPED}")
@@ -196,26 +198,30 @@ def _too_new(found: int, last: int) -> Exception:
 
 def open_index(path: Path, history: str, log: Log) -> Index:
     """The index of a log, made anew where the one that is there is of no use. Raises `sqlite3.Error`, `OSError`."""
+    is_there = path.exists()
     try:
         index = Index(path)
-        try:
-            if _fits(index.progress(history), log):
-                return index
-            is_new = not index.rows("SELECT 1 FROM progress")
-        except BaseException:
-            index.close()
-            raise
+        if is_there and _fits(_progress(index, history), log):
+            return index
         index.close()
-    except sqlite3.OperationalError:
-        raise  # the disk is full, or the like
+    except sqlite3.OperationalError:  # the disk is full, or the like
+        raise
     except sqlite3.DatabaseError as error:
-        is_new = False
-        logger.warning("the index %s cannot be used (%s), and is made anew", path, error)
-    if not is_new:
-        remove_index(path)
+        logger.warning("%s cannot be used: %s", path, error)
+    if is_there or log.end.number:
+        logger.warning("the index of %s is made anew from its log, of %d messages", path.parent, log.end.number)
+    remove_index(path)
     index = Index(path)
     index.execute("INSERT INTO progress VALUES (?, 0, 0, 0)", (history,))
     return index
+
+
+def _progress(index: Index, history: str) -> End | None:
+    try:
+        return index.progress(history)
+    except BaseException:
+        index.close()
+        raise
 
 
 def _fits(known: End | None, log: Log) -> bool:
