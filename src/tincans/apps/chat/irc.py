@@ -11,24 +11,20 @@ and docs/compliance/ircv3.md say what is there. Over a WebSocket a message is on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import cast
+from collections.abc import Awaitable
 
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.irc_commands import COMMANDS, Command
+from tincans.apps.chat.irc_lines import IrcLines
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_refusals import refuse
 from tincans.apps.chat.irc_registration import Registration
 from tincans.apps.chat.pace import Pace
 from tincans.apps.chat.refusals import Refused
-from tincans.channel import Channel, Side
-from tincans.errors import ChannelError, EndOfStream, RemoteProtocolError
+from tincans.channel import Channel
+from tincans.errors import ChannelError, EndOfStream
 from tincans.limits import CHAT_PONG_SECONDS, GOODBYE_SECONDS
-from tincans.protocols.events import Event
-from tincans.protocols.irc import IrcSession, Message
-
-#: What a session has to hear of the answer to STARTTLS, which is that there is no such command.
-_NO_TLS = b":hub 421 * STARTTLS :there is no such command\r\n"
+from tincans.protocols.irc import Message
 
 
 async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
@@ -60,35 +56,23 @@ async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
 
 async def _hear(caller: IrcMember, channel: Channel, data: bytes) -> None:
     """Act on all that is said, until they are dismissed."""
-    session, pace = IrcSession(strict=True), Pace(caller.hub.flood)
-    loop, whole = asyncio.get_running_loop(), channel.traits.boundaries
+    lines, pace, loop = IrcLines(), Pace(caller.hub.flood), asyncio.get_running_loop()
+    end = b"\n" if channel.traits.boundaries else b""
     while not caller.dismissed:
         caller.heard = loop.time()
-        events, wrong = _read(session, data + b"\n" if whole else data)
-        await _act(caller, events, pace, loop)
-        if wrong:
-            caller.dismiss(wrong)
-        if session.waiting_for_tls:
-            session.receive(Side.SERVER, _NO_TLS)  # it was answered, and what comes behind it can be read
-            data = b""
-            continue
+        await _act(caller, lines, data + end, pace)
+        if lines.wrong:
+            caller.hub.dismiss(caller, lines.wrong)
         if caller.outbox.waits:
             await caller.outbox.drained()  # whoever does not read is not read
         if not caller.dismissed:
             data = await channel.receive()
 
 
-def _read(session: IrcSession, data: bytes) -> tuple[Sequence[Event], str]:
-    """What was said, and what is so wrong that the rest cannot be believed."""
-    try:
-        return session.receive(Side.CLIENT, data), ""
-    except RemoteProtocolError as error:
-        return cast("Sequence[Event]", error.before), str(error)
-
-
-async def _act(caller: IrcMember, events: Iterable[Event], pace: Pace, loop: asyncio.AbstractEventLoop) -> None:
+async def _act(caller: IrcMember, lines: IrcLines, data: bytes, pace: Pace) -> None:
     """One after the other, without ever waiting for anything where nothing has to be waited for."""
-    for event in events:
+    loop = asyncio.get_running_loop()
+    for event in lines.read(data):
         if seconds := pace.step(loop.time()):
             await asyncio.sleep(seconds)
         if isinstance(event, Message) and (slow := _obey(caller, event)) is not None:

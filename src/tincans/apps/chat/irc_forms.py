@@ -76,12 +76,11 @@ class IrcForm:
     def _spoken(self, said: str, who: Who, to: str, kind: Kind, text: str, tags: dict[str, str] | None) -> bytes:
         if tags and "message-tags" in self.caps:
             said = ";".join(filter(None, (said, written_tags(tags))))
-        verb = "NOTICE" if kind == "notice" else "PRIVMSG"
-        around = "\x01ACTION {}\x01" if kind == "act" else "{}"
-        room = IRC_MESSAGE_BYTES - len(written(verb, to, around.format(""), source=who.source))
-        return b"".join(
-            written(verb, to, around.format(part), source=who.source, tags=said) for part in parts_of(text, room)
-        )
+        before, end = ("\x01ACTION ", b"\x01\r\n") if kind == "act" else ("", b"\r\n")
+        head = f":{who.source} {'NOTICE' if kind == 'notice' else 'PRIVMSG'} {to} :{before}".encode()
+        parts = parts_of(text, IRC_MESSAGE_BYTES - len(head) - len(end))
+        head = f"@{said} ".encode() + head if said else head
+        return b"".join([head + part + end for part in parts])
 
 
 @lru_cache(maxsize=1024)
@@ -104,19 +103,19 @@ def _second(second: int) -> str:
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
-def parts_of(text: str, most: int) -> Iterator[str]:
-    """A text in lines of at most so many bytes, cut behind a blank where there is one; lines without anything are left
-    out, as nothing cannot be said."""
+def parts_of(text: str, most: int) -> Iterator[bytes]:
+    """A text in lines of at most so many bytes, cut behind a blank where there is one, and never within a character.
+    Lines without anything are left out, as nothing cannot be said; a NUL becomes a blank."""
     for line in _LINE_ENDS.split(text):
-        rest = line.encode("utf-8", "replace")
+        rest = line.replace("\0", " ").encode("utf-8", "replace")
         while len(rest) > most:
-            head = rest[:most].decode("utf-8", "ignore").encode()
-            blank = head.rfind(b" ", most // 2)
-            head = head[: blank + 1] if blank > 0 else head
-            yield head.decode()
-            rest = rest[len(head) :]
+            part = rest[:most].decode("utf-8", "ignore").encode()
+            blank = part.rfind(b" ", most // 2)
+            part = part[: blank + 1] if blank > 0 else part
+            yield part
+            rest = rest[len(part) :]
         if rest.strip():
-            yield rest.decode()
+            yield rest
 
 
 # ── what happens, one function each ───────────────────────────────────────────────────────────────────────
