@@ -35,6 +35,7 @@ from tincans.apps.chat.events import (
     Said,
     Topic,
     TopicSet,
+    Who,
 )
 from tincans.apps.chat.history import History
 from tincans.apps.chat.member import Member
@@ -112,12 +113,12 @@ class Rooms:
         self._tell_room(room, event, member)
         return room
 
-    def _make(self, name: str, member: Member) -> Room:
+    def _make(self, name: str, member: Member | None = None) -> Room:
         if not is_room(name):
             raise Refused(Why.BAD_ROOM, f"{name!r} is no name of a room: # and letters, without blanks and commas")
         if len(self.rooms) >= CHAT_ROOMS:
             raise Refused(Why.TOO_MANY, f"there are {CHAT_ROOMS} rooms already")
-        ranks = {member.account: "o"} if member.account else {}
+        ranks = {member.account: "o"} if member is not None and member.account else {}
         room = Room(RoomState(name=name, created=self.now(), ranks=ranks))
         self._keep(room, room.state)
         self.rooms[folded(name)] = room
@@ -154,16 +155,31 @@ class Rooms:
         """
         room = self.room(name)
         room.check_speech(member)
+        message = self._take(room, member.who, text, kind, file, msgid, at)
+        member.spoke = self._last
+        self._tell_room(room, Said(at=message.at, message=message, tags=tags or {}), member)
+        return message
+
+    def bring(self, who: Who, name: str, text: str, kind: Kind = "say", *, msgid: str, at: int) -> Message:
+        """Something was said on another hub of a mesh, whose rules it kept: it is kept here too, and told.
+
+        The room is made if need be. Raises `Refused` where it cannot be kept.
+        """
+        room = self.rooms.get(folded(name)) or self._make(name)
+        message = self._take(room, who, text, kind, None, msgid, at)
+        self._tell_room(room, Said(at=at, message=message), None)
+        return message
+
+    def _take(self, room: Room, who: Who, text: str, kind: Kind, file: File | None, msgid: str, at: int) -> Message:
+        """Keep a message, which is to be told then."""
         check_text(text)
         now = self.now()
         message = Message(
-            number=self.history.last + 1, at=at or now, room=room.name, kind=kind, who=member.who, text=text,
+            number=self.history.last + 1, at=at or now, room=room.name, kind=kind, who=who, text=text,
             id=msgid or self._named(now), file=file,
         )  # fmt: skip
         with _refusing():
             self.history.append((message,))
-        member.spoke = now
-        self._tell_room(room, Said(at=message.at, message=message, tags=tags or {}), member)
         return message
 
     # ── what a room is ────────────────────────────────────────────────────────────────────────────────────
@@ -177,6 +193,15 @@ class Rooms:
         topic = Topic(text, member.who.source, at) if text else None
         self._keep(room, replace(room.state, topic=topic))
         self._tell_room(room, TopicSet(at=at, room=room.name, who=member.who, text=text), member)
+
+    def bring_topic(self, who: Who, name: str, text: str, at: int) -> None:
+        """A topic was set on another hub of a mesh: of two that stays which was set last. Raises `Refused`."""
+        room = self.rooms.get(folded(name)) or self._make(name)
+        text = cut(text, CHAT_TOPIC_BYTES)
+        if room.state.topic is not None and room.state.topic.at >= at:
+            return
+        self._keep(room, replace(room.state, topic=Topic(text, who.source, at) if text else None))
+        self._tell_room(room, TopicSet(at=at, room=room.name, who=who, text=text), None)
 
     def set_modes(
         self, member: Member | None, name: str, changes: Iterable[Change],
