@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 
@@ -66,6 +67,8 @@ from tincans.peers.wire import RUN_BYTES, Hello, Person, Presence
 from tincans.peers.wire import SEAL as PRESENCE_SEAL
 from tincans.server import Server, serve
 from tincans.tasks import spawn
+
+_ID_BYTES = 16
 
 #: What answers callers that speak another protocol of PROTOCOLS; the channel is closed when it returns.
 Answer = Callable[[Channel, Peer], Awaitable[None]]
@@ -118,15 +121,17 @@ class Mesh:
     # ── what is asked of it ───────────────────────────────────────────────────────────────────────────────
 
     def post(
-        self, *, room: str, text: str, nick: str, kind: PostKind = "say", file: PostFile | None = None, at: int = 0
-    ) -> Post:
-        """Say something to all: it is kept, and on its way. Raises `OSError` as the disk does, and `ValueError` where
-        something is longer than it may be.
+        self, *, room: str, text: str, nick: str, kind: PostKind = "say", file: PostFile | None = None, at: int = 0,
+        msgid: str = "",
+    ) -> Post:  # fmt: skip
+        """Say something to all: it is kept, and on its way. `msgid` is what it is called already, if it is.
+
+        Raises `OSError` as the disk does, and `ValueError` where something is longer than it may be.
         """
         seq, after = self.store.frontier.next(self.key)
         post = Post(
-            mesh=self.store.mesh, author=self.key, seq=seq, after=after, at=at or self._clock.now(), room=room,
-            kind=kind, nick=nick, text=text, file=file,
+            mesh=self.store.mesh, author=self.key, seq=seq, after=after, at=at or self._clock.now(),
+            id=msgid or secrets.token_hex(_ID_BYTES), room=room, kind=kind, nick=nick, text=text, file=file,
         )  # fmt: skip
         self.store.append(SEAL.seal(self.identity, post), post)
         self._posts_came()

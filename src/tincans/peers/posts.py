@@ -12,19 +12,15 @@ found out by whoever sees both (`store.py`).
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b32encode
 from typing import Annotated, Literal
 
 import msgspec
 
 from tincans.limits import CHAT_NICK_BYTES, CHAT_ROOM_BYTES, CHAT_TEXT_BYTES, PEER_MEMBERS, PEER_NAME_BYTES
-from tincans.peers.sealing import Count, Key, Moment, Seal, Sealed, Statement
+from tincans.peers.sealing import Count, Key, Moment, Seal, Statement
 
 #: How it was meant; the first four are a message's kinds, the last sets what the room is about.
 PostKind = Literal["say", "act", "notice", "file", "topic"]
-
-_ID_CHARACTERS = 26  # 130 bits
 
 
 class PostFile(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -43,6 +39,8 @@ class Post(Statement, frozen=True, kw_only=True):
     #: The key and the seq of each post that it comes after and that is not implied, by key.
     after: tuple[tuple[Key, Count], ...] = ()
     at: Moment
+    #: What it is called wherever it is shown; unique, unless its author wants to be misunderstood.
+    id: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
     room: str
     kind: PostKind = "say"
     #: What its author was called then.
@@ -64,8 +62,3 @@ class Post(Statement, frozen=True, kw_only=True):
 
 
 SEAL = Seal(Post, "post")
-
-
-def post_id(sealed: Sealed) -> str:
-    """A name for a post that is unique for ever, the same for everybody, and fits wherever a message's id does."""
-    return b32encode(hashlib.sha256(sealed.body).digest()).decode().lower()[:_ID_CHARACTERS]
