@@ -201,6 +201,14 @@ def _split(line: bytes) -> _Split | None:
     return _Split(message, tuple(spans), head.end(1) + 1 if head[1] is not None else 0)
 
 
+def read_message(line: bytes) -> Message:
+    """A line without its end as a message. Raises `ValueError` where it is none."""
+    split = None if re.search(rb"[\r\n\0]", line) else _split(line)
+    if split is None:
+        raise ValueError("a message has no command, or the end of a line or a NUL in it")
+    return split.message
+
+
 def _join(message: Message) -> bytes:
     words = [f"@{written_tags(message.tags)}"] if message.tags else []
     words += [f":{message.source}"] if message.source else []
