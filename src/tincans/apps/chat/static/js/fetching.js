@@ -1,0 +1,106 @@
+// What was said before, asked of the hub in parts, so that a room's messages stay without a gap: docs/chat.md, `history`.
+//
+// While newer ones are being fetched, those that are said meanwhile wait (`room.waiting`), and are put behind.
+
+import { isFor } from "./words.js";
+
+const PART = 100;
+const MOST = 500;
+/** Who missed more than so many parts sees the newest, and those between when they scroll. */
+const PARTS = 4;
+
+const ask = (chat, room, more) => chat.link.ask({ do: "history", room: room.name, limit: PART, ...more });
+
+/** Fetch with `run`; what is said meanwhile comes behind, each message once. */
+async function fetching(chat, room, run) {
+  if (room.waiting) return; // what is being fetched will do
+  room.waiting = [];
+  try {
+    await run();
+  } finally {
+    const waited = room.waiting;
+    room.waiting = null;
+    arrive(chat, room, waited);
+  }
+}
+
+/** One is in the room, again perhaps: what is not here yet. */
+export const catchUp = (chat, room) =>
+  fetching(chat, room, async () => {
+    const { lane } = room;
+    if (!lane.last) return begin(chat, room);
+    if (lane.after.peek()) return undefined; // one looks at what was long before
+    for (let parts = 0; parts < PARTS; parts += 1) {
+      const { messages, more } = await ask(chat, room, { after: lane.last, limit: MOST });
+      count(chat, room, lane.append(messages));
+      if (!more) return undefined;
+    }
+    return latest(chat, room);
+  });
+
+async function begin(chat, room) {
+  await latest(chat, room);
+  if (!room.read) return void chat.seen(room); // one was never here before
+  const { read } = room;
+  count(chat, room, room.lane.entries.peek().filter(({ number }) => number > read));
+  return undefined;
+}
+
+async function latest(chat, room) {
+  const { messages, more } = await ask(chat, room, {});
+  room.lane.replace(messages, { before: more, after: false });
+}
+
+export const newest = (chat, room) => fetching(chat, room, () => latest(chat, room));
+
+/** Those before. */
+export async function older(chat, room) {
+  if (room.isOlderAsked || !room.lane.before.peek()) return;
+  room.isOlderAsked = true;
+  try {
+    const { messages, more } = await ask(chat, room, { before: room.lane.first });
+    room.lane.prepend(messages, more);
+  } catch {
+    // It is asked for again when somebody scrolls there.
+  } finally {
+    room.isOlderAsked = false;
+  }
+}
+
+/** Those behind, where one looks at what was long before. */
+export const newer = (chat, room) =>
+  fetching(chat, room, async () => {
+    const { messages, more } = await ask(chat, room, { after: room.lane.last });
+    room.lane.append(messages);
+    room.lane.after.value = more;
+  }).catch(() => null);
+
+/** Those around one message. */
+export const context = (chat, room, number) =>
+  fetching(chat, room, async () => {
+    const [until, from] = await Promise.all([ask(chat, room, { before: number + 1 }), ask(chat, room, { after: number })]);
+    room.lane.replace([...until.messages, ...from.messages], { before: until.more, after: from.more });
+  });
+
+/** Messages as they are said. */
+export function arrive(chat, room, messages) {
+  if (!messages.length) return;
+  if (room.waiting) room.waiting.push(...messages);
+  else if (room.lane.after.peek()) count(chat, room, messages);
+  else count(chat, room, room.lane.append(messages));
+}
+
+/** What of these was not read is told. */
+function count(chat, room, messages) {
+  const others = messages.filter(({ from }) => from && from !== chat.nick.peek());
+  if (!others.length || isLookedAt(chat, room)) return;
+  if (!room.unread.peek()) room.marker.value = room.isPrivate ? 0 : room.read;
+  room.unread.value += others.length;
+  const called = others.filter((message) => room.isPrivate || isFor(message.text, chat.nick.peek()));
+  if (!called.length) return;
+  room.mentions.value += called.length;
+  chat.onMention?.(room, called.at(-1));
+}
+
+/** Whether somebody sees what comes. `room.isAtEnd` is said by what shows it. */
+const isLookedAt = (chat, room) => !document.hidden && document.hasFocus() && chat.room.peek() === room && room.isAtEnd !== false;
