@@ -118,6 +118,15 @@ class Mesh:
         """The others that are here now, linked or not, by key."""
         return self._presences.members
 
+    @property
+    def addresses(self) -> list[str]:
+        """Where we can be called, as we tell others: PEER_ADDRESSES at most."""
+        found: dict[str, None] = {}
+        for address in self._served:
+            hosts = {link.local_host for link in self.links.values()} if address.host == "*" else {address.host}
+            found.update(dict.fromkeys(str(address._replace(host=host)) for host in sorted(hosts) if host))
+        return list(found)[:PEER_ADDRESSES]
+
     # ── what is asked of it ───────────────────────────────────────────────────────────────────────────────
 
     def post(
@@ -381,7 +390,7 @@ class Mesh:
         while True:
             presence = Presence(
                 mesh=self.store.mesh, author=self.key, stamp=self._stamp, name=self.tls.name,
-                addresses=tuple(self._addresses()), people=people, gone=gone,
+                addresses=tuple(self.addresses), people=people, gone=gone,
             )  # fmt: skip
             if len(msgspec.msgpack.encode(presence)) <= PEER_STATEMENT_BYTES:
                 break
@@ -389,13 +398,6 @@ class Mesh:
         self._own = PRESENCE_SEAL.seal(self.identity, presence)
         for link in self.links.values():
             link.tell_presence(self.key, self._own)
-
-    def _addresses(self) -> list[str]:
-        found: dict[str, None] = {}
-        for address in self._served:
-            hosts = {link.local_host for link in self.links.values()} if address.host == "*" else {address.host}
-            found.update(dict.fromkeys(str(address._replace(host=host)) for host in sorted(hosts) if host))
-        return list(found)[:PEER_ADDRESSES]
 
     async def _tick(self) -> None:
         """Say every now and then that we are here, and let those go who do not."""
