@@ -164,21 +164,21 @@ async def _search(person: Person, rest: str) -> None:
 
 
 def _help(person: Person, rest: str) -> None:
-    width = max(len(_form(command)) for command in COMMANDS.values())
+    width = max(len(form_of(command)) for command in COMMANDS.values())
     person.say(
         "a line is said in the room; what begins with / is a command, unless it begins with //",
-        *(f"{_form(command):<{width}}  {command.help}" for command in COMMANDS.values()),
+        *(f"{form_of(command):<{width}}  {command.help}" for command in COMMANDS.values()),
     )
 
 
-def _form(command: Command) -> str:
+def form_of(command: Command) -> str:
     return f"/{command.name} {command.form}".rstrip()
 
 
 def _given(rest: str, name: str) -> str:
     """What stands behind a command that needs it. Raises `Refused`."""
     if not rest:
-        raise Refused(Why.NOT_UNDERSTOOD, f"it is written so: {_form(COMMANDS[name])}")
+        raise Refused(Why.NOT_UNDERSTOOD, f"it is written so: {form_of(COMMANDS[name])}")
     return rest
 
 

@@ -40,7 +40,7 @@ Answer = tuple[Word, ...]
 _Rest = Callable[["Program", Any], Answer]
 
 _PROTOCOL = 1
-_LIMITS = {
+LIMITS = {
     "line": CHAT_LINE_BYTES, "text": CHAT_TEXT_BYTES, "topic": CHAT_TOPIC_BYTES, "nick": CHAT_NICK_BYTES,
     "room": CHAT_ROOM_BYTES, "rooms": CHAT_ROOMS_JOINED, "history": CHAT_HISTORY_MESSAGES, "file": CHAT_FILE_BYTES,
 }  # fmt: skip
@@ -56,7 +56,7 @@ def welcome(program: Program) -> Word:
     """What is said to who has come in."""
     hub = program.hub
     return words.Welcome(
-        hub=hub.name, protocol=_PROTOCOL, nick=program.nick, account=program.account, limits=_LIMITS,
+        hub=hub.name, protocol=_PROTOCOL, nick=program.nick, account=program.account, limits=LIMITS,
         ticket=program.ticket, files=_FILES, at=stamp(hub.now()),
     )  # fmt: skip
 
@@ -104,7 +104,7 @@ def _ping(program: Program, command: commands.Ping) -> Answer:
 
 
 def _pong(program: Program, command: commands.Pong) -> Answer:
-    return (words.Done(),) if command.label else ()
+    return (words.Done(),)
 
 
 def _quit(program: Program, command: commands.Quit) -> Answer:

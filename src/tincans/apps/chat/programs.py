@@ -95,6 +95,8 @@ class Program(Caller):
             self._misunderstood(error)
             return None
         self._nonsense = 0
+        if type(command) is commands.Pong and not command.label:
+            return None
         return self._perform(DO[type(command)], command)
 
     def _misunderstood(self, error: NotACommand) -> None:
