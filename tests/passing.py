@@ -18,9 +18,9 @@ CODE = Code(7, ("hovercraft", "orbit"))
 WRONG = Code(7, ("hovercraft", "orange"))
 
 
-def person(folder: Path, name: str) -> Us:
-    """Somebody of that name, who keeps their key and whom they know in `folder`/`name`."""
-    home = folder / name
+def person(folder: Path, name: str, home_name: str = "") -> Us:
+    """Somebody of that name, who keeps their key and whom they know in `folder`/`home_name`, or `name`."""
+    home = folder / (home_name or name)
     return Us(PeerTls(Identity.open(home), name), Known(home / "known_peers"))
 
 

@@ -205,6 +205,16 @@ FTP_STAT_LINES = 200
 IRC_MESSAGE_BYTES = 512
 IRC_TAGS_BYTES = 8191
 IRC_CLIENT_TAGS_BYTES = 4096
+#: Changes of modes with a parameter in one MODE of a client: InspIRCd's 20, where Libera has 4 and RFC 2812 §3.2.3 three.
+IRC_MODES = 20
+#: Nicks that one client of the hub is told the coming and going of (MONITOR): Libera's and ergo's 100.
+IRC_MONITORED = 100
+#: People who are named to somebody that looks for them by WHO and names no room; what is more is left out.
+IRC_WHO_PEOPLE = 500
+#: Nicks in one USERHOST (RFC 2812 §4.8).
+IRC_USERHOST_NICKS = 5
+#: How long somebody who has knocked at a room waits until he may knock again: Libera's is a minute for a room.
+IRC_KNOCK_SECONDS = 60.0
 
 #: HTTP: a request line or status line (RFC 9112 §3 asks for 8000 at the least; nginx takes 8 KiB, Apache 8190, Node.js
 #: 16 KiB), a whole head with it or a trailer section (uvicorn 64 KiB, curl 300 KiB), and fields in it (Apache, Tomcat
@@ -622,6 +632,8 @@ CHAT_ID_CHARACTERS_MOST = 128
 CHAT_ONCE_MESSAGES = 20_000
 #: Lines in a row that are no commands, after which a program is let go: it speaks something else.
 CHAT_NONSENSE = 10
+#: Names that a hub remembers of those who left, or are called otherwise: ngircd's WHOWAS has 64, ergo's 100.
+CHAT_GONE = 1000
 #: Masks on one list of a room: ergo's is 100, and Libera's.
 CHAT_MASKS = 100
 #: A mask, which is a nick, an account and a host; and a key to a room: ergo's longest is 32, Libera's 23.
@@ -657,6 +669,8 @@ CHAT_WAITING_EVENTS = 1024
 #: A client says something this often, so that a hub need not ask (CHAT_PING_SECONDS), and it finds out that a hub is
 #: gone that never said so.
 CHAT_ALIVE_SECONDS = 50.0
+#: Rows of one room that a terminal holds, to be scrolled through; earlier ones are asked for again. WeeChat has 4096.
+CHAT_SHOWN_ROWS = 4096
 #: Messages that `tincans say` has said and that the hub has not yet acknowledged: one write, as a burst.
 CHAT_AHEAD_MESSAGES = 64
 

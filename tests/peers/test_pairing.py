@@ -111,7 +111,7 @@ def test_an_element_with_more_behind_it_is_refused() -> None:
 
 
 async def both(calling: Awaitable[Any], answering: Awaitable[Any]) -> list[Any]:
-    return await asyncio.gather(calling, answering, return_exceptions=True)
+    return list(await asyncio.gather(calling, answering, return_exceptions=True))
 
 
 async def paired(code: Code, invitation: Invitation, purpose: str = "receive") -> list[Any]:

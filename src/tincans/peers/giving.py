@@ -63,11 +63,11 @@ class Giver:
             raise PassingFailed(self._taker, "took nothing for too long") from error
 
     async def _offer(self) -> None:
-        entries, load = self._load.entries, self._load
+        entries = self._load.entries
         for at in range(0, len(entries) or 1, PASS_FILES_A_MESSAGE):
             some = list(entries[at : at + PASS_FILES_A_MESSAGE])
             more = at + len(some) < len(entries)
-            await self._send_within(Offering(len(entries), load.size, some, more))
+            await self._send_within(Offering(some, more))
 
     async def _send_within(self, message: Offering | Begins | Ended | Checked) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -39,11 +39,6 @@ class Load:
         return cls([entry for entry, _ in found.values()], [place for _, place in found.values()])
 
     @property
-    def size(self) -> int | None:
-        sizes = [entry.size for entry in self.entries]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
-
-    @property
     def is_stream(self) -> bool:
         """Whether it can be given once and to one alone."""
         return False

@@ -1,7 +1,7 @@
 """What is said when files are passed from one peer to another, once each knows who the other is.
 
     giver                                               taker
-    Offering(count, size, entries, more) ──────────►    names and sizes; again while `more`
+    Offering(entries, more) ───────────────────────►    names and sizes; again while `more`
                         ◄────────────── Check(index, digest)     is what I have of that size the same?
     Checked(same) ─────────────────────────────────►
                         ◄────────────── Want(index, offset, digest)
@@ -57,10 +57,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Offering(Message, frozen=True):
-    """Some of what is offered; `count` and `size` are of all of it."""
+    """Some of what is offered."""
 
-    count: int
-    size: int | None
     entries: list[Entry]
     more: bool = False
 
@@ -113,15 +111,17 @@ class Stopped(Message, frozen=True):
     reason: str = ""
 
 
-def checked(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries, if they can be files in one folder. Raises `RemoteProtocolError` for a name that would leave it."""
-    found = list(entries)
+def add_checked(found: dict[bytes, Entry], entries: Iterable[Entry]) -> None:
+    """Add entries to those `found` before, by their paths, if all can be files in one folder.
+
+    Raises `RemoteProtocolError` for a name that would leave it, or that comes twice, and for more than PASS_FILES.
+    """
+    for entry in entries:
+        if checked_path(entry.path) in found:
+            raise RemoteProtocolError("the other side offers two files of one name")
+        found[entry.path] = entry
     if len(found) > PASS_FILES:
         raise RemoteProtocolError(f"the other side offers more than {PASS_FILES} files")
-    paths = {checked_path(entry.path) for entry in found}
-    if len(paths) < len(found):
-        raise RemoteProtocolError("the other side offers two files of one name")
-    return found
 
 
 def checked_path(path: bytes) -> bytes:

@@ -47,7 +47,7 @@ from tincans.peers.passing import (
     Stopped,
     Thanks,
     Want,
-    checked,
+    add_checked,
 )
 from tincans.progress import Deed, Telling
 
@@ -57,14 +57,13 @@ _NAMES = 1000
 
 async def offered(frames: Frames) -> list[Entry]:
     """What the giver offers, once all names are known to be harmless. Raises `RemoteProtocolError`, `ChannelError`."""
-    found: list[Entry] = []
+    found: dict[bytes, Entry] = {}
     while True:
         async with asyncio.timeout(PATIENCE_SECONDS):
             some = await frames.receive(Offering)
-        found += some.entries
-        checked(found)
+        add_checked(found, some.entries)
         if not some.more:
-            return found
+            return list(found.values())
 
 
 async def decline(frames: Frames, reason: str = "") -> None:
@@ -76,9 +75,13 @@ async def decline(frames: Frames, reason: str = "") -> None:
 class Taker:
     """Takes what is offered on some frames, which stay open, into a folder."""
 
-    def __init__(self, frames: Frames, giver: str, telling: Telling) -> None:
-        """`giver` is who it comes from, for the errors."""
-        self._frames, self._giver, self._telling = frames, giver, telling
+    def __init__(self, frames: Frames, giver: str, telling: Telling, *, expected: bytes = b"") -> None:
+        """`giver` is who it comes from, for the errors; `expected` is the digest of the one file, where it is known."""
+        self._frames, self._giver, self._telling, self._expected = frames, giver, telling, expected
+        #: Where each file is now, by its place in the offering: a path in the folder.
+        self.places: dict[int, str] = {}
+        #: Why the last that could not be given was not.
+        self.failed = ""
         self._folders: set[str] = {""}  # that are there, as paths
 
     async def run(self, entries: Sequence[Entry], files: Files, *, overwrite: bool = False) -> None:
@@ -134,8 +137,9 @@ class Taker:
         self._make_folder(files, f"/{entry.name}" if entry.is_folder else f"/{entry.name}".rpartition("/")[0])
         if entry.is_folder:
             return
-        place = await self._place(index, entry, files, overwrite)
-        if place is None:
+        place, is_there = await self._place(index, entry, files, overwrite)
+        self.places[index] = place.removeprefix("/")
+        if is_there:
             self._telling.tell(Deed.SAME, entry.name)
             return
         upload = begun(files, place, entry.size)
@@ -146,8 +150,7 @@ class Taker:
             else:
                 raise PassingFailed(entry.name, "it does not stand still: it changed whenever it was sent")
         except BaseException:
-            if upload.fd >= 0:
-                upload.keep()
+            keep(upload)
             raise
 
     def _make_folder(self, files: Files, path: str) -> None:
@@ -162,27 +165,30 @@ class Taker:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
         self._folders.add(path)
 
-    async def _place(self, index: int, entry: Entry, files: Files, overwrite: bool) -> str | None:
-        """The path under which the file is to be; None where it is there already."""
+    async def _place(self, index: int, entry: Entry, files: Files, overwrite: bool) -> tuple[str, bool]:
+        """The path under which the file is to be, and whether it is there already."""
         for path in names(f"/{entry.name}"):
             try:
                 status = files.stat(path)
             except FileNotFoundError:
-                return path
+                return path, False
             except PermissionError:  # something that is neither a file nor a folder
                 continue
             try:
                 with files.open(path) as file:
                     if status.st_size == entry.size and await self._is_same(index, file.fd, status.st_size):
-                        return None
+                        return path, True
             except IsADirectoryError:
                 continue
             if overwrite:
-                return path
+                return path, False
         raise OSError(errno.EEXIST, "there are too many files of that name")
 
     async def _is_same(self, index: int, fd: int, size: int) -> bool:
-        await self._frames.send(Check(index, (await hashed(fd, size)).digest()))
+        digest = (await hashed(fd, size)).digest()
+        if self._expected:
+            return digest == self._expected
+        await self._frames.send(Check(index, digest))
         async with asyncio.timeout(PASS_ANSWER_SECONDS):
             return (await self._frames.receive(Checked)).same
 
@@ -204,7 +210,8 @@ class Taker:
             self._telling.tell(Deed.MOVED, entry.name, len(data), begins.size)
         ended = await self._frames.receive(Ended)
         if ended.reason:
-            upload.keep()
+            keep(upload)
+            self.failed = ended.reason
             self._telling.tell(Deed.FAILED, entry.name, reason=ended.reason)
         elif ended.changed:
             self._telling.tell(Deed.SKIPPED, entry.name, reason="it changed meanwhile, and is taken anew")
@@ -214,9 +221,9 @@ class Taker:
         return True
 
     def _commit(self, entry: Entry, upload: Upload, begins: Begins, digest: hashlib._Hash, ended: Ended) -> None:
-        if digest.digest() != ended.digest:
+        if digest.digest() != (self._expected or ended.digest):
             upload.discard()
-            raise PassingFailed(entry.name, "what came is not what was sent: its SHA-256 is another")
+            raise PassingFailed(entry.name, "what came is not what was offered: its SHA-256 is another")
         if begins.runs:
             mode = os.fstat(upload.fd).st_mode
             os.fchmod(upload.fd, (mode | (mode & 0o444) >> 2) & 0o777)  # who may read it may run it
@@ -273,6 +280,14 @@ def begun(files: Files, path: str, size: int | None) -> Upload:
             if error.errno not in (errno.EBUSY, errno.EINVAL, errno.ENOENT):  # another attempt goes on, or just ended
                 raise
     return files.create(path)
+
+
+def keep(upload: Upload) -> None:
+    """Leave what came for another time, if anything did. Does nothing where the part is a file already."""
+    if upload.fd >= 0 and upload.size:
+        upload.keep()
+    else:
+        upload.discard()
 
 
 def cut(upload: Upload, offset: int) -> None:
