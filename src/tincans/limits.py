@@ -205,7 +205,7 @@ FTP_STAT_LINES = 200
 IRC_MESSAGE_BYTES = 512
 IRC_TAGS_BYTES = 8191
 IRC_CLIENT_TAGS_BYTES = 4096
-#: Changes of modes with a parameter in one MODE of a client: InspIRCd's 20, where Libera has 4 and RFC 2812 §3.2.3 three.
+#: Changes of modes with a parameter in one MODE: InspIRCd's 20, where Libera has 4 and RFC 2812 §3.2.3 three.
 IRC_MODES = 20
 #: Nicks that one client of the hub is told the coming and going of (MONITOR): Libera's and ergo's 100.
 IRC_MONITORED = 100
@@ -671,6 +671,9 @@ CHAT_WAITING_EVENTS = 1024
 CHAT_ALIVE_SECONDS = 50.0
 #: Rows of one room that a terminal holds, to be scrolled through; earlier ones are asked for again. WeeChat has 4096.
 CHAT_SHOWN_ROWS = 4096
+#: How long a hub that was lost has to come back, before one who was on it starts another in its place: a service that is
+#: restarted is there within one to three seconds (systemd's RestartSec is 0.1).
+HOME_SECONDS = 3.0
 #: Messages that `tincans say` has said and that the hub has not yet acknowledged: one write, as a burst.
 CHAT_AHEAD_MESSAGES = 64
 

@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "relay": "Carry what callers and a server say, and show it.",
     },
     "Chat and peers": {
+        "chat": "Talk in rooms, with people, programs and peers.",
         "say": "Say something in a room, or each line of a pipe.",
         "hear": "Print what is said in rooms, a line each.",
         "send": "Send files to another person, by a code or to a peer.",

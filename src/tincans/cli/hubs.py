@@ -77,16 +77,24 @@ class Entry(NamedTuple):
         return await call_any(self.me, how, reconnect=reconnect)
 
 
-entering = options.bundle(
-    "entry",
-    Entry,
-    click.option("--to", type=ADDRESS, metavar="ADDRESS", help="The hub. [$TINCANS_CHAT, or the one here or near]"),
+_OPTIONS = (
     click.option("--nick", metavar="NAME", default="", help="Be called this. [as you are on this machine]"),
     click.option("--login", metavar="NAME", default="", help="Log in; the password is ~/.netrc's, or asked for."),
     click.option("--ca", metavar="FILE", default="", help="Trust these certificates. [the machine's, and your own]"),
     click.option("--insecure", is_flag=True, help="Trust any certificate."),
     options.timeout_option,
     click.option("--retry", type=click.FloatRange(0), metavar="SECONDS", default=0.0, help="Call again for so long."),
+)
+
+#: The hub is an option, or an argument.
+entering = options.bundle(
+    "entry",
+    Entry,
+    click.option("--to", type=ADDRESS, metavar="ADDRESS", help="The hub. [$TINCANS_CHAT, or the one here or near]"),
+    *_OPTIONS,
+)
+entering_address = options.bundle(
+    "entry", Entry, click.argument("to", type=ADDRESS, metavar="[ADDRESS]", required=False), *_OPTIONS
 )
 
 
@@ -112,7 +120,13 @@ async def call_any(me: Me, how: Calling, *, reconnect: bool) -> Chat:
 
 async def near() -> list[Address]:
     """The hubs that are announced on the local network; none where the extra p2p is not installed."""
-    return []
+    from tincans.errors import NoDiscovery
+    from tincans.peers.finding import find_hubs
+
+    try:
+        return [found.address for found in await find_hubs()]
+    except (NoDiscovery, OSError):
+        return []
 
 
 def own_name() -> str:

@@ -163,7 +163,7 @@ class Chat:
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────
 
     async def events(self) -> AsyncIterator[Event]:
-        """What is of no room: `Whisper`, `Invited`, `Lost` and `Regained`, one task at a time.
+        """What is of no room: `Whisper` of others, `Invited`, `Lost` and `Regained`, one task at a time.
 
         Ends when the chat is closed; raises `ChannelError` where the hub was lost. As long as nobody takes them, those
         that are too many are dropped. Cancelling loses nothing.
@@ -186,7 +186,7 @@ class Chat:
             for member in list(self.rooms.values()):
                 if member.has(nick):
                     member.hear(event, must_read=bool(self._line.pending))
-        elif isinstance(event, Whisper | Invited):
+        elif isinstance(event, Whisper | Invited) and not event.label:
             self._tell(event)
 
     def _tell(self, event: Event) -> None:

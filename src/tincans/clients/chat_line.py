@@ -36,8 +36,9 @@ from tincans.errors import (
 from tincans.limits import CHAT_ALIVE_SECONDS, CHAT_PONG_SECONDS, RETRY_FIRST, RETRY_MOST
 from tincans.tasks import spawn, wake
 
-#: What a hub says to somebody who is not to call again, and what is no better a second time.
-_FOR_GOOD = ("kicked out",)
+#: How the words begin with which a hub lets somebody go who may call again: all others are an operator's reasons, or a
+#: rule that we have broken. And what is no better a second time.
+_FOR_NOW = ("the hub stops", "too slow", "silent")
 _FINAL = (ChatRefused, RemoteProtocolError, CertificateNotTrusted)
 
 #: Signs that are put behind a nick at most, one after the other.
@@ -178,7 +179,8 @@ class Line:
                 lost = await self._read(self._link)
                 if self._failure is not None:
                     raise self._failure
-                if not self.reconnect or self._bye in _FOR_GOOD or isinstance(lost, RemoteProtocolError):
+                for_good = self._bye and not self._bye.startswith(_FOR_NOW)
+                if not self.reconnect or for_good or isinstance(lost, RemoteProtocolError):
                     raise lost
                 self._is_ready = False
                 self._lose(lost.reason)
@@ -200,7 +202,7 @@ class Line:
             link.abort()
             if isinstance(error, RemoteProtocolError):
                 return error
-            return ChannelBroken(self._bye or "the hub hung up" if isinstance(error, EndOfStream) else _reason(error))
+            return ChannelBroken(self._bye or _reason(error))
         finally:
             for task in helping:
                 task.cancel()
@@ -236,7 +238,7 @@ class Line:
                 async with asyncio.timeout(CHAT_PONG_SECONDS):
                     await self.say_now("ping")
             except TimeoutError:
-                self._bye = f"the hub said nothing for {CHAT_PONG_SECONDS:g} s"
+                self._bye = f"silent for {CHAT_PONG_SECONDS:g} s"
                 link.abort()
                 return
 
@@ -345,4 +347,6 @@ class Line:
 
 
 def _reason(error: ChannelError) -> str:
+    if isinstance(error, EndOfStream):
+        return "the hub hung up"
     return error.reason if isinstance(error, ChannelBroken) else str(error)

@@ -76,12 +76,15 @@ class Link:
 
 
 async def open_link(address: Address, how: Calling) -> Link:
-    """Call a hub. Raises `ConnectError`. Cancelling leaves nothing open."""
-    return Link(
-        await connect(
-            _called(address, how), timeout=how.timeout, retry=how.retry, proxy=how.proxy or None,
-            recorders=how.recorders, name=how.name,
-        )
+    """Call a hub, at its door for programs. Raises `ConnectError`. Cancelling leaves nothing open."""
+    return Link(await reach(address, how))
+
+
+async def reach(address: Address, how: Calling) -> Channel:
+    """Call a hub, whichever of its doors is wanted. As `open_link`."""
+    return await connect(
+        _called(address, how), timeout=how.timeout, retry=how.retry, proxy=how.proxy or None,
+        recorders=how.recorders, name=how.name,
     )  # fmt: skip
 
 

@@ -1,0 +1,67 @@
+"""The two bars of a chat at a terminal: what is above what was said, and what is below it.
+
+     #ops · 3 people · deploys and alerts
+    …
+     1 #ops │ 2 #lobby 4 │ 3 bob 1!                 2 on their way
+
+What does not fit is left out: first the topic, then panes in which nothing is new.
+"""
+
+from __future__ import annotations
+
+from tincans.cli.chat_lines import Line, cut, width_of
+from tincans.cli.chat_talk import Pane, Talk
+from tincans.text import escape
+
+_HUB = "hub"
+
+
+def head(talk: Talk, hub: str, width: int) -> Line:
+    """Which room it is, how many are in it, and what it is about."""
+    pane = talk.current
+    if not pane.name:
+        text = f"{_HUB} {escape(hub)} · you are {escape(talk.nick)}"
+    elif pane.member is None:
+        text = escape(pane.name) + (" · you are not in it" if pane.is_room else " · whispering, which nobody keeps")
+    else:
+        people = len(pane.member.people)
+        text = f"{escape(pane.name)} · {'1 person' if people == 1 else f'{people} people'}"
+        if pane.member.topic is not None:
+            text += f" · {escape(pane.member.topic.text)}"
+    text = cut(f" {text}", width)
+    return [("class:head", text + " " * (width - width_of(text)))]
+
+
+def foot(talk: Talk, status: str, width: int) -> Line:
+    """All panes, with what is new in each; and how things stand, at the right."""
+    status = cut(f" {escape(status)} ", max(0, width - 12)) if status else ""
+    room = width - width_of(status)
+    tabs = [_tab(talk, pane) for pane in talk.panes]
+    if _total(tabs) > room:
+        tabs = [tab for tab, pane in zip(tabs, talk.panes, strict=True) if pane.unread or pane is talk.current]
+    taken, pieces = 0, Line()
+    for style, text in tabs:
+        text = cut(text, room - taken)
+        taken += width_of(text)
+        pieces.append((style, text))
+    return [*pieces, ("class:foot", " " * max(0, room - taken)), ("class:status", status)]
+
+
+def _total(tabs: Line) -> int:
+    return sum(width_of(text) for _, text in tabs)
+
+
+def _tab(talk: Talk, pane: Pane) -> tuple[str, str]:
+    text = f" {talk.panes.index(pane)} {escape(pane.name) or _HUB} "
+    if pane.unread:
+        text += f"{pane.unread}{'!' if pane.mentions else ''} "
+    if pane is talk.current:
+        return "class:current", text
+    if pane.mentions:
+        return "class:called", text
+    return "class:unread" if pane.unread else "class:foot", text
+
+
+def prompt(talk: Talk, width: int) -> Line:
+    """What stands before what is typed."""
+    return [("class:prompt", cut(escape(talk.current.name) or _HUB, max(4, width // 3)) + "> ")]
