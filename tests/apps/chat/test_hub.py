@@ -7,12 +7,13 @@ import asyncio
 import pytest
 
 from rooming import USERS, Guest, Lines, hub_of, refused
-from tincans.apps.chat.events import Event, Joined, Quit, Whispered
+from tincans.apps.chat.events import Entered, Event, Joined, Quit, Renamed, Whispered
 from tincans.apps.chat.history import MemoryHistory
 from tincans.apps.chat.member import Member
 from tincans.apps.chat.names import is_nick
 from tincans.apps.chat.refusals import Why
 from tincans.limits import (
+    CHAT_GONE,
     CHAT_NICK_BYTES,
     CHAT_PING_SECONDS,
     CHAT_PONG_SECONDS,
@@ -157,8 +158,19 @@ async def test_a_watcher_is_told_all_behind_the_members() -> None:
         ann, bob = Guest(hub, "ann"), Guest(hub, "bob")
         hub.join(ann, "#ops")
         hub.whisper(ann, "bob", "psst")
+        hub.rename(bob, "robert")
         hub.leave(bob)
-        assert [type(event) for event in told] == [Joined, Whispered, Quit]
+        assert [type(event) for event in told] == [Entered, Entered, Joined, Whispered, Renamed, Quit]
+        assert [(gone.who.nick, gone.at) for gone in hub.gone] == [("bob", told[-2].at), ("robert", told[-1].at)]
+
+
+async def test_a_hub_remembers_only_so_many_who_were_here() -> None:
+    async with hub_of() as hub:
+        ann = Guest(hub, "a0")
+        for number in range(1, CHAT_GONE + 2):
+            hub.rename(ann, f"a{number}")
+        assert len(hub.gone) == CHAT_GONE
+        assert (hub.gone[0].who.nick, hub.gone[-1].who.nick) == ("a1", f"a{CHAT_GONE}")
 
 
 async def test_time_never_stands_still_and_a_name_of_a_message_is_never_twice() -> None:

@@ -101,6 +101,12 @@ class Tagged(Event, frozen=True):
     id: str
 
 
+class Entered(Event, frozen=True):
+    """Somebody is on the hub now, in no room yet. Told to watchers alone."""
+
+    who: Who
+
+
 class Joined(Event, frozen=True):
     room: str
     who: Who

@@ -7,12 +7,13 @@ returns it has happened for all. So every door sees the same in the same order, 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 
-from tincans.apps.chat.events import Away, Event, Kind, LoggedIn, NameSet, Quit, Renamed, Tagged, Whispered
+from tincans.apps.chat.events import Away, Entered, Event, Kind, LoggedIn, NameSet, Quit, Renamed, Tagged, Whispered
 from tincans.apps.chat.files import Shelf
 from tincans.apps.chat.history import History
-from tincans.apps.chat.member import Form, Member
+from tincans.apps.chat.member import Form, Gone, Member
 from tincans.apps.chat.names import folded, is_nick
 from tincans.apps.chat.once import Once
 from tincans.apps.chat.outbox import Flusher
@@ -20,7 +21,7 @@ from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.rooms import Rooms
 from tincans.apps.chat.texts import check_text, cut
 from tincans.clock import SYSTEM, Clock
-from tincans.limits import CHAT_NICK_BYTES, CHAT_PING_SECONDS, CHAT_PONG_SECONDS
+from tincans.limits import CHAT_GONE, CHAT_NICK_BYTES, CHAT_PING_SECONDS, CHAT_PONG_SECONDS
 from tincans.tasks import spawn
 from tincans.users import Users
 
@@ -47,6 +48,8 @@ class Hub(Rooms):
         self.shelf = shelf or Shelf(None)
         #: Who may put a file into a room, as which member, by what they show to do so.
         self.tickets: dict[str, Member] = {}
+        #: Who was here last under which names, the latest last.
+        self.gone: deque[Gone] = deque(maxlen=CHAT_GONE)
         #: Called when nobody new is taken: the browser's door lets go whom it keeps for another request.
         self.retiring: list[Callable[[], None]] = []
         self._accounts = {folded(name): name for name in self.users}
@@ -82,6 +85,7 @@ class Hub(Rooms):
         member.entered = member.spoke = self.now()
         member.heard = asyncio.get_running_loop().time()
         self.people[folded(nick)] = member
+        self._watch(Entered(at=member.entered, who=member.who))
 
     def is_on(self, member: Member) -> bool:
         """Whether they have entered, and not left."""
@@ -95,7 +99,9 @@ class Hub(Rooms):
         del self.people[folded(member.nick)]
         for room in list(member.rooms):
             room.remove(member)
-        self._tell(Quit(at=self.now(), who=member.who, text=cut(text)), others)
+        event = Quit(at=self.now(), who=member.who, text=cut(text))
+        self.gone.append(Gone(event.who, member.real_name, event.at))
+        self._tell(event, others)
 
     def rename(self, member: Member, nick: str) -> None:
         """Raises `Refused`."""
@@ -103,6 +109,7 @@ class Hub(Rooms):
             return
         self.check_nick(nick, member)
         event = Renamed(at=self.now(), who=member.who, nick=nick)
+        self.gone.append(Gone(event.who, member.real_name, event.at))
         del self.people[folded(member.nick)]
         member.nick = nick
         self.people[folded(nick)] = member

@@ -17,6 +17,7 @@ from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.irc_commands import COMMANDS, Command
 from tincans.apps.chat.irc_lines import IrcLines
 from tincans.apps.chat.irc_member import IrcMember
+from tincans.apps.chat.irc_monitor import forget
 from tincans.apps.chat.irc_refusals import refuse
 from tincans.apps.chat.irc_registration import Registration
 from tincans.apps.chat.pace import Pace
@@ -46,6 +47,7 @@ async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
         patience = GOODBYE_SECONDS
     finally:
         hub.leave(caller, why)
+        forget(caller)
         caller.close_registration()
         try:
             if patience:

@@ -12,7 +12,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from tincans.apps.chat import irc_caps, irc_history, irc_messages, irc_registration, irc_rooms, irc_sasl
+from tincans.apps.chat import (
+    irc_caps,
+    irc_history,
+    irc_messages,
+    irc_modes,
+    irc_monitor,
+    irc_operators,
+    irc_people,
+    irc_queries,
+    irc_registration,
+    irc_rooms,
+    irc_sasl,
+)
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.protocols.irc import Message
 
@@ -27,6 +39,20 @@ class Command(NamedTuple):
     help: str
     #: May be said before one is in.
     early: bool = False
+
+
+def help_(caller: IrcMember, message: Message) -> None:
+    """All commands, or one of them."""
+    asked = (message.parameters or ("",))[0].upper()
+    row = COMMANDS.get(asked)
+    if asked and row is None:
+        caller.reply("ERR_HELPNOTFOUND", caller.word(asked), "there is no such command; HELP alone names all")
+        return
+    subject = asked or "*"
+    caller.reply("RPL_HELPSTART", subject, "what can be said here")
+    for line in [row.help] if row is not None else dict.fromkeys(each.help for each in COMMANDS.values()):
+        caller.reply("RPL_HELPTXT", subject, line)
+    caller.reply("RPL_ENDOFHELP", subject, "that is all")
 
 
 COMMANDS: dict[str, Command] = {
@@ -55,4 +81,27 @@ COMMANDS: dict[str, Command] = {
     "TAGMSG": Command(irc_messages.tagmsg, 1, "TAGMSG <room or nick>{,…}: say tags alone"),
     "CHATHISTORY": Command(irc_history.chathistory, 1, "CHATHISTORY LATEST <room> * <count>: what was said"),
     "AWAY": Command(irc_messages.away, 0, "AWAY [:<why>]: go away, or, without a word, come back"),
+    # what rooms and people are
+    "MODE": Command(irc_modes.mode, 1, "MODE <room> [+-<letters> {<what these need>}]: what is allowed, or change it"),
+    "LIST": Command(irc_queries.list_, 0, "LIST [<room, mask, or condition as >3>{,…}]: the rooms there are"),
+    "WHO": Command(irc_people.who, 1, "WHO <room, nick or mask> [o] [%<fields>]: who is there"),
+    "WHOIS": Command(irc_people.whois, 1, "WHOIS <nick>{,<nick>}: what is known of somebody"),
+    "WHOWAS": Command(irc_people.whowas, 1, "WHOWAS <nick> [<count>]: who was called that"),
+    "ISON": Command(irc_people.ison, 1, "ISON <nick>{ <nick>}: which of them are on"),
+    "USERHOST": Command(irc_people.userhost, 1, "USERHOST <nick>{ <nick>}: where they are"),
+    "MONITOR": Command(irc_monitor.monitor, 1, "MONITOR +|- <nick>{,<nick>}, C, L or S: be told when they come and go"),
+    "KNOCK": Command(irc_operators.knock, 1, "KNOCK <room>: ask to be let in"),
+    # the hub
+    "HELP": Command(help_, 0, "HELP [<command>]: this"),
+    "HELPOP": Command(help_, 0, "HELP [<command>]: this"),
+    "VERSION": Command(irc_queries.version, 0, "VERSION: what runs here"),
+    "TIME": Command(irc_queries.time_, 0, "TIME: what time it is"),
+    "ADMIN": Command(irc_queries.admin, 0, "ADMIN: who runs the hub"),
+    "INFO": Command(irc_queries.info, 0, "INFO: what this is"),
+    "STATS": Command(irc_queries.stats, 1, "STATS u: for how long it has run"),
+    "LINKS": Command(irc_queries.links, 0, "LINKS: all servers, which is one"),
+    # who runs it
+    "OPER": Command(irc_operators.oper, 2, "OPER <name> <password>: be an operator of the hub"),
+    "KILL": Command(irc_operators.kill, 1, "KILL <nick> [:<why>]: have somebody let go"),
+    "WALLOPS": Command(irc_operators.wallops, 1, "WALLOPS :<text>: say something to all who want to hear it"),
 }

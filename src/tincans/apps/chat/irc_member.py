@@ -44,8 +44,8 @@ class IrcMember(Member):
     """One caller. There are thousands, hence the slots; what only some need is made when it is."""
 
     __slots__ = (
-        "_doer", "_gathered", "_label", "_url", "_woken", "dismissed", "hub", "knows_302", "login", "monitored",
-        "registration", "secure", "user_modes", "wrong_logins",
+        "_doer", "_gathered", "_label", "_url", "_woken", "dismissed", "hub", "knocked", "knows_302", "login",
+        "monitored", "registration", "secure", "user_modes", "wrong_logins",
     )  # fmt: skip
 
     form: IrcForm
@@ -68,6 +68,8 @@ class IrcMember(Member):
         self.user_modes = ""
         #: The folded nicks whose coming and going they are told; None where they asked for none.
         self.monitored: set[str] | None = None
+        #: When they last knocked at a room, in the loop's seconds; 0 where they did not.
+        self.knocked = 0.0
         #: Why the hub let them go; the door closes then.
         self.dismissed = ""
         #: The label of the command that is acted upon, and what answers it.
@@ -113,19 +115,24 @@ class IrcMember(Member):
         """A reply by its name, as `RPL_TOPIC`; who it is for stands before the parameters."""
         self.answer(NUMBERS[name], self.nick or "*", *parameters)
 
-    def reply_words(self, name: str, *parameters: str, words: Iterable[str]) -> None:
+    def notify(self, name: str, *parameters: str) -> None:
+        """A reply that answers nothing: something has happened that they had asked to be told of."""
+        tags = self.form.tags(self.hub.now())
+        self._send(irc.written(NUMBERS[name], self.nick, *parameters, source=self.form.server, tags=tags))
+
+    def reply_words(self, name: str, *parameters: str, words: Iterable[str], between: str = " ") -> None:
         """Replies of which the last parameter is these words, as many in each as fit; none for no words."""
         head = len(irc.written(NUMBERS[name], self.nick or "*", *parameters, "", source=self.form.server))
         line, size = list[str](), head
         for word in words:
             more = len(word.encode()) + 1
             if line and size + more > IRC_MESSAGE_BYTES:
-                self.reply(name, *parameters, " ".join(line))
+                self.reply(name, *parameters, between.join(line))
                 line, size = [], head
             line.append(word)
             size += more
         if line:
-            self.reply(name, *parameters, " ".join(line))
+            self.reply(name, *parameters, between.join(line))
 
     def answer(self, verb: str, *parameters: str, batch: str = "") -> None:
         """A message of the server that is no number: `PONG`, `CAP`, `NOTICE`."""

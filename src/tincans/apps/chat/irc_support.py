@@ -8,16 +8,19 @@ from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.modes import FLAGS, LISTS, RANKS, VALUES
 from tincans.limits import (
     CHAT_HISTORY_MESSAGES,
+    CHAT_KEY_BYTES,
     CHAT_MASKS,
     CHAT_NICK_BYTES,
     CHAT_REASON_BYTES,
     CHAT_ROOM_BYTES,
     CHAT_ROOMS_JOINED,
     CHAT_TOPIC_BYTES,
+    IRC_MODES,
+    IRC_MONITORED,
 )
 
-#: o is an operator of the hub, i shows only friends where one is.
-USER_MODES = "io"
+#: B is a program, i shows only friends that one is here, o is an operator of the hub, w is told what those say to all.
+USER_MODES = "Biow"
 
 #: Words in one line: with the command, its target and the end of the sentence, there may be 15 (RFC 2812 §2.3).
 _WORDS = 13
@@ -27,12 +30,14 @@ def isupport(hub: Hub) -> Iterator[tuple[str, ...]]:
     """The words of each line."""
     words = [
         "CASEMAPPING=ascii", "CHANTYPES=#", f"PREFIX=({''.join(RANKS)}){''.join(RANKS.values())}",
-        f"CHANMODES={LISTS},k,l,{FLAGS}", f"MAXLIST={LISTS}:{CHAT_MASKS}", "EXCEPTS=e", "INVEX=I", "MODES",
+        f"CHANMODES={LISTS},k,l,{FLAGS}", f"MAXLIST={','.join(f'{letter}:{CHAT_MASKS}' for letter in LISTS)}",
+        "EXCEPTS=e", "INVEX=I", f"MODES={IRC_MODES}",
         f"NETWORK={_escaped(hub.name)}", f"CHANLIMIT=#:{CHAT_ROOMS_JOINED}", f"NICKLEN={CHAT_NICK_BYTES}",
         f"CHANNELLEN={CHAT_ROOM_BYTES}", f"TOPICLEN={CHAT_TOPIC_BYTES}", f"KICKLEN={CHAT_REASON_BYTES}",
         f"AWAYLEN={CHAT_REASON_BYTES}", f"NAMELEN={CHAT_REASON_BYTES}",
         "TARGMAX=PRIVMSG:,NOTICE:,TAGMSG:,JOIN:,PART:,KICK:,NAMES:",
         f"CHATHISTORY={CHAT_HISTORY_MESSAGES}", "MSGREFTYPES=msgid,timestamp", "UTF8ONLY",
+        f"MONITOR={IRC_MONITORED}", "WHOX", "ELIST=CMNTU", "SAFELIST", "BOT=B", f"KEYLEN={CHAT_KEY_BYTES}",
     ]  # fmt: skip
     for at in range(0, len(words), _WORDS):
         yield tuple(words[at : at + _WORDS])

@@ -11,7 +11,7 @@ without a form and an outbox is told nothing: it is told on its own hub.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tincans.apps.chat.events import Event, Who
 
@@ -33,6 +33,14 @@ def written(event: Event, form: Form) -> bytes:
     if data is None:
         data = event.written[form] = form.write(event)
     return data
+
+
+class Gone(NamedTuple):
+    """Somebody who has left a hub, or is called otherwise since; in nanoseconds since 1970."""
+
+    who: Who
+    real_name: str
+    at: int
 
 
 class Member:

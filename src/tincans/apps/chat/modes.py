@@ -73,7 +73,7 @@ def settled(state: RoomState, change: Change) -> Change:
 
 def matches(state: RoomState, letter: str, who: Who) -> bool:
     """Whether somebody is on one of the lists."""
-    return any(_pattern(each.mask).fullmatch(folded(who.source)) for each in state.masks.get(letter, ()))
+    return any(mask_pattern(each.mask).fullmatch(folded(who.source)) for each in state.masks.get(letter, ()))
 
 
 def whole_mask(mask: str) -> str:
@@ -112,7 +112,7 @@ def _masks(state: RoomState, letter: str, on: bool, mask: Mask) -> tuple[Mask, .
 
 
 @lru_cache(maxsize=4096)
-def _pattern(mask: str) -> re.Pattern[str]:
+def mask_pattern(mask: str) -> re.Pattern[str]:
     """A mask with * and ? as an expression for what was folded (https://modern.ircdocs.horse/#masks).
 
     What a * passes over ends at the first place where what is behind it fits, and is never tried again: so no mask,
