@@ -76,7 +76,7 @@ class Talker:
         lines = []
         try:
             while True:
-                lines.append(await self.line())  # noqa: PERF401 - until it raises
+                lines.append(await self.line())
         except EndOfStream:
             return lines
 

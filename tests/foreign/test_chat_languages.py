@@ -1,0 +1,130 @@
+"""Any language: the members of a room in examples/chat, all at once, who see what all of them say in one order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from running import PATIENCE, POLL, Program, program, run, serving, start
+
+pytestmark = pytest.mark.foreign
+
+SOURCES = Path(__file__).parents[2] / "examples" / "chat"
+NUMBER = 200
+
+#: The command that starts each; `built` is where the compilers' work is.
+LANGUAGES: dict[str, Callable[[Path], list[str]]] = {
+    "C": lambda built: [str(built / "chat")],
+    "Java": lambda built: [program("java"), "-XX:TieredStopAtLevel=1", "-cp", str(built), "Chat"],
+    "Node": lambda built: [program("node"), str(SOURCES / "chat.js")],
+    "PHP": lambda built: [program("php"), str(SOURCES / "chat.php")],
+    "Python": lambda built: [sys.executable, str(SOURCES / "chat.py")],
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the compiled programs."""
+    folder = tmp_path_factory.mktemp("chat")
+    run([program("cc"), "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(folder / "chat"), str(SOURCES / "chat.c")])
+    java = str(SOURCES / "Chat.java")
+    run([program("javac"), "-Xlint:all", "-Werror", "-encoding", "UTF-8", "-d", str(folder), java])
+    return folder
+
+
+@contextlib.contextmanager
+def members(port: int, built: Path, languages: list[str]) -> Iterator[dict[str, Program]]:
+    """A program in each language, in the room #tins, called as its language."""
+    with contextlib.ExitStack() as stack:
+        found = {
+            language: stack.enter_context(
+                start([*LANGUAGES[language](built), "127.0.0.1", str(port), "#tins", language], stdin=subprocess.PIPE)
+            )
+            for language in languages
+        }
+        wait_for_people(port, len(found))
+        yield found
+
+
+def wait_for_people(port: int, count: int) -> None:
+    """Wait until so many are in the room."""
+    deadline = time.monotonic() + PATIENCE
+    with socket.create_connection(("127.0.0.1", port)) as hub, hub.makefile("rb") as lines:
+        while True:
+            hub.sendall(b'{"do": "who", "room": "#tins", "label": "w"}\n')
+            answer = next(json.loads(line) for line in lines if b'"label":"w"' in line)
+            if len(answer.get("people", ())) == count:
+                return
+            assert time.monotonic() < deadline, f"never were {count} there: {answer}"
+            time.sleep(POLL)
+
+
+def finish(found: dict[str, Program]) -> None:
+    """End what all say; they must have been told that everything was kept."""
+    for each in found.values():
+        assert each.process.stdin is not None
+        each.process.stdin.close()
+    for each in found.values():
+        each.wait()
+
+
+def printed(one: Program) -> list[str]:
+    return one.out.decode().splitlines()
+
+
+def test_all_see_what_all_say_in_one_order(built: Path) -> None:
+    with (
+        serving("listen", ":0", "chat", "--rooms", "memory:") as hub,
+        members(hub.port, built, list(LANGUAGES)) as all_,
+    ):
+        for language, each in all_.items():
+            each.feed("".join(f"{language} {number}\n" for number in range(NUMBER)).encode())
+        for each in all_.values():
+            each.wait_for(rf"\A(.*\n){{{NUMBER * len(all_)}}}")
+        finish(all_)
+        lines = printed(all_["Python"])
+    assert [line.split()[0] for line in lines] == [str(number + 1) for number in range(NUMBER * len(LANGUAGES))]
+    for language, each in all_.items():
+        own = [line.split(" ", 1)[1] for line in lines if line.split()[1] == language]
+        assert own == [f'{language} "{language} {number}"' for number in range(NUMBER)]
+        assert each.process.returncode == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_any_text_is_said_and_printed_as_it_is(language: str, built: Path) -> None:
+    texts = [
+        "Grüße, 世界 🥫",
+        'say "on": \\n',
+        "a\tb",
+        '"' * 8000,
+        "\\" * 8000,
+        "x" * 16_384,
+        '{"on":"error","text":"no"}',
+    ]
+    with serving("listen", ":0", "chat", "--rooms", "memory:") as hub, members(hub.port, built, [language]) as found:
+        one = found[language]
+        one.feed("".join(f"{text}\n" for text in texts).encode())
+        one.wait_for(rf"\A(.*\n){{{len(texts)}}}")
+        finish(found)
+        lines = printed(one)
+        assert one.err == b""
+    assert lines == [f"{at} {language} {json.dumps(text, ensure_ascii=False)}" for at, text in enumerate(texts, 1)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_was_refused_is_an_exit_status(language: str, built: Path) -> None:
+    with serving("listen", ":0", "chat", "--rooms", "memory:") as hub:
+        command = [*LANGUAGES[language](built), "127.0.0.1", str(hub.port), "#tins", language]
+        with start(command, stdin=b"kept\n \n") as one:
+            one.wait(1)
+            assert printed(one) == [f'1 {language} "kept"']
+            assert re.fullmatch(r'"?there is nothing in it"?\n', one.err.decode())
