@@ -223,7 +223,7 @@ def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> by
     """
     *words, last = parameters or ("",)
     if parameters:
-        colon = not last or verb in _TEXTS or last[0] == ":" or " " in last
+        colon = not last or len(parameters) == _TEXTS.get(verb) or last[0] == ":" or " " in last
         words.append(f":{last}" if colon else last)
     said = " ".join([f":{source} {verb}" if source else verb, *words])
     if not said.isprintable():
@@ -234,9 +234,12 @@ def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> by
     return b"%b%b\r\n" % (encoded(f"@{tags} "), data) if tags else data + b"\r\n"
 
 
-#: What ends in a text, before which there is always a colon: programs of few lines look for it. Others look for none
-#: before a nick, a mode, or a piece of base64.
-_TEXTS = frozenset(("PRIVMSG", "NOTICE", "TOPIC", "PART", "QUIT", "KICK", "AWAY", "ERROR", "PING", "332", "353", "372"))
+#: What ends in a text where it has so many parameters: there is always a colon before that, as programs of few lines
+#: look for it. Others look for none before a nick, a mode, or a piece of base64.
+_TEXTS = {
+    "PRIVMSG": 2, "NOTICE": 2, "TOPIC": 2, "PART": 2, "QUIT": 1, "KICK": 3, "AWAY": 1, "ERROR": 1, "PING": 1,
+    "SETNAME": 1, "301": 3, "311": 6, "332": 3, "353": 4, "372": 2,
+}  # fmt: skip
 _NOT_SAID = {ord(sign): " " for sign in "\r\n\0"}
 
 

@@ -254,7 +254,7 @@ async def test_a_name_has_its_length_and_not_one_byte_more() -> None:
     async with chat() as house:
         ann = await house.enter("ann", caps="setname")
         assert await ann.says(f"SETNAME :{'x' * CHAT_REASON_BYTES}") == [
-            f":ann!ann@localhost SETNAME {'x' * CHAT_REASON_BYTES}"
+            f":ann!ann@localhost SETNAME :{'x' * CHAT_REASON_BYTES}"
         ]
         fault = f":tincans FAIL SETNAME INVALID_REALNAME :a name has between 1 and {CHAT_REASON_BYTES} bytes"
         assert await ann.says(f"SETNAME :{'x' * (CHAT_REASON_BYTES + 1)}", "SETNAME :") == [fault, fault]
