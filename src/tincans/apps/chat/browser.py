@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import cast
-from weakref import WeakKeyDictionary
 
 from tincans.apps.chat.browser_api import Api
 from tincans.apps.chat.browser_files import Desk
@@ -33,16 +32,15 @@ from tincans.limits import CHAT_LINE_BYTES
 _TEXT, _BINARY = "text.ircv3.net", "binary.ircv3.net"
 _SOCKETS = ("/chat", "/irc")
 
-_doors: WeakKeyDictionary[Hub, Http] = WeakKeyDictionary()
-
 
 async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
     """Talk with one caller to the end; nothing of what they said was received yet. Raises what the channel does."""
-    door = _doors.get(hub)
-    if door is None:
-        door = _doors[hub] = Http(Guard(hub, Door(hub)))
-        hub.retiring.append(door.retire)
-    await door(channel)
+    http = Http(Guard(hub, Door(hub)))
+    hub.retiring.append(http.retire)
+    try:
+        await http(channel)
+    finally:
+        hub.retiring.remove(http.retire)
 
 
 class Door:

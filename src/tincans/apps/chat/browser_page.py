@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from tincans.apps.chat.browser_guard import HEADERS
 from tincans.apps.http.exchange import Exchange
 from tincans.apps.http.media import type_of
-from tincans.apps.http.site import fail, send_file
-from tincans.files import Files
+from tincans.apps.http.site import More, fail, send_file
+from tincans.files import Files, OpenFile
 
 OWN = Path(__file__).with_name("static")
 SHARED = Path(__file__).parents[2] / "watch" / "static"
 
 #: What of the shared files is given out.
 _SHARED = ("js/", "css/", "vendor/", "tins.svg")
+_HTML = "text/html; charset=utf-8"
 #: Of a Host what can stand in a policy.
 _PLAIN = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 _INLINE = re.compile(rb"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
@@ -38,44 +40,55 @@ _POLICY = (
 class Page:
     """The handler of `/` and `/static/…`."""
 
-    def __init__(self) -> None:
-        self._own, self._shared = Files(OWN), Files(SHARED)
-        self._scripts = "".join(f" {each}" for each in inline((OWN / "index.html").read_bytes()))
-
     async def __call__(self, exchange: Exchange) -> None:
         request = exchange.request
         await exchange.discard()
         if request.method not in ("GET", "HEAD"):
             await fail(exchange, 405, fields=[("Allow", "GET, HEAD")])
             return
-        files, path = self._place(request.path)
         try:
-            file = files.open(path)
+            file = _open(request.path)
         except OSError:
             await fail(exchange, 404)
             return
-        more = self._page(request.host) if request.path == "/" else HEADERS
+        more = _page(request.host) if request.path == "/" else HEADERS
         with file:
-            await send_file(exchange, file, type_of(path), more=(*more, ("Cache-Control", "no-cache")))
+            await send_file(
+                exchange,
+                file,
+                type_of(request.path) if more is HEADERS else _HTML,
+                more=(*more, ("Cache-Control", "no-cache")),
+            )
 
-    def _place(self, path: str) -> tuple[Files, str]:
-        if path == "/":
-            return self._own, "/index.html"
-        path = path.removeprefix("/static/")
-        shared = path.removeprefix("page/")
-        if shared != path and shared.startswith(_SHARED):
-            return self._shared, f"/{shared}"
-        return self._own, f"/{path}"
 
-    def _page(self, host: str) -> tuple[tuple[str, str], ...]:
-        sockets = f"ws://{host} wss://{host}" if _PLAIN.fullmatch(host) else ""  # some browsers have them beside 'self'
-        policy = _POLICY.format(scripts=self._scripts, sockets=sockets)
-        return (
-            ("Content-Security-Policy", policy),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Opener-Policy", "same-origin"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-        )
+def _open(path: str) -> OpenFile:
+    """The file that a path means. Raises `OSError`."""
+    own = path.removeprefix("/static/")
+    shared = own.removeprefix("page/")
+    if ".." in path.split("/"):
+        raise FileNotFoundError(path)  # nobody who means well says so, and a part of what is shared is not given out
+    is_shared = shared != own and shared.startswith(_SHARED)
+    files = Files(SHARED if is_shared else OWN)
+    try:
+        return files.open("/index.html" if path == "/" else f"/{shared if is_shared else own}")
+    finally:
+        files.close()
+
+
+def _page(host: str) -> More:
+    sockets = f"ws://{host} wss://{host}" if _PLAIN.fullmatch(host) else ""  # some browsers have them beside 'self'
+    policy = _POLICY.format(scripts=_scripts(), sockets=sockets)
+    return (
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    )
+
+
+@cache
+def _scripts() -> str:
+    return "".join(f" {each}" for each in inline((OWN / "index.html").read_bytes()))
 
 
 def inline(page: bytes) -> list[str]:

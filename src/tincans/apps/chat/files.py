@@ -160,5 +160,6 @@ def clean(name: str) -> str:
     if len(shown.encode()) <= CHAT_FILE_NAME_BYTES:
         return shown
     stem, ending = os.path.splitext(shown)
-    ending = ending if len(ending.encode()) <= CHAT_FILE_NAME_BYTES // 4 else ""
+    if len(ending.encode()) > CHAT_FILE_NAME_BYTES // 4:
+        stem, ending = shown, ""
     return stem.encode()[: CHAT_FILE_NAME_BYTES - len(ending.encode())].decode("utf-8", "ignore") + ending
