@@ -29,7 +29,7 @@ def monitor(caller: IrcMember, message: Message) -> None:
 
 
 def _add(caller: IrcMember, nicks: list[str]) -> None:
-    board, before = _board(caller.hub), set(caller.monitored or ())
+    board, before = board_of(caller.hub), set(caller.monitored or ())
     wanted = {folded(nick): nick for nick in nicks if is_nick(nick) and folded(nick) not in before}
     names = list(wanted)
     taken, rest = names[: IRC_MONITORED - len(before)], names[IRC_MONITORED - len(before) :]
@@ -43,7 +43,7 @@ def _add(caller: IrcMember, nicks: list[str]) -> None:
 
 def _remove(caller: IrcMember, nicks: list[str]) -> None:
     for nick in nicks:
-        _board(caller.hub).remove(folded(nick), caller)
+        board_of(caller.hub).remove(folded(nick), caller)
 
 
 def _clear(caller: IrcMember, nicks: list[str]) -> None:
@@ -75,28 +75,29 @@ def _tell_states(caller: IrcMember, nicks: Iterable[str]) -> None:
 def forget(caller: IrcMember) -> None:
     """They wait for nobody any more: they have said so, or are gone."""
     for name in list(caller.monitored or ()):
-        _board(caller.hub).remove(name, caller)
+        board_of(caller.hub).remove(name, caller)
 
 
 class Board:
     """Who waits for whom on one hub, of which it is a watcher."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[IrcMember]] = {}
+        #: By the nick that is waited for.
+        self.waiting: dict[str, set[IrcMember]] = {}
 
     def add(self, name: str, member: IrcMember) -> None:
         if member.monitored is None:
             member.monitored = set()
         member.monitored.add(name)
-        self._waiting.setdefault(name, set()).add(member)
+        self.waiting.setdefault(name, set()).add(member)
 
     def remove(self, name: str, member: IrcMember) -> None:
         if member.monitored and name in member.monitored:
             member.monitored.discard(name)
-            waiting = self._waiting[name]
+            waiting = self.waiting[name]
             waiting.discard(member)
             if not waiting:
-                del self._waiting[name]
+                del self.waiting[name]
 
     def __call__(self, event: Event) -> None:
         """Something has happened on the hub."""
@@ -109,14 +110,14 @@ class Board:
             self._tell(event.nick, "RPL_MONONLINE", event.who._replace(nick=event.nick).source)
 
     def _tell(self, nick: str, name: str, what: str) -> None:
-        for member in self._waiting.get(folded(nick), ()):
+        for member in self.waiting.get(folded(nick), ()):
             member.notify(name, what)
 
 
 _boards: WeakKeyDictionary[Hub, Board] = WeakKeyDictionary()
 
 
-def _board(hub: Hub) -> Board:
+def board_of(hub: Hub) -> Board:
     board = _boards.get(hub)
     if board is None:
         board = _boards[hub] = Board()

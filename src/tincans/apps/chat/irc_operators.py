@@ -10,7 +10,7 @@ import asyncio
 
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_modes import tell_user_modes, user_modes
-from tincans.apps.chat.irc_sasl import rest
+from tincans.apps.chat.irc_sasl import count_wrong, rest
 from tincans.apps.chat.texts import cut
 from tincans.limits import IRC_KNOCK_SECONDS
 from tincans.protocols import irc
@@ -23,6 +23,7 @@ async def oper(caller: IrcMember, message: Message) -> None:
     if not (await caller.hub.users.check(name, secret) and name in caller.hub.operators):
         await rest()
         caller.reply("ERR_PASSWDMISMATCH", "the name or the password is wrong, or that user does not run this hub")
+        count_wrong(caller)
         return
     before = set(user_modes(caller))
     caller.is_operator = True
