@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 
 from tincans.apps.chat.events import File, Kind, Message, Who
 from tincans.apps.chat.history import History
@@ -31,3 +32,10 @@ def say(history: History, *texts: str, room: str = "#ops", nick: str = "ann") ->
 
 def numbers(messages: Iterable[Message]) -> list[int]:
     return [message.number for message in messages]
+
+
+async def eventually(happened: Callable[[], bool]) -> None:
+    """Wait until a thread of a history has done something."""
+    async with asyncio.timeout(40):
+        while not happened():
+            await asyncio.sleep(0.005)

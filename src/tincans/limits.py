@@ -674,6 +674,10 @@ CHAT_SHOWN_ROWS = 4096
 #: How long a hub that was lost has to come back, before one who was on it starts another in its place: a service that is
 #: restarted is there within one to three seconds (systemd's RestartSec is 0.1).
 HOME_SECONDS = 3.0
+#: Where a peer of a chat is called, unless that port is taken: beside a hub's and that of files (PASS_PORT). And how long
+#: somebody unknown who calls waits for a person to say whether they are let in: a peer calls again by itself.
+PEER_PORT = 7769
+TRUST_SECONDS = 60.0
 #: Messages that `tincans say` has said and that the hub has not yet acknowledged: one write, as a burst.
 CHAT_AHEAD_MESSAGES = 64
 

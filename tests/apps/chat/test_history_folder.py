@@ -15,16 +15,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from remembering import THEN, numbers, said, say
+from remembering import THEN, eventually, numbers, said, say
 from running import start
 from tincans.apps.chat import history_index, history_log, history_recent
 from tincans.apps.chat.events import Message, RoomState, Topic
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
-from tincans.limits import CHAT_RECENT_MESSAGES
+from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_RECENT_MESSAGES
 
 
 @contextlib.asynccontextmanager
@@ -207,6 +208,15 @@ async def test_zeros_at_the_end_are_cut_off(tmp_path: Path) -> None:
             assert history.last == 1
 
 
+def index_rows(folder: Path, query: str) -> list[Any]:
+    """What the index says that a history has open."""
+    index = history_index.Index(folder / "index.sqlite3")
+    try:
+        return index.rows(query)
+    finally:
+        index.close()
+
+
 # ── the index ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -275,6 +285,22 @@ async def test_an_index_that_is_behind_catches_up(tmp_path: Path) -> None:
     async with opened(tmp_path) as history:
         assert numbers(await history.search("two", rooms=["#ops"])) == [2]
         assert history.counts("#ops") == (2, 2)
+
+
+async def test_an_index_that_breaks_is_made_anew_at_the_next_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as history:
+        messages = say(history, *(f"word {place}" for place in range(700)))
+    [(page,)] = index_rows(tmp_path, "SELECT rootpage FROM sqlite_master WHERE name = 'words_data'")
+    with open(tmp_path / "index.sqlite3", "r+b") as file:
+        file.seek(4096 * (page - 1))
+        file.write(b"what?" * 800)
+    async with opened(tmp_path) as history:
+        with pytest.raises(OSError, match="cannot be read"):
+            await history.search("word", rooms=["#ops"])
+        messages += say(history, "and on")
+    async with opened(tmp_path) as history:
+        assert await everything(history) == messages
+        assert len(await history.search("word", rooms=["#ops"], limit=1000)) == 700
 
 
 async def test_a_line_that_was_lost_costs_only_itself(tmp_path: Path) -> None:
@@ -387,14 +413,27 @@ async def test_a_segment_goes_with_its_last_message(tmp_path: Path, monkeypatch:
         say(history, "quiet", room="#quiet")
         for place in range(5):
             say(history, f"word {place}")
-    assert segments(tmp_path) == [f"0000000{number}.jsonl" for number in (2, 6, 7)]  # the first had only a head
+        left = [f"0000000{number}.jsonl" for number in (2, 6, 7)]  # the first had only a head
+        await eventually(lambda: segments(tmp_path) == left)
     _delete(tmp_path)
     async with opened(tmp_path, keep=1) as history:
+        await eventually(lambda: segments(tmp_path) == [left[0], left[2]])
         assert numbers(await everything(history)) == [6]
         assert numbers(await everything(history, "#quiet")) == [1]
         assert history.counts("#ops") == (1, 6)
         assert numbers(await history.search("word", rooms=["#ops"])) == [6]
-        assert segments(tmp_path) == ["00000002.jsonl", "00000007.jsonl"]
+
+
+async def test_more_than_is_removed_at_once_is_removed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as history:
+        say(history, *["word"] * (CHAT_FORGET_MESSAGES + 3))
+        say(history, "word", room="#quiet")
+    async with opened(tmp_path, keep=2) as history:
+        assert (history.counts("#ops")[0], history.counts("#quiet")[0]) == (2, 1)
+        await eventually(lambda: len(index_rows(tmp_path, "SELECT number FROM messages")) == 3)
+    async with opened(tmp_path) as history:
+        assert (history.counts("#ops")[0], history.counts("#quiet")[0]) == (2, 1)
+        assert len(await history.search("word", rooms=["#ops", "#quiet"])) == 3
 
 
 async def test_what_is_too_old_goes_and_numbers_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,14 +443,19 @@ async def test_what_is_too_old_goes_and_numbers_go_on(tmp_path: Path, monkeypatc
             history.append([said(number, "old", at=time.time_ns() - 86_401 * 10**9)])
     async with opened(tmp_path, days=1) as history:
         assert await history.search("old", rooms=["#ops"]) == []
-        assert history.counts("#ops") == (0, 3)
         assert history.last == 3
-        assert segments(tmp_path) == ["00000004.jsonl"]
+        await eventually(lambda: segments(tmp_path) == ["00000004.jsonl"])
+        assert history.counts("#ops") == (0, 3)
         say(history, "new")
     _delete(tmp_path)
-    (tmp_path / "log" / "00000004.jsonl").unlink()
-    async with opened(tmp_path) as history:
-        assert history.last == 4
+    async with opened(tmp_path, days=1 / 10**9) as history:
+        await eventually(lambda: segments(tmp_path) == ["00000005.jsonl"])
+    (tmp_path / "log" / "00000005.jsonl").write_text('{"first":5}\n')
+    for _ in range(2):
+        async with opened(tmp_path) as history:
+            assert history.last == 4
+            assert await history.search("new", rooms=["#ops"]) == []
+        _delete(tmp_path)
 
 
 async def test_rooms_are_let_go_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

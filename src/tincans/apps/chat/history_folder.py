@@ -32,7 +32,7 @@ import msgspec
 from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history import DAY, Messages, check_numbers
 from tincans.apps.chat.history_follow import Follower
-from tincans.apps.chat.history_index import Index, open_index
+from tincans.apps.chat.history_index import Index, give_up_broken, open_index
 from tincans.apps.chat.history_log import End, Log
 from tincans.apps.chat.history_recent import Recent
 from tincans.apps.chat.history_rooms import Rooms
@@ -200,7 +200,7 @@ class _Readers:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Condition()
-        self._idle: list[Index] = []
+        self._idle = [Index(path)]  # one is at hand for the loop's thread
         self._lent: dict[Index, threading.Event | None] = {}
         self._is_closed = False
 
@@ -214,6 +214,7 @@ class _Readers:
             finally:
                 self._give_back(index)
         except sqlite3.Error as error:
+            give_up_broken(self._path, error)
             raise OSError(errno.EIO, f"the index {self._path} cannot be read: {error}") from error
 
     def _lend(self, cancelled: threading.Event | None) -> Index:

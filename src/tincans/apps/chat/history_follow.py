@@ -18,18 +18,24 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from tincans.apps.chat.events import Message
 from tincans.apps.chat.history import DAY
-from tincans.apps.chat.history_index import Index
+from tincans.apps.chat.history_index import Index, give_up_broken
 from tincans.apps.chat.history_log import End, Log, Place, messages_of
-from tincans.apps.chat.history_search import indexed
+from tincans.apps.chat.history_search import indexed, match
 from tincans.apps.chat.names import folded
 from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_INDEX_SECONDS, CHAT_LOOK_SECONDS
 
 logger = logging.getLogger(__name__)
+
+
+#: A message in the index: its number, its room's, its place, and when it was said.
+_Row = tuple[int, int, int, int, int, int]
+_ROWS = 'SELECT number, room, segment, "offset", length, at FROM messages'
 
 
 class Follower:
@@ -47,13 +53,17 @@ class Follower:
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._turn = threading.Condition()
         self._ends = self._is_over = self._failed = False
-        self._looked = -CHAT_LOOK_SECONDS
+        #: The rooms that may have more than `keep`; when to look for what is too old, by time.monotonic; whether
+        #: something was removed since the log was looked at.
+        self._touched = set(self._rooms)
+        self._look_at = 0.0
+        self._forgot = False
 
     def begin(self) -> None:
-        """Start the thread. What is removed is counted from here on."""
-        self.removed.clear()
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="tincans-rooms", daemon=True)
         self._thread.start()
+        self.arrived()  # what is beyond may have been there before
 
     def counts(self) -> list[tuple[str, int, int]]:
         """Each room, with how many messages it has in the index, and the number of the last. Before `begin`."""
@@ -105,102 +115,114 @@ class Follower:
             ends = self._ends
             try:
                 self.follow()
+                while not self._ends and self._forget_some():
+                    self.follow()
             except (sqlite3.Error, OSError) as error:
                 self._say(error)
 
     def _say(self, error: Exception) -> None:
         if not self._failed:
             logger.warning("the index of %s is behind: %s", self._log.folder.parent, error)
+        if isinstance(error, sqlite3.Error):
+            give_up_broken(self._index.path, error)
         with self._turn:
             self._failed = True
             self._turn.notify_all()
 
     def follow(self) -> None:
-        """Take in what the log has, and remove what is beyond. Raises `sqlite3.Error` and `OSError`."""
-        while self.done != (end := self._log.end):
-            rooms = self._take_in(end)
-            with self._turn:
-                self._failed = False
-                self._turn.notify_all()
-            if self._keep:
-                self._forget_surplus(rooms)
-        if self._days and time.monotonic() - self._looked >= CHAT_LOOK_SECONDS:
-            self._forget_old()
-            self._looked = time.monotonic()
+        """Take in what the log has. Raises `sqlite3.Error` and `OSError`."""
+        while (end := self._log.end) != self.done:
+            is_at_end = self.done[:2] == end[:2]  # and has a number less where the last line was lost
+            self._become(end if is_at_end else self._take_in(end))
+
+    def _become(self, done: End) -> None:
+        with self._turn:
+            self.done, self._failed = done, False
+            self._turn.notify_all()
 
     # ── what came ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _take_in(self, end: End) -> set[str]:
-        """Take in one piece of the log, and tell of which rooms something was in it."""
+    def _take_in(self, end: End) -> End:
+        """Take in one piece of the log; how far the index is then."""
         start = self.done
         piece = self._log.piece(start, end) if start.segment else b""
         if not piece:
-            self._next_segment(start)
-            return set()
+            return self._next_segment(start)
         batch = _Batch(self._rooms, start)
         for offset, length, message in messages_of(piece):
-            if message.number > start.number:
-                batch.add(start.offset + offset, length, message)
+            batch.add(start.offset + offset, length, message)
         done = End(start.segment, start.offset + len(piece), batch.last)
         with self._index.transaction():
             batch.insert(self._index)
             self._progress(done)
         self._rooms.update(batch.rooms)
-        self.done = done
-        return set(batch.rooms)
+        self._touched.update(batch.rooms)
+        return done
 
-    def _next_segment(self, start: End) -> None:
-        """The piece before was the last of its segment."""
+    def _next_segment(self, start: End) -> End:
+        """Go on to the next segment: the piece before was the last of its own."""
         segment = min(number for number in self._log.segments if number > start.segment)
         done = End(segment, 0, start.number)
         with self._index.transaction():
-            self._index.execute("INSERT OR REPLACE INTO segments VALUES (?, ?)", (segment, start.number + 1))
+            self._index.execute("INSERT INTO segments VALUES (?, ?)", (segment, start.number + 1))
             self._progress(done)
-        self.done = done
+        return done
 
     def _progress(self, done: End) -> None:
         self._index.execute('UPDATE progress SET segment = ?, "offset" = ?, number = ?', done)
 
     # ── what is beyond ────────────────────────────────────────────────────────────────────────────────────
 
-    def _forget_surplus(self, rooms: Iterable[str]) -> None:
-        """Remove the oldest messages of these rooms, which have more than `keep`."""
-        removed = 0
-        for room in rooms:
-            while (surplus := self._rooms[room].size - self._keep) > 0:
-                where = "room = ? ORDER BY number LIMIT ?"
-                removed += self._forget(where, (self._rooms[room].number, min(surplus, CHAT_FORGET_MESSAGES)))
-        if removed:
+    def _forget_some(self) -> bool:
+        """Remove some of what is beyond, if anything is."""
+        found = self._surplus() or self._old()
+        if found:
+            self._forget(found)
+            self._forgot = True
+        elif self._forgot:
             self._remove_segments()
+            self._forgot = False
+        return bool(found)
 
-    def _forget_old(self) -> None:
-        """Remove what is older than `days`. It is the oldest that goes, up to the first that is not."""
+    def _surplus(self) -> list[_Row]:
+        """Some of the oldest messages of a room that has more than `keep`."""
+        while self._keep and self._touched:
+            room = self._rooms[self._touched.pop()]
+            if room.size > self._keep:
+                query = f"{_ROWS} WHERE number IN (SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?)"
+                most = min(room.size - self._keep, CHAT_FORGET_MESSAGES)
+                return self._index.rows(query, (match((), (room.number,)), most))
+        return []
+
+    def _old(self) -> list[_Row]:
+        """Some that are older than `days`: of the oldest, up to the first that is not."""
+        if not self._days or time.monotonic() < self._look_at:
+            return []
         oldest = time.time_ns() - self._days
-        newer = "(SELECT number FROM messages WHERE at >= ? ORDER BY number LIMIT 1)"
-        where = f"number < COALESCE({newer}, {2**62}) ORDER BY number LIMIT ?"
-        removed = 0
-        while some := self._forget(where, (oldest, CHAT_FORGET_MESSAGES)):
-            removed += some
-        if removed:
-            self._remove_segments()
+        found = self._index.rows(f"{_ROWS} ORDER BY number LIMIT ?", (CHAT_FORGET_MESSAGES,))
+        old = [*takewhile(lambda row: row[-1] < oldest, found)]
+        if len(old) < CHAT_FORGET_MESSAGES:
+            self._look_at = time.monotonic() + CHAT_LOOK_SECONDS
+        return old
 
-    def _forget(self, where: str, values: Sequence[object]) -> int:
-        """Remove the messages that this names from the index; how many they were."""
-        found = self._index.rows(f'SELECT number, room, segment, "offset", length FROM messages WHERE {where}', values)
-        by_number = {row[0]: row[1] for row in found}
-        messages = self._log.read(Place(*row[2:]) for row in found)
+    def _forget(self, rows: Sequence[_Row]) -> None:
+        """Remove these messages from the index."""
+        room_of = {number: room for number, room, *_ in rows}
+        messages = self._log.read(Place(segment, offset, length) for _, _, segment, offset, length, _ in rows)
         names = {room.number: name for name, room in self._rooms.items()}
-        rooms = {names[number]: count for number, count in Counter(by_number.values()).items()}
+        counts = {names[room]: count for room, count in Counter(room_of.values()).items()}
+        words = [("delete", message.number, indexed(message, room_of[message.number])) for message in messages]
         with self._index.transaction():
-            words = [(message.number, indexed(message, by_number[message.number])) for message in messages]
-            self._index.insert("INSERT INTO words (words, rowid, text) VALUES ", [("delete", *row) for row in words])
-            self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in by_number])
-            counts = [(count, name) for name, count in rooms.items()]
-            self._index.execute_many("UPDATE rooms SET count = count - ? WHERE name = ?", counts)
-        for name, count in rooms.items():
-            self._rooms[name] = self._rooms[name]._replace(size=self._rooms[name].size - count)
+            self._index.insert("INSERT INTO words (words, rowid, text) VALUES ", words)
+            self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in room_of])
+            self._index.execute_many(
+                "UPDATE rooms SET size = size - ? WHERE name = ?", [(count, name) for name, count in counts.items()]
+            )
+        for name, count in counts.items():
+            room = self._rooms[name]
+            self._rooms[name] = room._replace(size=room.size - count)
+            self._touched.add(name)
             self.removed[name] = self.removed.get(name, 0) + count
-        return len(found)
 
     def _remove_segments(self) -> None:
         """Give back to the disk the segments of which no message is left."""
@@ -244,6 +266,6 @@ class _Batch:
 
     def insert(self, index: Index) -> None:
         rows = [(room.number, name, room.size, room.last) for name, room in self.rooms.items()]
-        index.insert("INSERT OR REPLACE INTO rooms (id, name, count, last) VALUES ", rows)
+        index.insert("INSERT OR REPLACE INTO rooms (id, name, size, last) VALUES ", rows)
         index.insert('INSERT INTO messages (number, room, segment, "offset", length, at) VALUES ', self._messages)
         index.insert("INSERT INTO words (rowid, text) VALUES ", self._words)

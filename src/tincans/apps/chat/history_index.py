@@ -1,10 +1,11 @@
 """The index of a history: in SQLite stands where in the log each message is, and under which words it is found.
 
     messages    one row each: its number, its room's, its place in the log, when it was said
-    rooms       their names, as they are compared, how many messages they have, and the number of the last
+    rooms       their names, as they are compared, how many messages they have, the number of the last
     segments    the first number in each file of the log
     progress    one row: which log this is the index of, and how far it was taken in
-    words       FTS5, of which the texts themselves are not kept (`history_search.py` has the words)
+    words       FTS5, of which the texts themselves are not kept (`history_search.py` has the words): it also says which
+                messages a room has, and which one has an id, as it is written in order, wherever they belong
 
 All of it can be made anew from the log, and is, where it is missing, broken, of another format, or knows more than the
 log has (a machine that lost power). So it is written by a thread that follows the log (`history_follow.py`), in WAL
@@ -34,9 +35,8 @@ CREATE TABLE messages (
     number INTEGER PRIMARY KEY, room INTEGER NOT NULL,
     segment INTEGER NOT NULL, "offset" INTEGER NOT NULL, length INTEGER NOT NULL, at INTEGER NOT NULL
 );
-CREATE INDEX messages_of_room ON messages(room);
 CREATE TABLE rooms (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, last INTEGER NOT NULL
 );
 CREATE TABLE segments (id INTEGER PRIMARY KEY, first INTEGER NOT NULL);
 CREATE TABLE progress (
@@ -57,26 +57,23 @@ _CONVERTERS: list[Converter] = [_make_format_1]
 
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 900
-#: In so many rooms a search looks by their words; in more, by what each message's row says.
-_ROOMS = 16
+#: So many rooms, with so small a part of all messages, are looked for by their words.
+_ROOMS, _SHARE = 256, 50
 #: Above all numbers that SQLite has.
 _ABOVE = 2**62
-#: Pages of the database that a connection keeps, in KiB, and that it reads from the kernel's own memory, in bytes.
-_CACHE, _MAPPED = 8 * 1024, 1024**3
 
 _PLACE = 'segment, "offset", length'
+#: What is found by words, with their rows: in the order of the words, which has to be said.
+_FOUND = "words CROSS JOIN messages ON number = words.rowid"
 
 
 class Index:
     """One connection to the index. For one thread at a time. Its errors are `sqlite3.Error`."""
 
     def __init__(self, path: Path) -> None:
-        """Open it, made where it is not there. Raises `OSError`; `Unusable` where it has a later format."""
+        """Open it, made where it is not there. `Unusable` where it has a later format."""
         self.path = path
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's other files are as this one
         self._database = open_database(path, _CONVERTERS, _too_new)
-        self._database.execute(f"PRAGMA cache_size = -{_CACHE}")
-        self._database.execute(f"PRAGMA mmap_size = {_MAPPED}")
 
     def close(self) -> None:
         """Give the connection back. Idempotent."""
@@ -121,20 +118,20 @@ class Index:
 
     def rooms(self) -> list[tuple[str, int, int, int]]:
         """Every room's name, its number here, how many messages it has, and the number of the last."""
-        return self.rows("SELECT name, id, count, last FROM rooms")
+        return self.rows("SELECT name, id, size, last FROM rooms")
 
     def places(self, room: str, *, after: int, before: int, limit: int, oldest: bool = False) -> list[Place]:
         """Where messages of a room are, the oldest first: `limit` of them, from the newest or the oldest on."""
-        found = self.rows(
-            f"SELECT {_PLACE} FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) AND number > ? "
-            f"AND number < ? ORDER BY number {'ASC' if oldest else 'DESC'} LIMIT ?",
-            (room, after, before or _ABOVE, limit),
+        query = (
+            f"SELECT {_PLACE} FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ? "
+            f"ORDER BY words.rowid {'ASC' if oldest else 'DESC'} LIMIT ?"
         )
+        found = self.rows(query, (match((), self._ids([room])), after, before or _ABOVE, limit))
         return [Place(*row) for row in (found if oldest else reversed(found))]
 
     def named(self, msgid: str) -> list[Place]:
         """Where messages are that may have this id: there is rarely more than one."""
-        query = f"SELECT {_PLACE} FROM words CROSS JOIN messages ON number = words.rowid WHERE words MATCH ?"
+        query = f"SELECT {_PLACE} FROM {_FOUND} WHERE words MATCH ?"
         return [Place(*row) for row in self.rows(query, (f'"{id_word(msgid)}"',))]
 
     def before(self, room: str, at: int) -> int:
@@ -143,13 +140,14 @@ class Index:
         Found by halving, as times grow with numbers. Where some do not, it is near there.
         """
         query = (
-            "SELECT number, at FROM messages WHERE room = (SELECT id FROM rooms WHERE name = ?) "
-            "AND number > ? AND number <= ? ORDER BY number DESC LIMIT 1"
+            f"SELECT number, at FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
+            "ORDER BY words.rowid DESC LIMIT 1"
         )
-        low, high, found = 0, int(self._value("SELECT COALESCE(MAX(number), 0) FROM messages")), 0
+        in_room = match((), self._ids([room]))
+        low, high, found = 0, self._value("SELECT COALESCE(MAX(number), 0) FROM messages"), 0
         while low < high:
             middle = (low + high + 1) // 2
-            row = self.rows(query, (room, low, middle))
+            row = self.rows(query, (in_room, low, middle))
             if row and row[0][1] >= at:
                 high = row[0][0] - 1
             else:  # all up to `middle` is before
@@ -157,35 +155,31 @@ class Index:
         return found
 
     def search(self, terms: Sequence[Term], rooms: Iterable[str], before: int, limit: int) -> list[Place]:
-        """Where messages are that have all terms and are in one of these rooms, the newest first."""
-        these = self._ids("IN", rooms)
-        if not these:
-            return []
-        values: tuple[object, ...] = (match(terms), before or _ABOVE, limit)
-        in_room = ""
-        others = int(self._value("SELECT COUNT(*) FROM rooms")) - len(these)
-        if others and len(these) <= _ROOMS:
-            values = (match(terms, these), *values[1:])
-        elif 0 < others <= _ROOMS:
-            values = (match(terms, but_rooms=self._ids("NOT IN", rooms)), *values[1:])
-        elif others:
-            in_room, values = "AND room IN (SELECT value FROM json_each(?))", (json.dumps(these), *values)
+        """Where messages are that have all terms and are in one of these rooms, the newest first.
+
+        In few rooms with a small part of all messages it looks where their words and those searched for meet, in many
+        at what the rows of all that are found say of their rooms.
+        """
+        these = self._ids(rooms)
+        share = "SELECT COALESCE(SUM(size), 0) FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
+        size = self._value(share, (json.dumps(these),))
+        if len(these) <= _ROOMS and size * _SHARE <= self._value("SELECT COALESCE(SUM(size), 0) FROM rooms"):
+            source, values = _FOUND, [match(terms, these)]
+        else:
+            source = f"{_FOUND} AND room IN (SELECT value FROM json_each(?))"
+            values = [json.dumps(these), match(terms)]
         query = (
-            f"SELECT {_PLACE} FROM words CROSS JOIN messages ON number = words.rowid {in_room} "
-            "WHERE words MATCH ? AND words.rowid < ? ORDER BY words.rowid DESC LIMIT ?"
+            f"SELECT {_PLACE} FROM {source} WHERE words MATCH ? AND words.rowid < ? ORDER BY words.rowid DESC LIMIT ?"
         )
-        return [Place(*row) for row in self.rows(query, values)]
+        return [Place(*row) for row in self.rows(query, (*values, before or _ABOVE, limit))]
 
-    def _ids(self, how: str, rooms: Iterable[str]) -> list[int]:
-        """The numbers of the rooms with these names, or of all others."""
-        names = json.dumps(list(rooms))
-        return [
-            row[0]
-            for row in self.rows(f"SELECT id FROM rooms WHERE name {how} (SELECT value FROM json_each(?))", (names,))
-        ]
+    def _ids(self, rooms: Iterable[str]) -> list[int]:
+        """The numbers of the rooms with these names; 0, which no room has, where there are none."""
+        query = "SELECT id FROM rooms WHERE name IN (SELECT value FROM json_each(?))"
+        return [row[0] for row in self.rows(query, (json.dumps(list(rooms)),))] or [0]
 
-    def _value(self, query: str) -> Any:
-        return self._database.execute(query).fetchone()[0]
+    def _value(self, query: str, values: Sequence[object] = ()) -> int:
+        return int(self._database.execute(query, values).fetchone()[0])
 
 
 class Unusable(sqlite3.DatabaseError):
@@ -199,6 +193,7 @@ def _too_new(found: int, last: int) -> Exception:
 def open_index(path: Path, history: str, log: Log) -> Index:
     """The index of a log, made anew where the one that is there is of no use. Raises `sqlite3.Error`, `OSError`."""
     is_there = path.exists()
+    _make(path)
     try:
         index = Index(path)
         if is_there and _fits(_progress(index, history), log):
@@ -211,9 +206,19 @@ def open_index(path: Path, history: str, log: Log) -> Index:
     if is_there or log.end.number:
         logger.warning("the index of %s is made anew from its log, of %d messages", path.parent, log.end.number)
     remove_index(path)
+    _make(path)
     index = Index(path)
     index.execute("INSERT INTO progress VALUES (?, 0, 0, 0)", (history,))
     return index
+
+
+def _make(path: Path) -> None:
+    """Make an empty one for its owner alone; SQLite's files beside it will be as this one.
+
+    Not while a connection is open: closing any descriptor of a file takes all locks away that the process has on it.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _progress(index: Index, history: str) -> End | None:
@@ -237,3 +242,14 @@ def remove_index(path: Path) -> None:
     """Remove an index that nobody has open. Raises `OSError`."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def give_up_broken(path: Path, error: sqlite3.Error) -> None:
+    """Where an error says that an index is broken, remove its files, so that who opens the history next makes it anew.
+
+    Those who have it open go on with what it is.
+    """
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # there is more in the higher bits
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) and path.exists():
+        logger.warning("the index of %s is broken (%s), and is made anew at the next start", path.parent, error)
+        remove_index(path)

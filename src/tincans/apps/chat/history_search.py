@@ -89,14 +89,12 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall("".join(sign for sign in plain if not unicodedata.combining(sign)))
 
 
-def match(terms: Iterable[Term], rooms: Iterable[int] = (), but_rooms: Iterable[int] = ()) -> str:
-    """All terms, in one of these rooms where any are named, and in none of those, in the language of FTS5."""
+def match(terms: Iterable[Term], rooms: Iterable[int] = ()) -> str:
+    """All terms, in one of these rooms where any are named, in the language of FTS5."""
     parts = [term.match for term in terms]
     if within := " OR ".join(f'"{room_word(room)}"' for room in rooms):
         parts.append(f"({within})")
-    text = " AND ".join(parts)
-    without = " OR ".join(f'"{room_word(room)}"' for room in but_rooms)
-    return f"({text}) NOT ({without})" if without else text
+    return " AND ".join(parts)
 
 
 def indexed(message: Message, room: int) -> str:
