@@ -74,7 +74,7 @@ COMMANDS: dict[str, Command] = {
     "NAMES": Command(irc_rooms.names, 0, "NAMES <room>{,<room>}: who is in a room"),
     "TOPIC": Command(irc_rooms.topic, 1, "TOPIC <room> [:<topic>]: what a room is about, or set it; : alone takes it"),
     "KICK": Command(irc_rooms.kick, 2, "KICK <room> <nick>{,<nick>} [:<why>]: put somebody out of a room"),
-    "INVITE": Command(irc_rooms.invite, 0, "INVITE <nick> <room>: let somebody in; alone, who invited you"),
+    "INVITE": Command(irc_rooms.invite, 0, "INVITE <nick> <room>: let somebody in; alone, where you were invited"),
     # talk
     "PRIVMSG": Command(irc_messages.privmsg, 0, "PRIVMSG <room or nick>{,…} :<text>: say something"),
     "NOTICE": Command(irc_messages.notice, 0, "NOTICE <room or nick>{,…} :<text>: say what no program answers"),
