@@ -415,6 +415,14 @@ class ChatRefused(TincansError):
         super().__init__(reason or code)
 
 
+class NobodyInvited(TincansError):
+    """Both must be on one local network that carries mDNS; else say where they are, too: --peer CODE@HOST:PORT."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"nobody on the local network has invited by a code of the number {number}")
+
+
 class NoHub(TincansError):
     """tincans chat starts one here, tincans listen :7767 chat one without a terminal; --to ADDRESS names another."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -15,6 +16,7 @@ from tincans.cli.options import ADDRESS, Record, settings
 
 if TYPE_CHECKING:
     from tincans.address import Address
+    from tincans.cli.chat_mesh import Meshed, Wishes
     from tincans.cli.chat_party import Party
 
 #: Messages of a room that are shown at first in plain lines at a terminal; a pipe gets what is new.
@@ -36,6 +38,28 @@ class Sitting(NamedTuple):
         return self.plain or not seen or os.environ.get("TERM", "dumb") == "dumb"
 
 
+class Peering(NamedTuple):
+    """Whether it is between peers, and who they are."""
+
+    peers: tuple[str, ...]
+    invite: bool
+    trust: tuple[str, ...]
+    mesh: str
+    name: str
+    forget: str
+    identity: bool
+
+    @property
+    def is_peer(self) -> bool:
+        return bool(self.peers) or self.invite
+
+    @property
+    def wishes(self) -> Wishes:
+        from tincans.cli.chat_mesh import Wishes
+
+        return Wishes(tuple(filter(None, self.peers)), self.invite, self.trust, self.mesh, self.name)
+
+
 _sitting = options.bundle(
     "sitting",
     Sitting,
@@ -44,20 +68,38 @@ _sitting = options.bundle(
     click.option("--plain", is_flag=True, help="Lines in and out, as in a pipe."),
     click.option("--bell/--no-bell", default=True, help="Ring when somebody names you. [bell]"),
 )
+_peering = options.bundle(
+    "peering",
+    Peering,
+    click.option(
+        "--peer", "peers", is_flag=False, flag_value="", multiple=True, metavar="[PEER]",
+        help="Be a peer, and call PEER: an address, a code, or one that you know.",
+    ),
+    click.option("--invite", is_flag=True, help="Be a peer, and say a code for somebody else to join by."),
+    click.option("--trust", multiple=True, metavar="WHO", help="Let that fingerprint in, or all who are `new`."),
+    click.option("--mesh", metavar="NAME", default="tincans", help="Which mesh, where you are in several. [tincans]"),
+    click.option("--name", metavar="NAME", default="", help="What peers are to call this one. [you@this machine]"),
+    click.option("--forget", metavar="NAME", default="", help="Know that peer no more, and end."),
+    click.option("--identity", is_flag=True, help="Print your own fingerprint, and end."),
+)  # fmt: skip
 
 
 @click.command(cls=Sectioned)
 @section("Which hub, and as whom", entering_address)
 @_sitting
-@options.recording
+@section("Peers, and no server", _peering)
+@section("How it is recorded", options.recording)
 @options.common
-def command(entry: Entry, sitting: Sitting, record: Record) -> int:
+def command(entry: Entry, sitting: Sitting, peering: Peering, record: Record) -> int:
     """Talk with people and programs in the rooms of the hub at ADDRESS.
 
     Without an ADDRESS it is $TINCANS_CHAT, the hub of this machine (port 7767), or one that is announced on the local
     network; and where there is none, one is started here, with your own rooms, and it says how others join: a browser,
     an IRC client, nc, tincans say and hear. When that hub goes away you stay: it is called again, or another is found
     or started, and nothing is missed or said twice.
+
+    With --peer there is no server: everybody listens and calls, and what one says reaches all, through others if need
+    be. Peers find each other on the local network, by address, or by a code that one says to the other.
 
     /help shows the commands. PageUp scrolls back, Alt-1 … Alt-9 and Ctrl-N turn to other rooms, Tab completes names,
     commands and files, Ctrl-D leaves. In a pipe each line is said, and it leaves when all was acknowledged.
@@ -68,14 +110,31 @@ def command(entry: Entry, sitting: Sitting, record: Record) -> int:
       tincans chat tls://chat.example.org:7767 --login ann
       tincans chat --listen '*:7767'
       echo "deploy done" | tincans chat --room ops
+      tincans chat --invite
+      tincans chat --peer 7-hovercraft-orbit
+      tincans chat --peer 10.0.0.7:7769
     """
     from tincans.tasks import run
 
     settings().start_logging(record.quiet or not sitting.is_plain)
-    return run(_chat(entry, sitting, record))
+    if peering.forget or peering.identity:
+        _tell(peering)
+        return 0
+    return run(_chat(entry, sitting, peering, record))
 
 
-async def _chat(entry: Entry, sitting: Sitting, record: Record) -> int:
+def _tell(peering: Peering) -> None:
+    """What is done at once, and ends."""
+    from tincans.peers.identity import Identity
+    from tincans.peers.known import Known
+
+    if peering.forget:
+        click.echo(f"{Known().forget(peering.forget).name} is not known any more")
+    if peering.identity:
+        click.echo(str(Identity.open().fingerprint))
+
+
+async def _chat(entry: Entry, sitting: Sitting, peering: Peering, record: Record) -> int:
     from tincans.apps.chat.names import LOBBY
     from tincans.cli.chat_home import Home
     from tincans.cli.chat_party import Party
@@ -83,19 +142,36 @@ async def _chat(entry: Entry, sitting: Sitting, record: Record) -> int:
     from tincans.cli.hubs import room_name
     from tincans.clients.chat import open_chat
 
-    rooms, talk = [room_name(room) for room in sitting.rooms or (LOBBY,)], Talk()
-    news: list[str] = []
+    rooms, news = [room_name(room) for room in sitting.rooms or (LOBBY,)], list[str]()
     history = {"history": _PLAIN_HISTORY if sys.stdin.isatty() else 0} if sitting.is_plain else {}
-    async with record.opened() as journal, Home(entry.address, sitting.listen, news.append) as home:
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(record.opened())
         how = entry.calling([journal] if journal else [])
+        home: Home | Meshed
+        if peering.is_peer:
+            home = await _meshed(stack, entry, sitting, peering, news)
+        else:
+            home = await stack.enter_async_context(Home(entry.address, sitting.listen, news.append))
         address = await home.find()
-        async with await open_chat(address, entry.me, reconnect=True, find=home.find_again, how=how) as chat:
-            party = Party(chat, talk, how, **history)
-            home.say = talk.note
-            try:
-                return await _sit(party, rooms, news, sitting)
-            finally:
-                await party.aclose()
+        chat = await open_chat(address, entry.me, reconnect=True, find=home.find_again, how=how)
+        await stack.enter_async_context(chat)
+        party = Party(chat, Talk(), how, **history)
+        stack.push_async_callback(party.aclose)
+        if not isinstance(home, Home):
+            party.peers, party.talk.read = home, home.shares.hear
+        home.say = party.say
+        return await _sit(party, rooms, news, sitting)
+
+
+async def _meshed(
+    stack: AsyncExitStack, entry: Entry, sitting: Sitting, peering: Peering, news: list[str]
+) -> Meshed:  # fmt: skip
+    from tincans.cli.chat_mesh import Meshed
+    from tincans.errors import UsageError
+
+    if entry.to is not None:
+        raise UsageError("a peer is its own hub: what it calls stands behind --peer")
+    return await stack.enter_async_context(Meshed(peering.wishes, sitting.listen, news.append))
 
 
 async def _sit(party: Party, rooms: list[str], news: list[str], sitting: Sitting) -> int:

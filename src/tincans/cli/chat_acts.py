@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tincans.cli.chat_talk import Pane, spoken
 from tincans.cli.chat_words import help_lines
 from tincans.errors import ChatRefused, TincansError
+from tincans.text import human_bytes
 
 if TYPE_CHECKING:
+    from tincans.cli.chat_mesh import Meshed
     from tincans.cli.chat_party import Party
     from tincans.clients.chat_wire import Listed, Message, Person
 
@@ -65,22 +68,42 @@ class Acts:
         self._talk.turn_to(self._talk.pane(words[0]))
 
     async def do_send(self, words: Words, pane: Pane) -> None:
-        from tincans.clients.chat_files import send_file
-        from tincans.text import human_bytes
-
         path = home_expanded(words[0])
-        size, sent = os.stat(path).st_size, 0
+        if self._party.peers is not None:
+            await self._chat.say(self._room(pane), await self._party.peers.shares.offer(path))
+            return
+        from tincans.clients.chat_files import send_file
+
+        with self._showing(path.name, os.stat(path).st_size) as moved:
+            await send_file(self._chat, self._party.how, self._room(pane), path, moved)
+
+    async def do_get(self, words: Words, pane: Pane) -> None:
+        from tincans.progress import Deed, Step
+
+        with self._showing(words[0], 0) as moved:
+
+            def step(step: Step) -> None:
+                if step.deed is Deed.MOVED:
+                    moved(step.amount)
+
+            path = await self._peers.shares.fetch(words[0], Path.cwd(), step)
+        self._note(pane, [f"{path} is here"])
+
+    @contextmanager
+    def _showing(self, name: str, size: int) -> Iterator[Callable[[int], None]]:
+        """Show how far a transfer is; gives what is told how many bytes went."""
+        sent, party = 0, self._party
 
         def moved(count: int) -> None:
             nonlocal sent
             sent += count
-            self._party.progress = f"{path.name}: {human_bytes(sent)} of {human_bytes(size)}"
-            self._party.changed()
+            party.progress = f"{name}: {human_bytes(sent)}" + (f" of {human_bytes(size)}" if size else "")
+            party.changed()
 
         try:
-            await send_file(self._chat, self._party.how, self._room(pane), path, moved)
+            yield moved
         finally:
-            self._party.progress = ""
+            party.progress = ""
 
     # ── rooms ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,6 +148,9 @@ class Acts:
         )
 
     async def do_invite(self, words: Words, pane: Pane) -> None:
+        if not words:
+            self._note(pane, [await self._peers.invite()])
+            return
         await self._chat.command("invite", room=self._room(pane), nick=words[0])
         self._note(pane, [f"{words[0]} may come in"])
 
@@ -159,10 +185,20 @@ class Acts:
         if not self._chat.rooms:
             self._note(pane, ["you are away" if words else "you are back"])
 
-    async def do_peers(self, words: Words, pane: Pane) -> None:
+    @property
+    def _peers(self) -> Meshed:
         if self._party.peers is None:
             raise ChatRefused("no-peers", "this chat has no peers: tincans chat --peer has")
-        self._note(pane, self._party.peers() or ["no peer is linked: tincans chat --peer elsewhere finds this one"])
+        return self._party.peers
+
+    async def do_peers(self, words: Words, pane: Pane) -> None:
+        self._note(pane, self._peers.peers or ["no peer is here: tincans chat --peer elsewhere finds this one"])
+
+    async def do_trust(self, words: Words, pane: Pane) -> None:
+        self._peers.trust(words[0])
+
+    async def do_call(self, words: Words, pane: Pane) -> None:
+        await self._peers.call(words[0])
 
     async def do_help(self, words: Words, pane: Pane) -> None:
         self._note(pane, help_lines(words[0] if words else ""))

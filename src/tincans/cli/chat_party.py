@@ -9,7 +9,7 @@ until it is answered: nobody waits for a slow one, and messages go out in the or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tincans.cli.chat_acts import Acts
@@ -21,6 +21,7 @@ from tincans.limits import CHAT_PAGE_MESSAGES
 from tincans.tasks import spawn
 
 if TYPE_CHECKING:
+    from tincans.cli.chat_mesh import Meshed
     from tincans.clients.calling import Calling
     from tincans.clients.chat import Chat
     from tincans.clients.chat_room import Membership
@@ -39,8 +40,8 @@ class Party:
         self.changed: Callable[[], object] = lambda: None
         #: Awaited after each thing that happened in a room.
         self.pace: Callable[[], Awaitable[None]] = _at_once
-        #: The names of peers, where there are any.
-        self.peers: Callable[[], Sequence[str]] | None = None
+        #: The mesh behind the hub, where there is one.
+        self.peers: Meshed | None = None
         #: What is being transferred, in a few words.
         self.progress = ""
         #: Done when the person, or the hub, ends it: with what is said at leaving, or with the error.
@@ -130,6 +131,11 @@ class Party:
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._typed.discard(task)
+        self.changed()
+
+    def say(self, text: str) -> None:
+        """Tell the person something that is of no room, in the pane that is turned to."""
+        self.talk.note(text)
         self.changed()
 
     @property

@@ -119,6 +119,8 @@ class Talk:
         self.nick = ""
         self.trouble = ""
         self.told = told
+        #: Makes of a message's text what is shown of it.
+        self.read: Callable[[str], str] = str
 
     # ── panes ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,7 +180,7 @@ class Talk:
         if isinstance(event, Message):
             pane = pane or self.pane(event.room)
             mention = self._is_for_me(event.text) and not self.is_me(event.nick)
-            return self._say(pane, event.at, event.kind, event.nick, spoken(event), mention, event.number)
+            return self._say(pane, event.at, event.kind, event.nick, self.read(spoken(event)), mention, event.number)
         text = sentence(event, self.nick)
         if isinstance(event, Lost | Regained):
             self.trouble = text if isinstance(event, Lost) else ""
@@ -190,7 +192,8 @@ class Talk:
     def earlier(self, pane: Pane, messages: Iterable[Message]) -> None:
         """Show messages before those that are shown."""
         pane.prepend(
-            Row(0, event.at or now(), event.kind, event.nick, spoken(event), number=event.number) for event in messages
+            Row(0, event.at or now(), event.kind, event.nick, self.read(spoken(event)), number=event.number)
+            for event in messages
         )
 
     def note(self, text: str, pane: Pane | None = None, *, error: bool = False) -> Row:

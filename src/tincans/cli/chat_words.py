@@ -38,10 +38,13 @@ COMMANDS: dict[str, Usage] = {
     "send": Usage("FILE", "put a file into the room"),
     "nick": Usage("NAME", "be called otherwise"),
     "away": Usage("[TEXT]", "say that you are away; without a text, that you are back"),
-    "invite": Usage("NICK", "let somebody in"),
+    "get": Usage("NAME", "fetch a file that a peer has offered, into this folder"),
+    "invite": Usage("[NICK]", "let somebody into the room; with peers and no nick: a code for somebody else"),
     "kick": Usage("NICK [TEXT]", "take somebody out"),
     "mode": Usage("MODES", "change the room: +o NICK, +i, +k KEY, +b MASK, as in IRC"),
-    "peers": Usage("", "the peers that are linked with this one"),
+    "peers": Usage("", "the peers that are here"),
+    "trust": Usage("NAME", "let a peer in who waits for that"),
+    "call": Usage("PEER", "call a peer: an address, a name, or a code"),
     "clear": Usage("", "empty this pane"),
     "help": Usage("[COMMAND]", "this"),
     "quit": Usage("[TEXT]", "leave"),
@@ -50,7 +53,7 @@ COMMANDS: dict[str, Usage] = {
 #: Other names for some of them.
 ALIASES = {
     "j": "join", "leave": "part", "close": "part", "w": "who", "names": "who", "list": "rooms", "whisper": "msg",
-    "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me", "file": "send",
+    "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me", "fetch": "get",
 }  # fmt: skip
 
 
