@@ -167,9 +167,10 @@ class Known:
         except FileNotFoundError:
             self._lines, self._stamp = [], None
             return
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise KnownPeersBroken(self.path, 0, (reason or str(error)).lower()) from error
+        except OSError as error:
+            raise KnownPeersBroken(self.path, 0, (error.strerror or str(error)).lower()) from error
+        except ValueError as error:
+            raise KnownPeersBroken(self.path, 0, "it is not UTF-8") from error
         self._lines, self._stamp = list(self._parsed(text)), stamp
 
     def _parsed(self, text: str) -> Iterator[str | KnownPeer]:
@@ -211,6 +212,7 @@ class Known:
                 if self._lines != before:
                     self._write()
         except OSError as error:
+            self._stamp = None  # what was not written is not so
             raise KnownPeersBroken(self.path, 0, (error.strerror or str(error)).lower()) from error
 
     def _write(self) -> None:

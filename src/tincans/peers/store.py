@@ -18,6 +18,7 @@ import fcntl
 import os
 from array import array
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -48,14 +49,13 @@ class Store:
         self._author_numbers: dict[bytes, int] = {}
         self._who = array("I")  # of each post, its author's number
         self._seqs = array("I")
-        self._lock = _alone(path)
-        try:
+        with ExitStack() as stack:
+            stack.callback(os.close, _alone(path))
             _check_mesh(path, mesh)
             self._log = RecordLog(path / "posts.log", "tincans posts 1")
+            stack.callback(self._log.close)
             self._load()
-        except BaseException:
-            self.close()
-            raise
+            self._closing = stack.pop_all()
 
     def __len__(self) -> int:
         return len(self._who)
@@ -67,11 +67,7 @@ class Store:
 
     def close(self) -> None:
         """Idempotent."""
-        if log := getattr(self, "_log", None):
-            log.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._closing.close()
 
     # ── keeping ───────────────────────────────────────────────────────────────────────────────────────────
 
