@@ -18,29 +18,28 @@ class Lines:
         """The lines that are whole now."""
         if self.too_long:
             return []
-        begun = self._begun
-        if begun or not data.endswith(b"\n"):
-            begun += data
-            if b"\n" not in data:
-                self.too_long = len(begun) > CHAT_LINE_BYTES
-                return []
-            whole, _, rest = begun.rpartition(b"\n")
-            data, self._begun = bytes(whole), rest
-        else:
-            data = data[:-1]
-        return self._checked(data.split(b"\n"))
-
-    def _checked(self, lines: list[bytes]) -> list[bytes]:
+        whole, end, rest = data.rpartition(b"\n")
+        if not end:
+            self._begin(data)
+            return []
+        if self._begun:
+            whole = bytes(self._begun) + whole
+            self._begun = bytearray()
+        lines = whole.split(b"\n")
         for place, line in enumerate(lines):
             if line.endswith(b"\r"):
                 lines[place] = line = line[:-1]
             if len(line) > CHAT_LINE_BYTES:
                 self.too_long = True
                 return lines[:place]
-        self.too_long = len(self._begun) > CHAT_LINE_BYTES
+        self._begin(rest)
         return lines
+
+    def _begin(self, data: bytes) -> None:
+        self._begun += data
+        self.too_long = len(self._begun) > CHAT_LINE_BYTES + 1  # the last may be a CR
 
     def end(self) -> list[bytes]:
         """The caller has ended: a last line without an end is a line."""
         rest, self._begun = bytes(self._begun), bytearray()
-        return [rest] if rest and not self.too_long else []
+        return [rest] if 0 < len(rest) <= CHAT_LINE_BYTES and not self.too_long else []
