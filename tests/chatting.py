@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from running import Serving, start, tincans
 from tincans.address import Address
+from tincans.apps import find_app
+from tincans.apps.settings import Settings
 from tincans.channel import Buffered, Channel
 from tincans.errors import ChannelClosed, ChannelError, EndOfStream
 from tincans.server import serve
@@ -55,6 +58,10 @@ class LittleHub:
         self.callers: list[Caller] = []
         self.said: list[Words] = []
         self.kept: list[Words] = []
+        self.ticket = "ticket"
+        #: Nicks of others; and the last command.
+        self.taken = set[str]()
+        self.last = ""
         #: Told instead of what would be done, by the command; `None` tells nothing at all.
         self.instead: dict[str, Words | None] = {}
         #: Messages of this text make the hub hang up, once, after they were kept, or before.
@@ -93,6 +100,7 @@ class LittleHub:
                 caller.label = label
 
     async def do(self, caller: Caller, do: str, words: Words) -> None:
+        self.last = do
         if do in self.hang_up_at:
             self.hang_up()
         elif do in self.instead:
@@ -137,11 +145,13 @@ class LittleHub:
 
     async def do_hello(self, caller: Caller, words: Words) -> None:
         nick = words.get("nick") or "guest1"
-        if any(other.nick == nick for other in self.callers):
+        if nick in self.taken or any(other.nick == nick for other in self.callers):
             await caller.tell("error", code="nick-taken", text=f"somebody is called {nick} already")
             return
         caller.nick = nick
-        await caller.tell("welcome", hub="little", protocol=1, nick=nick, account="", limits={"text": 16384})
+        await caller.tell(
+            "welcome", hub="little", protocol=1, nick=nick, account="", limits={"text": 16384}, ticket=self.ticket
+        )
 
     async def do_join(self, caller: Caller, words: Words) -> None:
         caller.rooms.add(room := words["room"])
@@ -174,6 +184,9 @@ class LittleHub:
     async def do_ping(self, caller: Caller, words: Words) -> None:
         await caller.tell("pong")
 
+    async def do_pong(self, caller: Caller, words: Words) -> None:
+        pass
+
     async def do_quit(self, caller: Caller, words: Words) -> None:
         await caller.channel.aclose()
 
@@ -185,3 +198,34 @@ async def little_hub(address: str = "tcp://127.0.0.1:0") -> AsyncIterator[Little
     async with await serve(address, hub) as server:
         hub.address = server.address
         yield hub
+
+
+@asynccontextmanager
+async def real_hub(
+    rooms: str = "memory:", address: str = "tcp://127.0.0.1:0", **settings: Any
+) -> AsyncIterator[Address]:
+    """Our own, in this loop, while the block runs; gives where it is."""
+    app = find_app("chat", Settings(rooms=rooms, flood=0, **settings))
+    async with await serve(address, app) as server:
+        yield server.address
+
+
+class HubProcess:
+    """Our own, as a process."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.port, self._process = serving.port, serving.program.process
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def hub_process(rooms: str, port: int = 0) -> Iterator[HubProcess]:
+    """`tincans listen :PORT chat`, while the block runs, or until it is killed."""
+    command = tincans("listen", f"127.0.0.1:{port}", "chat", "--rooms", rooms, "--flood", "0", "--no-record")
+    with start(command) as running:
+        found = running.wait_for(r"^listening on tcp://127\.0\.0\.1:(\d+)$", stream="err")
+        yield HubProcess(Serving(int(found[1]), running))

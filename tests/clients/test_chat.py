@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 import tincans
-from chatting import LittleHub, little_hub
+from chatting import LittleHub, hub_process, little_hub, real_hub
+from running import Certificates
 from tincans.clients.chat import Lost, Regained, open_chat
 from tincans.clients.chat_line import Me
 from tincans.clients.chat_room import Membership
-from tincans.clients.chat_wire import Event, Joined, Kicked, Left, Message, Renamed
+from tincans.clients.chat_wire import Event, Joined, Kicked, Left, Message, ModesSet, Renamed, TopicSet
 from tincans.errors import ChannelBroken, ChannelClosed, ChatRefused, RemoteProtocolError
-from tincans.limits import CHAT_PAGE_MESSAGES, CHAT_WAITING_EVENTS
+from tincans.limits import CHAT_PAGE_MESSAGES, CHAT_TEXT_BYTES, CHAT_WAITING_EVENTS
 from tincans.tasks import spawn
+from tincans.users import Users, Verifier
 
 
 async def take(room: Membership, count: int) -> list[str]:
@@ -362,3 +365,97 @@ async def test_cancelling_leaves_nothing_open() -> None:
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
+
+
+# ── our own hub ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("place", ["tcp://127.0.0.1:0", "unix:{}/sock", "memory:hub"])
+async def test_our_own_hub_is_spoken_with(place: str, tmp_path: Path) -> None:
+    async with real_hub(str(tmp_path / "rooms"), place.format(tmp_path)) as hub:
+        async with (
+            tincans.join(hub, "#ops", nick="ann") as ann,
+            tincans.join(str(hub), "#OPS", nick="bob") as bob,
+        ):
+            assert (await ann.say("hello bob")).number == 1
+            await bob.say("hello ann")
+            assert (await take(ann, 1), await take(bob, 1)) == (["hello ann"], ["hello bob"])
+            await ann.set_topic("deploys")
+            assert isinstance(await next_of(bob, TopicSet), TopicSet)
+            assert bob.topic is not None
+            assert (bob.topic.text, bob.topic.by) == ("deploys", "ann")
+            assert [person.rank for person in bob.people.values()] == ["operator", ""]
+            assert texts((await bob.search("hello")).messages) == ["hello ann", "hello bob"]
+            assert texts((await bob.history(before=2)).messages) == ["hello bob"]
+            await ann.chat.command("mode", room="#ops", modes="-o+v ann bob")
+            await next_of(bob, ModesSet)
+            assert [person.rank for person in bob.people.values()] == ["", "voice"]
+            with pytest.raises(ChatRefused) as caught:
+                await bob.say("a" * (CHAT_TEXT_BYTES + 1))
+            assert caught.value.code == "too-long"
+
+
+async def test_our_own_hub_by_websocket_and_by_tls(tmp_path: Path, certificates: Certificates) -> None:
+    async with real_hub() as hub:
+        async with tincans.join(f"ws://127.0.0.1:{hub.port}", "#ops", nick="ann") as room:
+            assert (await room.say("hello")).number == 1
+    leaf = str(certificates.leaf)
+    async with real_hub(tls="required", cert=leaf, key=leaf) as hub:
+        place, how = f"tls://127.0.0.1:{hub.port}", tincans.Calling(ca=str(certificates.ca))
+        async with tincans.join(place, "#ops", nick="ann", how=how) as room:
+            assert (await room.say("hello")).number == 1
+        with pytest.raises(tincans.CertificateNotTrusted):
+            async with tincans.join(place, "#ops"):
+                pass
+
+
+async def test_who_logs_in_is_known_by_their_account() -> None:
+    users = Users({"ann": str(Verifier.of("secret", rounds=4096))})
+    async with real_hub(users=users) as hub:
+        async with tincans.join(hub, "#ops", nick="ann", name="ann", password="secret") as room:
+            assert (await room.say("hello")).account == "ann"
+        with pytest.raises(ChatRefused) as caught:
+            async with tincans.join(hub, "#ops", nick="eve"):
+                pass
+        assert caught.value.code == "not-logged-in"
+
+
+async def test_all_of_a_long_history_comes_in_order_and_so_does_what_follows(tmp_path: Path) -> None:
+    count = 3 * CHAT_PAGE_MESSAGES + 7
+    async with real_hub(str(tmp_path)) as hub:
+        async with tincans.join(hub, "#ops", nick="ann") as ann:
+            await asyncio.gather(*(ann.say(str(number)) for number in range(count)))
+            async with tincans.join(hub, "#ops", nick="bob", after=0) as bob:
+                await ann.say(str(count))
+                assert await take(bob, count + 1) == [str(number) for number in range(count + 1)]
+
+
+async def test_a_hub_that_is_killed_again_and_again_keeps_each_message_once(tmp_path: Path) -> None:
+    count, rooms = 400, str(tmp_path / "rooms")
+    with hub_process(rooms) as first:
+        place = tincans.Address("tcp", "127.0.0.1", first.port)
+        async with (
+            tincans.join(place, "#ops", nick="ann", reconnect=True) as ann,
+            tincans.join(place, "#ops", nick="bob", reconnect=True) as bob,
+        ):
+            saying = spawn(_say_many(ann, count))
+            assert await take(bob, 100) == [str(number) for number in range(100)]
+            first.kill()
+            with hub_process(rooms, first.port) as second:
+                assert await take(bob, 100) == [str(number) for number in range(100, 200)]
+                second.kill()
+                with hub_process(rooms, first.port):
+                    assert await take(bob, 200) == [str(number) for number in range(200, count)]
+                    assert [message.text for message in await saying] == [str(number) for number in range(count)]
+                    page = await bob.history(limit=500)
+                    assert texts(page.messages) == [str(number) for number in range(count)]
+
+
+async def _say_many(room: Membership, count: int) -> list[Message]:
+    """Say numbers, thirty ahead of what was acknowledged."""
+    said: list[asyncio.Task[Message]] = []
+    for number in range(count):
+        said.append(spawn(room.say(str(number))))
+        if number >= 30:
+            await said[number - 30]
+    return [await each for each in said]

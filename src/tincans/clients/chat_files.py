@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tincans.clients.calling import Calling
     from tincans.clients.chat import Chat
 
+#: What can stand in a field of HTTP.
+_TICKET = re.compile(r"[!-~]+")
+
 
 async def send_file(
     chat: Chat, how: Calling, room: str, path: Path, moved: Callable[[int], None] | None = None
@@ -31,6 +35,8 @@ async def send_file(
     Gives the message that says it. Raises `CannotRead`, `ConnectError`, `ChatRefused`, `TransferFailed` and
     `ChannelError`; then, and when it is cancelled, the hub has none of it.
     """
+    if not _TICKET.fullmatch(chat.welcome.ticket):
+        raise ChatRefused("no-files", "this hub takes no files")
     with reading(path):
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe that nobody writes to would block us
     try:
