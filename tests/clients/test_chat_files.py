@@ -71,6 +71,15 @@ async def test_what_is_refused_is_told(tmp_path: Path) -> None:
             await send_file(room.chat, HERE, "#none", path)
 
 
+@pytest.mark.parametrize("ticket", ["", "a\r\nX-Evil: 1"])
+async def test_a_hub_without_a_ticket_takes_none(tmp_path: Path, ticket: str) -> None:
+    async with little_hub() as hub:
+        hub.ticket = ticket
+        async with tincans.join(hub.address, "#ops") as room:
+            with pytest.raises(ChatRefused, match="this hub takes no files"):
+                await send_file(room.chat, HERE, room.room, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "reason"),
     [
