@@ -25,6 +25,7 @@ SUBJECTS = (
     "mail",
     "ftp",
     "chat",
+    "history",
     "startup",
 )
 

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 _Row = tuple[int, int, int, int, int, int]
 _ROWS = 'SELECT number, room, segment, "offset", length, at FROM messages'
 
+_UPDATE_ROOM = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, last = excluded.last"
+
 
 class Follower:
     """Follows a log with an index, which is its own. `begin` starts the thread; before, `follow` may be called."""
@@ -213,7 +215,7 @@ class Follower:
         counts = {names[room]: count for room, count in Counter(room_of.values()).items()}
         words = [("delete", message.number, indexed(message, room_of[message.number])) for message in messages]
         with self._index.transaction():
-            self._index.insert("INSERT INTO words (words, rowid, text) VALUES ", words)
+            self._index.insert("INSERT INTO words (words, rowid, text)", words)
             self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in room_of])
             self._index.execute_many(
                 "UPDATE rooms SET size = size - ? WHERE name = ?", [(count, name) for name, count in counts.items()]
@@ -266,6 +268,6 @@ class _Batch:
 
     def insert(self, index: Index) -> None:
         rows = [(room.number, name, room.size, room.last) for name, room in self.rooms.items()]
-        index.insert("INSERT OR REPLACE INTO rooms (id, name, size, last) VALUES ", rows)
-        index.insert('INSERT INTO messages (number, room, segment, "offset", length, at) VALUES ', self._messages)
-        index.insert("INSERT INTO words (rowid, text) VALUES ", self._words)
+        index.insert("INSERT INTO rooms (id, name, size, last)", rows, _UPDATE_ROOM)
+        index.insert('INSERT INTO messages (number, room, segment, "offset", length, at)', self._messages)
+        index.insert("INSERT INTO words (rowid, text)", self._words)

@@ -94,8 +94,8 @@ class Index:
     def execute_many(self, query: str, values: Iterable[Sequence[object]]) -> None:
         self._database.executemany(query, values)
 
-    def insert(self, query: str, rows: Sequence[Sequence[object]]) -> None:
-        """Insert rows, as many at once as a statement takes; the query ends before their values.
+    def insert(self, query: str, rows: Sequence[Sequence[object]], end: str = "") -> None:
+        """Insert rows, as many at once as a statement takes; `query` stands before their values, and `end` behind.
 
         A statement releases the interpreter once, and not for every row, so that the loop's thread hardly waits.
         """
@@ -103,7 +103,9 @@ class Index:
         row, most = f"({', '.join('?' * width)})", _PARAMETERS // width
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
-            self._database.execute(query + ", ".join([row] * len(some)), list(chain.from_iterable(some)))
+            self._database.execute(
+                f"{query} VALUES {', '.join([row] * len(some))} {end}", list(chain.from_iterable(some))
+            )
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         """All rows of an answer."""
@@ -204,7 +206,8 @@ def open_index(path: Path, history: str, log: Log) -> Index:
     except sqlite3.DatabaseError as error:
         logger.warning("%s cannot be used: %s", path, error)
     if is_there or log.end.number:
-        logger.warning("the index of %s is made anew from its log, of %d messages", path.parent, log.end.number)
+        took = "which takes half a minute for a million messages"
+        logger.warning("the index of %s is made anew from its log, %s", path.parent, took)
     remove_index(path)
     _make(path)
     index = Index(path)
