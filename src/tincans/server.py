@@ -128,6 +128,11 @@ class Server:
         return self._listener.address
 
     @property
+    def app(self) -> App | None:
+        """What answers its callers; None once that was closed."""
+        return self._to_close
+
+    @property
     def listening(self) -> bool:
         """Whether it takes new callers."""
         return not self._accepting.done()

@@ -32,7 +32,7 @@ from tincans.errors import AddressInUse, NoSuchEntry, NotStarted, TincansError
 from tincans.limits import Limits
 from tincans.register import Register
 from tincans.relays import relay
-from tincans.server import Server, serve
+from tincans.server import App, Server, serve
 from tincans.tasks import spawn
 
 log = logging.getLogger(__name__)
@@ -117,6 +117,12 @@ class Switchboard:
     def entries(self) -> list[Entry]:
         """The entries that run, in the configuration's order."""
         return [line.entry for line in self._lines.values()]
+
+    @property
+    def apps(self) -> dict[str, App]:
+        """What answers at each of the listeners, by name."""
+        found = {name: line.server.app for name, line in self._lines.items() if isinstance(line.entry, Listen)}
+        return {name: app for name, app in found.items() if app is not None}
 
     @property
     def clients(self) -> int:

@@ -99,8 +99,8 @@ ASKED = {
 
 
 def test_every_path_that_only_looks_is_asked() -> None:
-    of_inboxes = ("/api/inboxes", "/api/mails")  # tests/watch/test_mails.py
-    looking = {row.path for row in ROWS if not row.steers and not row.path.startswith(of_inboxes)}
+    elsewhere = ("/api/inboxes", "/api/mails", "/api/chats")  # tests/watch/test_mails.py, test_chats.py
+    looking = {row.path for row in ROWS if not row.steers and not row.path.startswith(elsewhere)}
     assert {path.partition("#")[0] for path in ASKED} == looking
 
 

@@ -1,4 +1,4 @@
-"""The files of the page: nothing from outside the machine, nothing that makes markup or script of text, all there."""
+"""The files of both pages: nothing from outside the machine, nothing that makes markup or script of text, all there."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tincans.watch.assets import FOLDER
+from tincans.watch.assets import BESIDE, FOLDER
 
 VENDOR = FOLDER / "vendor"
-OWN = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.parent != VENDOR)
+CHAT = BESIDE["chat"]
+OWN = sorted(path for path in [*FOLDER.rglob("*"), *CHAT.rglob("*")] if path.is_file() and path.parent != VENDOR)
 MODULES = [path for path in OWN if path.suffix == ".js"]
 STYLES = [path for path in OWN if path.suffix == ".css"]
 PAGE = FOLDER / "index.html"
+HUBS_PAGE = CHAT / "index.html"
 
 #: Whatever makes markup or script of a text. The page's policy forbids them too; here it is said before a browser is.
 MARKUP = re.compile(
@@ -48,19 +50,40 @@ class Markup(HTMLParser):
 
 
 def named(path: Path) -> str:
-    return str(path.relative_to(FOLDER))
+    return str(path.relative_to(FOLDER if path.is_relative_to(FOLDER) else CHAT.parent))
 
 
-def page() -> Markup:
-    return Markup(PAGE.read_text())
+def page(path: Path = PAGE) -> Markup:
+    return Markup(path.read_text())
 
 
-def imported() -> dict[str, str]:
+def imported(path: Path = PAGE) -> dict[str, str]:
     """What the import map gives names to."""
-    (script,) = page().scripts
+    (script,) = page(path).scripts
     names = json.loads(script)["imports"]
     assert isinstance(names, dict)
     return names
+
+
+def file_of(address: str, path: Path = PAGE) -> Path:
+    """The file that an address in the page means: what one page shares with the other lies there."""
+    address = address.removeprefix("./")
+    if path == HUBS_PAGE:
+        own = address.removeprefix("static/")
+        assert own != address, address
+        return FOLDER / own.removeprefix("page/") if own.startswith("page/") else CHAT / own
+    first, _, rest = address.partition("/")
+    return BESIDE[first] / rest if first in BESIDE else FOLDER / address
+
+
+def found(name: str, path: Path, of: Path) -> Path:
+    """The file that a module imports under this name, in one of the pages."""
+    if name.startswith("./"):
+        return path.parent / name
+    names = imported(of)
+    folder = next((each for each in names if each.endswith("/") and name.startswith(each)), "")
+    assert name in names or folder, name
+    return file_of(names[folder] + name.removeprefix(folder) if folder else names[name], of)
 
 
 def test_what_others_made_is_as_they_published_it() -> None:
@@ -79,10 +102,10 @@ def test_each_of_them_is_told_of_with_version_and_licence() -> None:
         assert (VENDOR / row[2]).is_file()
 
 
-@pytest.mark.parametrize("path", MODULES + STYLES + [PAGE], ids=named)
+@pytest.mark.parametrize("path", MODULES + STYLES + [PAGE, HUBS_PAGE], ids=named)
 def test_nothing_comes_from_outside(path: Path) -> None:
     text = path.read_text() if path.suffix == ".html" else COMMENT.sub("", path.read_text())
-    assert [found for found in OUTSIDE.findall(text) if not found.startswith(NAMES)] == []
+    assert [each for each in OUTSIDE.findall(text) if not each.startswith(NAMES)] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=named)
@@ -93,27 +116,28 @@ def test_no_text_becomes_markup_or_script(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=named)
 def test_every_import_is_there(path: Path) -> None:
     for name in IMPORT.findall(COMMENT.sub("", path.read_text())):
-        found = FOLDER / imported()[name] if name in imported() else path.parent / name
-        assert name.startswith("./") or name in imported(), name
-        assert found.is_file(), f"{named(path)} imports {name}"
+        for each in [PAGE] if path.is_relative_to(FOLDER) else [PAGE, HUBS_PAGE]:
+            assert found(name, path, each).is_file(), f"{named(path)} imports {name}"
 
 
 @pytest.mark.parametrize("path", sorted(VENDOR.glob("*.mjs")), ids=named)
 def test_every_import_of_what_others_made_is_named(path: Path) -> None:
     for name in IMPORT.findall(path.read_text()):
-        assert (FOLDER / imported()[name]).is_file()
+        assert found(name, path, PAGE).is_file()
 
 
-def test_the_page_asks_only_for_its_own_files() -> None:
-    for tag, has in page().elements:
+@pytest.mark.parametrize("path", [PAGE, HUBS_PAGE], ids=named)
+def test_the_page_asks_only_for_its_own_files(path: Path) -> None:
+    for tag, has in page(path).elements:
         asked = has.get("src") or (has.get("href") if tag == "link" else None)
         if asked:
             assert asked.startswith("./"), asked
-            assert (FOLDER / asked).is_file(), asked
+            assert file_of(asked, path).is_file(), asked
 
 
-def test_the_page_has_no_script_or_style_of_its_own_but_the_import_map() -> None:
-    whole = page()
+@pytest.mark.parametrize("path", [PAGE, HUBS_PAGE], ids=named)
+def test_the_page_has_no_script_or_style_of_its_own_but_the_import_map(path: Path) -> None:
+    whole = page(path)
     assert [has.get("type") for tag, has in whole.elements if tag == "script" and not has.get("src")] == ["importmap"]
     assert not [tag for tag, _ in whole.elements if tag == "style"]
     names = {name for _, has in whole.elements for name in has}

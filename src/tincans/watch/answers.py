@@ -69,6 +69,24 @@ class Seconds(msgspec.Struct, frozen=True, kw_only=True):
     seconds: list[Second]
 
 
+class ChatRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One hub of a chat."""
+
+    #: That of its listener; what the hub calls itself.
+    name: str
+    hub: str
+    #: Where its own page is; empty where a browser cannot open it.
+    url: str
+    #: Whether it takes new callers.
+    listening: bool
+
+
+class Chats(msgspec.Struct, frozen=True, kw_only=True):
+    """The hubs of chats that run here, in the configuration's order."""
+
+    rows: list[ChatRow]
+
+
 class Inboxes(msgspec.Struct, frozen=True, kw_only=True):
     """The inboxes that there are, in the order of the switchboard."""
 

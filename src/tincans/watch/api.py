@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tincans.watch import files, looking, mails, mailshapes, reading, shapes, standing, steering
+from tincans.watch import chats, files, looking, mails, mailshapes, reading, shapes, standing, steering
 from tincans.watch.answers import (
     TOLD,
     Board,
+    Chats,
     Done,
     Finding,
     Hello,
@@ -62,6 +63,7 @@ ROWS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{_ONE}/reset", steering.reset, Numbered, (Done,), "end it at once", Nothing),
     Endpoint("POST", f"{_ROW}/stop", steering.stop, steering.Named, (Board,), "take no new callers", Nothing),
     Endpoint("POST", f"{_ROW}/start", steering.start, steering.Named, (Board,), "listen there again", Nothing),
+    Endpoint("GET", "/api/chats", chats.chats, Nothing, (Chats,), "the hubs of chats that run here"),
     Endpoint("GET", "/api/inboxes", mails.inboxes, Nothing, (Inboxes,), "the inboxes and their mailboxes"),
     Endpoint("GET", "/api/mails", mails.mails, mails.Which, (MailListing,), "the mails that were taken"),
     Endpoint("POST", "/api/mails/clear", mails.clear, mails.Clearing, (Done,), "delete all mails", Nothing),

@@ -1,8 +1,8 @@
-"""The files of the page, as they lie in `static/`: no build step, and nothing from outside the machine.
+"""The files of the page, as they lie in `static/`, and below `/chat/` those that it shares with the page of a hub.
 
-Each is read when it is asked for, which takes less than a millisecond, so that one who works on them needs only to
-reload; a browser keeps them and asks each time whether its own is still the same (`ETag`). Media types are named here,
-because those of the machine may be anybody's.
+No build step, and nothing from outside the machine. Each is read when it is asked for, which takes less than a
+millisecond, so that one who works on them needs only to reload; a browser keeps them and asks each time whether its own
+is still the same (`ETag`). Media types are named here, because those of the machine may be anybody's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from starlette.responses import Response
 from tincans.watch.trouble import NoSuchPath, Refused
 
 FOLDER = Path(__file__).with_name("static")
+#: Folders beside it, by the first step of their paths: what the page shares with that of a hub.
+BESIDE = {"chat": Path(__file__).parents[1] / "apps" / "chat" / "static"}
 
 _MEDIA = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -31,10 +33,11 @@ _INLINE = re.compile(rb"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL
 
 
 class Assets:
-    """The files below a folder, by their paths."""
+    """The files below a folder, and below those beside it, by their paths."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder.resolve()
+        self._beside = {name: each.resolve() for name, each in BESIDE.items()}
 
     def inline(self) -> list[str]:
         """What a Content-Security-Policy calls the scripts that stand in the page itself: its import map."""
@@ -58,8 +61,11 @@ class Assets:
 
     def _find(self, path: str) -> tuple[Path, str]:
         name = "index.html" if path == "/" else path[1:]
-        found = (self._folder / name).resolve() if "\0" not in name and not name.endswith("/") else self._folder
+        first, _, rest = name.partition("/")
+        folder = self._beside.get(first, self._folder)
+        name = rest if first in self._beside else name
+        found = (folder / name).resolve() if "\0" not in name and not name.endswith("/") else folder
         media = _MEDIA.get(found.suffix)
-        if media is None or not found.is_relative_to(self._folder) or not found.is_file():
+        if media is None or not found.is_relative_to(folder) or not found.is_file():
             raise NoSuchPath(f"there is no {path}", "The page is at /, and the API below /api.")
         return found, media

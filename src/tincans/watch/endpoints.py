@@ -27,7 +27,6 @@ from tincans.watch.trouble import MISTAKE, Refused, answer, status_of
 log = logging.getLogger(__name__)
 
 
-
 class File(NamedTuple):
     """An answer that is no JSON: its bytes, or what gives them."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket
 
-from tincans.limits import LOOK_ROWS
+from tincans.limits import LOOK_BYTES, LOOK_ROWS
 from tincans.protocols import find_protocol
 from tincans.tasks import spawn
 from tincans.watch import looking, shapes
@@ -29,6 +29,8 @@ from tincans.watch.shapes import to_json
 
 #: RFC 6455 §7.4.1: the server is going down.
 GOING_AWAY = 1001
+#: And: a message is too big.
+TOO_BIG = 1009
 
 _read = msgspec.json.Decoder(Look).decode
 
@@ -127,8 +129,12 @@ class _Reader:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
+            said = (message.get("text") or "").encode() or message.get("bytes") or b""
+            if len(said) > LOOK_BYTES:
+                await self._socket.close(TOO_BIG)
+                return
             try:
-                self._ask(_read(message.get("text") or message.get("bytes") or b""))
+                self._ask(_read(said))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 advice = "docs/api.md says what /api/live takes."
                 await self.tell(shapes.Trouble(error=f"what was asked makes no sense: {error}", advice=advice))

@@ -26,9 +26,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tincans.address import Address
 from tincans.errors import UsageError
-from tincans.limits import HTTP_HEAD_BYTES, LOOK_BYTES, PAGE_CLOSE_SECONDS, PAGE_CONNECTIONS, PAGE_REQUEST_SECONDS
+from tincans.limits import CHAT_LINE_BYTES, HTTP_HEAD_BYTES, PAGE_CLOSE_SECONDS, PAGE_CONNECTIONS, PAGE_REQUEST_SECONDS
 from tincans.transports.tcp import bound
-from tincans.watch import api, live
+from tincans.watch import api, chats, live
 from tincans.watch.asking import Call
 from tincans.watch.assets import Assets
 from tincans.watch.endpoints import serve
@@ -128,10 +128,15 @@ def _app(
         with contextlib.suppress(WebSocketDisconnect):
             await live.serve_events(call(bool(socket.scope[STEERS])), socket, closing)
 
+    async def serve_chat(socket: WebSocket) -> None:
+        with contextlib.suppress(WebSocketDisconnect):
+            await chats.serve(call(bool(socket.scope[STEERS])), socket, closing)
+
     assets = Assets()
     routes: list[BaseRoute] = [Route(_path(row.path), serve(row, call), methods=_METHODS) for row in api.ROWS]
     routes.append(WebSocketRoute("/api/live", serve_live))
     routes.append(WebSocketRoute("/api/events", serve_events))
+    routes.append(WebSocketRoute("/api/chat/{name:path}", serve_chat))
     routes.append(WebSocketRoute("/{path:path}", _no_such_socket))
     routes.append(Route("/frames/{ticket}", frames.serve))
     routes.append(Route("/{path:path}", assets.serve, methods=_METHODS))
@@ -139,7 +144,9 @@ def _app(
 
 
 async def _no_such_socket(socket: WebSocket) -> None:
-    raise NoSuchPath(f"there is no WebSocket at {socket.url.path}", "They are at /api/live and /api/events.")
+    raise NoSuchPath(
+        f"there is no WebSocket at {socket.url.path}", "They are at /api/live, /api/events and /api/chat/NAME."
+    )
 
 
 def _path(path: str) -> str:
@@ -150,9 +157,9 @@ def _path(path: str) -> str:
 async def _serve(sockets: list[socket.socket], app: ASGIApp) -> uvicorn.Server:
     """Have uvicorn answer at these sockets, which it then owns; without its log, which would tell of every request."""
     config = uvicorn.Config(
-        app, http=_Http, ws="websockets-sansio", ws_max_size=LOOK_BYTES, ws_per_message_deflate=False, lifespan="off",
-        log_config=None, log_level=logging.WARNING, access_log=False, proxy_headers=False, server_header=False,
-        date_header=False, h11_max_incomplete_event_size=HTTP_HEAD_BYTES, loop="none",
+        app, http=_Http, ws="websockets-sansio", ws_max_size=CHAT_LINE_BYTES, ws_per_message_deflate=False,
+        lifespan="off", log_config=None, log_level=logging.WARNING, access_log=False, proxy_headers=False,
+        server_header=False, date_header=False, h11_max_incomplete_event_size=HTTP_HEAD_BYTES, loop="none",
     )  # fmt: skip
     config.load()
     server = uvicorn.Server(config)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from tincans.text import human_bytes, human_seconds
-from tincans.watch.assets import FOLDER
+from tincans.watch.assets import Assets
 
 pytestmark = pytest.mark.foreign
 
@@ -33,7 +33,7 @@ def serve(route: Route) -> None:
         trouble = {"type": "trouble", "error": "this token is not known", "advice": ""}
         route.fulfill(status=401, body=json.dumps(trouble), content_type="application/json")
         return
-    file = FOLDER / ("index.html" if path == "/" else path[1:])
+    file, _ = Assets()._find(path)
     route.fulfill(body=file.read_bytes(), content_type=TYPES[file.suffix])
 
 

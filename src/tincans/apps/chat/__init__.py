@@ -15,16 +15,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tincans.apps.chat.doors import Lobby, attend
+from tincans.apps.chat.files import Shelf
 from tincans.apps.chat.history import History, open_history
 from tincans.apps.chat.hub import Hub
 from tincans.apps.settings import Settings
 from tincans.channel import Channel
 from tincans.errors import ChannelError, UsageError
+from tincans.folders import rooms_folder
 from tincans.transports import Wrap
 
 
@@ -37,6 +40,11 @@ def load(name: str, settings: Settings) -> Chat:
     if settings.tls != "off":
         settings.wrap()  # raises where a file cannot be used
     return Chat(name or "tincans", settings)
+
+
+def _files_folder(rooms: str) -> Path | None:
+    """Where the files are of the rooms that are kept there; None for nowhere that lasts."""
+    return None if rooms == "memory:" else Path(rooms or rooms_folder()).expanduser() / "files"
 
 
 class Chat:
@@ -61,7 +69,7 @@ class Chat:
             raise
         hub = Hub(
             history, name=self._name, users=settings.users, guests=settings.lets_guests_in,
-            operators=settings.operators, flood=settings.flood,
+            operators=settings.operators, flood=settings.flood, shelf=Shelf(_files_folder(settings.rooms)),
         )  # fmt: skip
         self._lobby = Lobby(hub, cache(self._wrap), tls_only=settings.tls == "required")
 

@@ -1,12 +1,13 @@
 // Which view is shown, from the address: everything after `#` is the page's own, and never sent to a server.
 //
-//   #/map   #/conversations?text=hello&state=open   #/conversations/12/pages   #/charts   #/mails/12?mailbox=you@example.org
+//   #/map   #/conversations?text=hello&state=open   #/conversations/12/pages   #/charts   #/mails/12?mailbox=you@example.org   #/chat/NAME/%23ops
 //
 //   route                          a signal: { view, parts, query }
 //   href(view, parts, query)       the address of a view, for an <a>
 //   go(view, parts, query)         goes there; `replace(…)` without a new step in the history
 //
-// `view` is "map", "conversations", "talk" (a conversation that was opened; parts[0] is its number), "charts" or "mails".
+// `view` is "map", "conversations", "talk" (a conversation that was opened; parts[0] is its number), "charts", "mails" or
+// "chat".
 
 import { signal } from "./dom.js";
 
@@ -18,7 +19,7 @@ export function parse(hash) {
   const [first, ...parts] = path.split("/").filter(Boolean).map(decoded);
   const asked = new URLSearchParams(query);
   if (first === "conversations" && /^-?\d+$/.test(parts[0] ?? "")) return { view: "talk", parts, query: asked };
-  return { view: ["conversations", "charts", "mails"].includes(first) ? first : "map", parts, query: asked };
+  return { view: ["conversations", "charts", "mails", "chat"].includes(first) ? first : "map", parts, query: asked };
 }
 
 function decoded(part) {

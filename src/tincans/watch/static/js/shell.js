@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { shortcuts, useKey } from "./keys.js";
 import { retry, useLook } from "./live.js";
 import { go, href, route } from "./router.js";
-import { hello, isOutdated, lastSecond, latest, link, now, tick, trouble } from "./store.js";
+import { hello, isOutdated, lastSecond, latest, link, news, now, tick, trouble } from "./store.js";
 import { Button, Dialog, Fault, Icon, Menu, setTheme, theme, Tins, Toasts, useTitle } from "./ui.js";
 
 const VIEWS = {
@@ -17,6 +17,7 @@ const VIEWS = {
   talk: () => import("./talk.js"),
   charts: () => import("./charts.js"),
   mails: () => import("./inbox.js"),
+  chat: () => import("./chats.js"),
 };
 
 /** Where the conversation that was opened last is: its place in the bar, so that one can look elsewhere and come back. */
@@ -93,11 +94,13 @@ function Shown({ view, parts, query }) {
 
 function Bar({ view, onKeys }) {
   const talk = opened.value;
+  const unread = Object.values(news.value).reduce((sum, count) => sum + count, 0);
   useKey("1", "Map", () => go("map"));
   useKey("2", "Conversations", () => go("conversations"));
   useKey("3", "Charts", () => go("charts"));
   useKey("4", "Mails", () => go("mails"));
-  useKey("5", "The opened conversation", () => talk && (location.hash = talk.address));
+  useKey("5", "Chat", () => go("chat"));
+  useKey("6", "The opened conversation", () => talk && (location.hash = talk.address));
   const tab = (name, text, icon, to) => html`
     <a href=${to} class="tab" aria-current=${view === name ? "page" : undefined}><${Icon} name=${icon} />${text}</a>`;
   return html`
@@ -108,6 +111,7 @@ function Bar({ view, onKeys }) {
         ${tab("conversations", "Conversations", "list", href("conversations"))}
         ${tab("charts", "Charts", "charts", href("charts"))}
         ${tab("mails", "Mails", "mails", href("mails"))}
+        ${tab("chat", html`Chat${unread > 0 && html` <span class="count">${format.count(unread)}<span class="unseen"> not read</span></span>`}`, "chat", href("chat"))}
         ${talk && tab("talk", `#${talk.number}`, "talk", talk.address)}
       </nav>
       <${Totals} />

@@ -11,6 +11,7 @@
 //   states         Map of number → state, of conversations that are silent
 //   seconds        the last ten minutes, a `second` each
 //   inboxes        by name, a number that is another one once something in that inbox has changed
+//   news           by the name of a chat's hub that one is on, how much was said there and not read
 //   grew           Map of number → what was last said of a conversation that is followed (`useLook({ conversation })`)
 //   now(), asOf()  the server's time, in microseconds, and that up to which what is shown is known; `tick` is a signal that
 //                  changes once a second, for what ages
@@ -38,6 +39,7 @@ export const programs = signal(new Map());
 export const states = signal(new Map());
 export const seconds = signal([]);
 export const inboxes = signal({});
+export const news = signal({});
 export const grew = signal(new Map());
 export const held = new Map();
 export const latest = signal({ rows: [], skipped: 0, total: 0, gone: [] });

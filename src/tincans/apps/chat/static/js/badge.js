@@ -14,7 +14,7 @@ export async function tellOnDesktop(chat, whether) {
   chat.kept.set("desktop", allowed);
 }
 
-/** @param {import("./chat.js").Chat} chat @param {{plain: string, dotted: string}} signs */
+/** @param {import("./chat.js").Chat} chat @param {{plain: string, dotted: string} | null} signs of the tab, if it is the chat's own */
 export function useBadge(chat, signs) {
   useEffect(() => {
     if (CAN && chat.kept.get("desktop", false) && Notification.permission === "granted") telling.value = "on";
@@ -23,6 +23,7 @@ export function useBadge(chat, signs) {
       const told = new Notification(`${from} in ${room.name}`, { body: text.slice(0, 200), tag: `tincans ${room.name}` });
       told.onclick = () => (window.focus(), chat.show(room.isPrivate ? `@${room.name.toLowerCase()}` : room.name.toLowerCase()), told.close());
     };
+    if (!signs) return undefined;
     const end = effect(() => {
       const rooms = chat.sorted.value;
       const unread = rooms.reduce((sum, room) => sum + room.unread.value, 0);

@@ -2,7 +2,7 @@
 // signals, and call what it can do; hearing.js does what the hub tells, fetching.js has what was said before.
 //
 //   const chat = new Chat(place);  chat.begin()
-//   place: { name, open(), files, canSay, wished(), shows(room) }
+//   place: { name, open(), files: { base, shows, post, headers(ticket) }, canSay, wished(), shows(room) }
 //
 //   chat.nick, chat.account, chat.hub     signals; the nick is "" before one is in
 //   chat.entry                            a signal: { refusal } while one has to say who one is, else null
@@ -45,6 +45,8 @@ export class Chat {
     /** Messages that were sent and not answered: [{ id, key, text, kind }]. */
     this.pending = signal([]);
     this.ticket = "";
+    /** Whether it is on the page; one can be on a hub and look at something else. */
+    this.isShown = false;
     this.limits = { text: 16384, file: 0 };
     this.room = computed(() => this.rooms.value.get(this.shown.value) ?? null);
     this.sorted = computed(() => [...this.rooms.value.values()].sort((a, b) => a.isPrivate - b.isPrivate || byName(a.name, b.name)));
@@ -58,7 +60,7 @@ export class Chat {
   begin() {
     for (const name of this.#remembered()) this.#put(new Room(name, { read: this.#readOf(name) }));
     this.show(keyOf(this.place.wished() || this.kept.get("shown", LOBBY)));
-    if (!this.#who.nick || this.#who.name) this.entry.value = { refusal: null }; // a password is not remembered
+    if (this.place.canSay && (!this.#who.nick || this.#who.name)) this.entry.value = { refusal: null }; // a password is not remembered
     this.link.begin();
   }
 
@@ -116,7 +118,7 @@ export class Chat {
     this.hub.value = said.hub;
     this.account.value = said.account;
     this.nick.value = said.nick;
-    this.kept.set("nick", this.#who.nick || said.nick);
+    if (this.place.canSay) this.kept.set("nick", this.#who.nick || said.nick);
     this.kept.set("account", said.account);
     this.link.welcomed();
     clearInterval(this.#regaining);

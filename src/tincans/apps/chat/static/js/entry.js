@@ -19,7 +19,7 @@ export function Entry({ chat, title }) {
     chat.enter({ nick: isLogin ? name : given.nick.trim(), name, password: isLogin ? given.password : "" });
   };
   return html`
-    <div class="entry">
+    <div class="chatentry">
       <form ref=${form} onSubmit=${enter}>
         <${Tins} />
         <h1>${title}</h1>

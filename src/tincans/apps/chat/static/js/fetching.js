@@ -103,4 +103,4 @@ function count(chat, room, messages) {
 }
 
 /** Whether somebody sees what comes. `room.isAtEnd` is said by what shows it. */
-const isLookedAt = (chat, room) => !document.hidden && document.hasFocus() && chat.room.peek() === room && room.isAtEnd !== false;
+const isLookedAt = (chat, room) => chat.isShown && !document.hidden && document.hasFocus() && chat.room.peek() === room && room.isAtEnd !== false;

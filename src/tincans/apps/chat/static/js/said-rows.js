@@ -45,7 +45,7 @@ const goesOn = (before, entry) =>
 
 function Row({ entry, isDay, isNew, isFirst, isFound, nick, files }) {
   const isMine = entry.from === nick;
-  const look = classes("one", entry.kind, isFirst && "first", isFound && "found", isMine && "mine");
+  const look = classes("one", entry.kind, isFirst && "first", isFound && "sought", isMine && "mine");
   return html`
     <div class="row" data-key=${entry.key} data-number=${entry.number} tabindex=${isFound ? -1 : undefined}>
       ${isDay && html`<h3 class="day"><span>${DAY.format(entry.at)}</span></h3>`}
@@ -80,7 +80,7 @@ function Dropped({ file, files }) {
   if (!address) return html`<span class="dropped">${name}</span>`;
   const isShown = files.shows && SHOWN.has(file.type) && !isBroken;
   return html`
-    ${isShown && html`<a class="picture" href=${address} target="_blank" rel="noopener noreferrer">
+    ${isShown && html`<a class="thumb" href=${address} target="_blank" rel="noopener noreferrer">
       <img src=${address} alt=${`Picture: ${file.name}`} loading="lazy" decoding="async" onError=${() => setBroken(true)} /></a>`}
     <a class="dropped" href=${address} target="_blank" rel="noopener noreferrer">${name}</a>`;
 }

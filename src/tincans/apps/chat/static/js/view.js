@@ -1,7 +1,7 @@
 // The chat of one hub: its rooms at the left, what is said in one of them, and who is there or what is searched at the
 // right. Where the page is narrow, the sides lie over the middle.
 
-import { classes, html, useCallback, useMemo, useRef, useState } from "page/dom.js";
+import { classes, html, useCallback, useEffect, useMemo, useRef, useState } from "page/dom.js";
 import { Button } from "page/button.js";
 import { useKey } from "page/keys.js";
 import { Icon } from "page/signs.js";
@@ -21,13 +21,17 @@ import { Writer } from "./writer.js";
 
 const isWide = () => matchMedia("(min-width: 1000px)").matches;
 
-/** @param {{chat: import("./chat.js").Chat, signs: {plain: string, dotted: string}}} props */
-export function ChatView({ chat, signs }) {
+/** @param {{chat: import("./chat.js").Chat, signs?: {plain: string, dotted: string}}} props whose signs the tab has, if it is its */
+export function ChatView({ chat, signs = null }) {
   const [dialog, setDialog] = useState("");
   const [side, setSide] = useState(isWide() ? "people" : "");
   const [asked, setAsked] = useState("");
   const [showsRooms, setShowsRooms] = useState(false);
   useBadge(chat, signs);
+  useEffect(() => {
+    chat.isShown = true;
+    return () => void (chat.isShown = false);
+  }, [chat]);
   chat.searched = (text) => (setAsked(text), setSide("search"));
   chat.helped = () => setDialog("help");
   const room = chat.room.value;
