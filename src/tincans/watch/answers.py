@@ -77,8 +77,6 @@ class ChatRow(msgspec.Struct, frozen=True, kw_only=True):
     hub: str
     #: Where its own page is; empty where a browser cannot open it.
     url: str
-    #: Whether it takes new callers.
-    listening: bool
 
 
 class Chats(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ def _rows(watched: Watched) -> list[ChatRow]:
     secret = {entry.name for entry in board.entries if isinstance(entry, Listen) and entry.settings.tls == "required"}
     return [
         ChatRow(
-            name=row.name, hub=escape(hubs[row.name].hub.name), listening=row.listening,
+            name=row.name, hub=escape(hubs[row.name].hub.name),
             url=_url(row.address, tls=row.name in secret),
         )
         for row in board.rows
