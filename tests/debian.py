@@ -38,6 +38,7 @@ TESTS = (
     Package("gcc", "gcc", "C at either end"),
     Package("git", "git", "a client of HTTP that is no browser"),
     Package("iproute2", "ss", "the kernel's own table of sockets"),
+    Package("irssi", "irssi", "the IRC client that everybody has"),
     Package("lftp", "lftp", "the FTP client that mirrors, with TLS"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
     Package("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl", "swaks with STARTTLS"),
@@ -49,6 +50,8 @@ TESTS = (
     Package("msmtp", "msmtp", "a mail client that logs in by SCRAM, and speaks LMTP"),
     Package("mutt", "mutt", "a mail client with attachments"),
     Package("ncat", "ncat", "netcat with TLS, Unix sockets and UDP"),
+    Package("netcat-openbsd", "nc", "nc as Debian has it: people and scripts in a chat"),
+    Package("ngircd", "ngircd", "a stock IRC server, to be compared with"),
     Package("nginx", "nginx", "a stock HTTP server"),
     Package("nodejs", "node", "Node at either end"),
     Package("openssl", "openssl", "s_client and s_server: another TLS"),
@@ -60,14 +63,20 @@ TESTS = (
     Package("s-nail", "s-nail", "the mail command of the BSDs"),
     Package("socat", "socat", "any socket to any socket"),
     Package("swaks", "swaks", "the SMTP client that can say anything"),
+    Package("tcpdump", "tcpdump", "what goes between peers, as it is on the wire"),
     Package("tnftp", "tnftp", "the FTP client of the BSDs"),
     Package("tshark", "tshark", "the decoder to be compared with"),
     Package("vsftpd", "vsftpd", "a stock FTP server, with TLS"),
+    Package("weechat-headless", "weechat-headless", "the other IRC client that everybody has, without a terminal"),
+    Package("weechat-plugins", "/usr/share/doc/weechat-plugins", "its pipe for commands"),
     Package("wget", "wget", "the HTTP client that resumes and mirrors"),
     Package("wrk", "wrk", "two hundred connections at once that ask and ask"),
 )
 
-BENCH = (Package("haproxy", "haproxy", "the relay to be measured against"),)
+BENCH = (
+    Package("haproxy", "haproxy", "the relay to be measured against"),
+    Package("nats-server", "nats-server", "a room for programs, to be measured against"),
+)
 
 #: Servers such as nginx are installed, not started: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -1,6 +1,6 @@
 """IRC's commands of those who run the hub, and KNOCK: OPER, KILL, WALLOPS (RFC 2812 §3.1.4, §3.7.1, §4.7).
 
-An operator is a user whom the hub was told of (`--operators`): by having logged in as one, or by OPER. In rooms an
+An operator is a user whom the hub was told of (`--operator`): by having logged in as one, or by OPER. In rooms an
 operator of the hub may do what those of the room may, by the commands that are there for all.
 """
 
