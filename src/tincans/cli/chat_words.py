@@ -53,7 +53,7 @@ COMMANDS: dict[str, Usage] = {
 #: Other names for some of them.
 ALIASES = {
     "j": "join", "leave": "part", "close": "part", "w": "who", "names": "who", "list": "rooms", "whisper": "msg",
-    "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me", "fetch": "get",
+    "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me", "file": "send", "fetch": "get",
 }  # fmt: skip
 
 
