@@ -21,10 +21,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -33,17 +32,14 @@ from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history import DAY, Messages, check_numbers
 from tincans.apps.chat.history_follow import Follower
 from tincans.apps.chat.history_index import Index, give_up_broken, open_index
-from tincans.apps.chat.history_log import End, Log
-from tincans.apps.chat.history_recent import Recent
+from tincans.apps.chat.history_log import End, Log, Place
+from tincans.apps.chat.history_recent import AtHand, Recent
 from tincans.apps.chat.history_rooms import Rooms
 from tincans.apps.chat.history_search import parse
 from tincans.apps.chat.names import folded
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
 
 FORMAT = 1
-
-T = TypeVar("T")
-
 
 #: Connections that are kept for the next who reads.
 _IDLE = 2
@@ -133,11 +129,12 @@ class FolderHistory:
     async def read(self, room: str, *, after: int = 0, before: int = 0, limit: int = 50) -> Messages:
         room = folded(room)
         at_hand = self._recent.of(room, self.last)
-        found = at_hand.read(after, before, limit, is_all=len(at_hand.said) >= self.counts(room)[0])
+        found = at_hand.read(after, before, limit, is_all=self._is_all(room, at_hand))
         if found is None:
-            oldest = bool(after and not before)
+            oldest, last = bool(after and not before), self.counts(room)[1]
             found = await self._ask(
-                lambda index: self._log.read(index.places(room, after=after, before=before, limit=limit, oldest=oldest))
+                lambda index: index.places(room, after=after, before=before, limit=limit, oldest=oldest),
+                min(last, before - 1) if before else last,
             )
         return self._young(found)
 
@@ -145,18 +142,27 @@ class FolderHistory:
         terms, names = parse(text), [folded(room) for room in rooms]
         if not terms or not names:
             return []
-        found = await self._ask(lambda index: self._log.read(index.search(terms, names, before, limit)))
-        return self._young(found)
+        return self._young(await self._ask(lambda index: index.search(terms, names, before, limit), self.last))
 
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
         room = folded(room)
-        if not msgid:
-            return await self._ask(lambda index: index.before(room, at)) if at else 0
-        for message in reversed(self._recent.of(room, self.last).said):
-            if message.id == msgid:
+        at_hand = self._recent.of(room, self.last)
+        for message in reversed(at_hand.said):
+            if message.id == msgid if msgid else message.at < at:
                 return message.number
-        found = await self._ask(lambda index: self._log.read(index.named(msgid)))
-        return max((each.number for each in found if each.id == msgid and folded(each.room) == room), default=0)
+        if self._is_all(room, at_hand) or not (msgid or at):
+            return 0
+        before_those = (at_hand.said[0].number if at_hand.said else self.last + 1) - 1
+        if not msgid:
+            older = await self._ask(lambda index: index.before(room, at), before_those)
+        else:
+            same = await self._ask(lambda index: index.named(msgid), before_those)
+            older = [message for message in same if message.id == msgid and folded(message.room) == room]
+        return max((message.number for message in older), default=0)
+
+    def _is_all(self, room: str, at_hand: AtHand) -> bool:
+        """Whether a room has no more messages than those that are at hand."""
+        return len(at_hand.said) >= self.counts(room)[0]
 
     def _young(self, messages: Messages) -> Messages:
         """Those that are not older than `days`, which the index may not have removed yet."""
@@ -170,14 +176,17 @@ class FolderHistory:
         with self._readers.lent() as index:
             return self._log.read(index.places(room, after=0, before=up_to + 1, limit=limit))
 
-    async def _ask(self, question: Callable[[Index], T]) -> T:
-        """Ask the index in a thread, once it has what there is now. Raises `OSError`. Cancelling ends the question."""
-        number, cancelled = self.last, threading.Event()
+    async def _ask(self, question: Callable[[Index], Sequence[Place]], up_to: int) -> Messages:
+        """The messages at the places that the index gives, once it has those up to that number; asked in a thread.
 
-        def ask() -> T:
-            self._follower.wait(number)
+        Raises `OSError`. Cancelling ends the question.
+        """
+        cancelled = threading.Event()
+
+        def ask() -> Messages:
+            self._follower.wait(up_to)
             with self._readers.lent(cancelled) as index:
-                return question(index)
+                return self._log.read(question(index))
 
         try:
             return await asyncio.to_thread(ask)

@@ -136,24 +136,24 @@ class Index:
         query = f"SELECT {_PLACE} FROM {_FOUND} WHERE words MATCH ?"
         return [Place(*row) for row in self.rows(query, (f'"{id_word(msgid)}"',))]
 
-    def before(self, room: str, at: int) -> int:
-        """The number of a room's last message that was said before `at`; 0 where there is none.
+    def before(self, room: str, at: int) -> list[Place]:
+        """Where a room's last message is that was said before `at`, if there is one.
 
         Found by halving, as times grow with numbers. Where some do not, it is near there.
         """
         query = (
-            f"SELECT number, at FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
+            f"SELECT at, number, {_PLACE} FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
             "ORDER BY words.rowid DESC LIMIT 1"
         )
-        in_room = match((), self._ids([room]))
-        low, high, found = 0, self._value("SELECT COALESCE(MAX(number), 0) FROM messages"), 0
+        in_room, found = match((), self._ids([room])), list[Place]()
+        low, high = 0, self._value("SELECT COALESCE(MAX(number), 0) FROM messages")
         while low < high:
             middle = (low + high + 1) // 2
             row = self.rows(query, (in_room, low, middle))
-            if row and row[0][1] >= at:
-                high = row[0][0] - 1
+            if row and row[0][0] >= at:
+                high = row[0][1] - 1
             else:  # all up to `middle` is before
-                found, low = (row[0][0] if row else found), middle
+                found, low = ([Place(*row[0][2:])] if row else found), middle
         return found
 
     def search(self, terms: Sequence[Term], rooms: Iterable[str], before: int, limit: int) -> list[Place]:

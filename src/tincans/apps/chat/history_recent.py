@@ -71,7 +71,9 @@ class Recent:
         self.counts[room] = (self.counts.get(room, (0, 0))[0] + 1, message.number)
 
     def of(self, room: str, last: int) -> AtHand:
-        """Those of a room, loaded. `last` is the number of the last message of all."""
+        """Those of a room, loaded. `last` is the number of the last message of all. Raises `OSError`."""
+        if room not in self.counts:
+            return AtHand(last, self._most)
         found = self._rooms.get(room)
         if found is None:
             found = self._rooms[room] = AtHand(last, self._most)
