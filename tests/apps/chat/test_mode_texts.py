@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rooming import refused
 from tincans.apps.chat.events import Change
 from tincans.apps.chat.mode_texts import changes_of, text_of
-from tincans.apps.chat.refusals import Why
+from tincans.apps.chat.refusals import Refused, Why
 
 VALUED, FLAGS = "ovbeIq", "imnrst"
 CHANGES = st.lists(
@@ -51,8 +51,9 @@ def test_what_is_no_change_is_refused(text: str) -> None:
 @given(st.text())
 def test_any_text_is_changes_or_refused(text: str) -> None:
     try:
-        changes = changes_of(text)
-    except Exception as error:
-        assert getattr(error, "why", None) is Why.BAD_MODE
+        assert changes_of(text)
+    except Refused as error:
+        why = error.why
     else:
-        assert changes
+        why = Why.BAD_MODE
+    assert why is Why.BAD_MODE

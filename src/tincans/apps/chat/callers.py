@@ -144,7 +144,7 @@ class Caller(Member):
 
     async def check_login(self, name: str, password: str) -> None:
         """Whether this is he. What is wrong is answered late, and at last is the end. Raises `Refused`."""
-        if await self.hub.users.check(name, password):
+        if self.hub.users and await self.hub.users.check(name, password):
             return
         await asyncio.sleep(LOGIN_REST_SECONDS)
         self._wrong += 1
