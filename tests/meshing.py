@@ -84,7 +84,8 @@ class Peered(NamedTuple):
 
     async def link(self, other: Peered) -> None:
         """Call the other one, and wait for the link."""
-        assert await self.mesh.call(other.address).linked() == other.mesh.key
+        async with asyncio.timeout(PATIENCE):
+            assert await self.mesh.call(other.address).linked() == other.mesh.key
 
     def is_linked(self, other: Peered) -> bool:
         return other.mesh.key in self.mesh.links and self.mesh.key in other.mesh.links

@@ -108,7 +108,7 @@ class Desk(Protocol):
         """What we say first."""
 
     def meet(self, link: Link) -> None:
-        """Both have said hello. Raises `PeerRefused` where there shall be no link."""
+        """Both have said hello. Raises `Parted` where there shall be no link."""
 
     def presences(self) -> dict[bytes, Sealed]:
         """Who is here, as they said so themselves, by key."""
@@ -192,6 +192,12 @@ class Link:
         """Ask whether the other is there, although it was not silent for long."""
         self._heard = min(self._heard, self._time() - self._pace.ping)
         self._woken.set()
+
+    async def wait_over(self, *, doubted: bool = False) -> None:
+        """Wait until it has ended; one that is doubted is asked whether it is alive."""
+        if doubted:
+            self.doubt()
+        await self.over.wait()
 
     def end(self, reason: str) -> None:
         """Tell what there is to tell, and why it ends, and then end; in LINGER_SECONDS at most."""

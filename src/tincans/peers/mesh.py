@@ -34,7 +34,6 @@ from tincans.errors import (
     IdentityChanged,
     Parted,
     PeerError,
-    PeerRefused,
     PostsError,
     ThisPeer,
     TincansError,
@@ -196,6 +195,7 @@ class Mesh:
             return
         try:
             await self._attend(channel, peer)
+            await channel.aclose()
         except TincansError as error:
             self._told_of_link(peer, error)
         finally:
@@ -243,6 +243,11 @@ class Mesh:
                 raise WrongPeer(address, call.expected, peer.fingerprint)
             with self._seeker.near(peer.key):
                 await self._admit(peer, explicit=call.explicit)
+                if (link := self.links.get(peer.key)) is not None:
+                    channel.abort()
+                    call.met(peer.key)
+                    await link.wait_over(doubted=True)
+                    raise Spare(address)
                 await self._link(channel, peer, call)
         finally:
             channel.abort()
@@ -305,7 +310,7 @@ class Mesh:
         if self._closed:
             raise Parted(link.peer.address, "it leaves")
         if old is None and len(self.links) >= PEER_LINKS:
-            raise PeerRefused(link.peer.address, f"there are {PEER_LINKS} links already")
+            raise Parted(link.peer.address, f"there are {PEER_LINKS} links already")
         if old is not None:
             if old.run == link.run and old.rank < link.rank:
                 old.doubt()
