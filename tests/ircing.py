@@ -43,10 +43,12 @@ def messages(lines: list[str]) -> list[Message]:
 
 
 class IrcClient:
-    """One client, whose door is the task `door`."""
+    """One client. `door` is the task that attends to it, where the test has that."""
 
-    def __init__(self, channel: Channel, door: asyncio.Task[None]) -> None:
-        self.channel, self.door = channel, door
+    door: asyncio.Task[None]
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
         self._data = b""
         self._pings = 0
 
@@ -100,8 +102,8 @@ class House:
     def call(self, *, first: bytes = b"", ours: Channel | None = None) -> IrcClient:
         """Somebody calls, of whom `first` was received already; `ours` is the hub's end, by default in memory."""
         near, far = memory_pair()
-        door = spawn(_attended(attend(self.hub, ours or near, first), ours or near))
-        client = IrcClient(far, door)
+        client = IrcClient(far)
+        client.door = spawn(_attended(attend(self.hub, ours or near, first), ours or near))
         self._stack.push_async_callback(_end, client)
         return client
 
@@ -128,7 +130,7 @@ async def _attended(attending: Coroutine[Any, Any, None], channel: Channel) -> N
 
 async def _end(client: IrcClient) -> None:
     await client.channel.aclose()
-    await client.door
+    await asyncio.wait([client.door])
 
 
 @asynccontextmanager
