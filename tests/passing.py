@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from running import PATIENCE, POLL, Program, start, tincans
 from tincans.address import Address
 from tincans.peers.codes import Code
 from tincans.peers.identity import Identity
@@ -51,3 +58,53 @@ class Steps:
     def begun(self) -> list[int]:
         """From where each file was begun."""
         return [step.amount for step in self.all if step.deed is Deed.BEGUN]
+
+
+# ── real programs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Sent(NamedTuple):
+    """A `tincans send` that waits: what it said is to be typed, and where it listens."""
+
+    program: Program
+    code: str
+    address: str
+
+
+def home(folder: Path, name: str) -> dict[str, str]:
+    """What makes a program that person's: a key and known peers of their own, and mDNS on loopback alone."""
+    return {"TINCANS_PEERS": str(folder / name), "TINCANS_MDNS": "127.0.0.1", "USER": name, "LOGNAME": name}
+
+
+def named(user: str) -> str:
+    """What that person's programs call themselves."""
+    return f"{user}@{socket.gethostname().partition('.')[0]}"
+
+
+@contextlib.contextmanager
+def offering(
+    folder: Path, *arguments: str, name: str = "ann", cwd: Path | None = None, stdin: int | bytes = subprocess.DEVNULL
+) -> Iterator[Sent]:
+    """Run `tincans send` while the block runs; it waits on loopback."""
+    command = tincans("send", "--listen", "127.0.0.1:0", *arguments)
+    with start(command, env=home(folder, name), cwd=cwd, stdin=stdin) as running:
+        code = running.wait_for(r"^tincans receive (\S+)$")[1]
+        address = running.wait_for(r"--from (\S+)$", stream="err")[1]
+        yield Sent(running, code, address)
+
+
+def receiving(sent: Sent, *arguments: str) -> list[str]:
+    """The command that receives it, without mDNS."""
+    return tincans("receive", sent.code, "--from", sent.address, *arguments)
+
+
+def part_grown(path: Path, size: int, running: Program) -> None:
+    """Wait until so much of a file has come, or the program has ended."""
+    deadline = time.monotonic() + PATIENCE
+    part = path.with_name(f".{path.name}.tincans-part")
+    while running.process.poll() is None and not path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            if part.stat().st_size >= size:
+                return
+        assert time.monotonic() < deadline, f"{running} never received {size} bytes"
+        time.sleep(POLL / 5)

@@ -32,7 +32,7 @@ class Step(NamedTuple):
     amount: int = 0
     #: Bytes of the whole file; None where that is not known.
     size: int | None = None
-    #: Why it FAILED or was SKIPPED, in a sentence.
+    #: Why it FAILED or was SKIPPED, in a sentence; how it was DONE, where that is not as always.
     reason: str = ""
 
 

@@ -74,7 +74,8 @@ def _plans(step: Step) -> None:
 def _line(step: Step) -> str:
     match step.deed:
         case Deed.DONE:
-            return f"{human_bytes(step.amount or step.size or 0):>9}  {step.name}"
+            how = f", {step.reason}" if step.reason else ""
+            return f"{human_bytes(step.amount or step.size or 0):>9}  {step.name}{how}"
         case Deed.REMOVED:
             return f"{'removed':>9}  {step.name}"
         case Deed.SKIPPED:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -80,11 +81,11 @@ class Take(NamedTuple):
 # ── giving ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def give(job: Give) -> int:
+def give(job: Give) -> None:
     """Send it, and show how far it is. Ctrl-C says that what came can be gone on with."""
-    with _timed(job.quiet) as progress:
-        result = run(_give(job, progress))
-    return _told(result, progress, job.quiet)
+    if job.to and not job.peer:
+        raise UsageError("--to says where a known peer is: name it with --peer")
+    _run(partial(_give, job), quiet=job.quiet, endless=not job.times)
 
 
 async def _give(job: Give, progress: Progress) -> Result:
@@ -101,7 +102,10 @@ async def _give(job: Give, progress: Progress) -> Result:
         address = await sending.listen(job.listen)
         await _number(stack, invitation, address)
         _invite(invitation.code, address, job.quiet)
-        return await sending.wait()
+        try:
+            return await sending.wait()
+        finally:
+            await sending.aclose()  # at once: taking the notice down takes its time
 
 
 async def _load(job: Give, stack: AsyncExitStack, progress: Progress) -> Load:
@@ -118,8 +122,7 @@ def _invitation(job: Give) -> Invitation:
     """The one that an earlier attempt left, or a new one."""
     if "-" in job.files:
         return Invitation(Code.new())
-    file = kept_file(peers_folder(), [Path(name) for name in job.files])
-    return Invitation.opened(file) or Invitation(Code.new(), file=file)
+    return Invitation.kept(kept_file(peers_folder(), [Path(name) for name in job.files]))
 
 
 async def _number(stack: AsyncExitStack, invitation: Invitation, address: Address) -> None:
@@ -177,17 +180,15 @@ async def _noticed(name: str, *, needed: bool = True) -> list[Address]:
 # ── taking ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def take(job: Take) -> int:
+def take(job: Take) -> None:
     """Receive it, and show how far it is. Ctrl-C says that what came can be gone on with."""
     code = Code.parse(job.code) if job.code else None
     if code is None and (job.to == "-" or job.source):
         raise UsageError("without a code it waits for peers that it knows: it needs a folder, and nobody to call")
-    with _timed(job.quiet) as progress:
-        result = run(_take(job, code, progress))
-    return _told(result, progress, job.quiet)
+    _run(partial(_take, job, code), quiet=job.quiet, endless=not (code or job.times))
 
 
-async def _take(job: Take, code: Code | None, progress: Progress) -> Result:
+async def _take(job: Take, code: Code | None, progress: _Showing) -> Result:
     us = _us()
     async with AsyncExitStack() as stack:
         target = await _target(job, stack)
@@ -195,16 +196,16 @@ async def _take(job: Take, code: Code | None, progress: Progress) -> Result:
             addresses = [job.source] if job.source else await _noticed(offer_name(code.number))
             if not addresses:
                 raise NoSuchOffer(code.number, NOTICE_SECONDS)
-            agree = yes if job.yes or not _is_asked() else _asking
+            agree = yes if job.yes or not _is_asked() else partial(_asking, progress)
             return await receive(us, code, addresses, target, agree=agree, overwrite=job.overwrite, progress=progress)
         assert isinstance(target, Path)
         return await _wait(job, us, target, progress, stack)
 
 
-async def _wait(job: Take, us: Us, folder: Path, progress: Progress, stack: AsyncExitStack) -> Result:
+async def _wait(job: Take, us: Us, folder: Path, progress: _Showing, stack: AsyncExitStack) -> Result:
     if not (job.yes or _is_asked()):
         raise UsageError("nobody can be asked here whether something is wanted: --yes takes what known peers send")
-    agree: Agree = yes if job.yes else _asking
+    agree: Agree = yes if job.yes else partial(_asking, progress)
     waiting = Waiting(
         us, folder, count=job.times or None, agree=agree, overwrite=job.overwrite, progress=progress, news=say
     )
@@ -236,8 +237,9 @@ def _is_asked() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-async def _asking(offered: Offered) -> bool:
+async def _asking(progress: _Showing, offered: Offered) -> bool:
     """Show what is offered, and ask. It blocks: nothing else goes on without the answer."""
+    progress.rest()
     say(_summary(offered))
     for entry in offered.entries[:_SHOWN]:
         kind = "folder" if entry.is_folder else _size(entry.size)
@@ -263,43 +265,63 @@ def _size(size: int | None) -> str:
 # ── both ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Timed:
-    """Tells steps on, and knows whether something has moved and since when it goes on."""
+class _Showing:
+    """Shows steps, and knows since when they go on, and what was begun and is not over.
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.moved, self.begun = False, 0.0
+    The terminal belongs to it from the first step on, until it is told to `rest`, as somebody is asked something there.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._stack = ExitStack()
+        self._progress: Progress | None = None
+        self.begun = 0.0
+        self.unfinished: set[str] = set()
+
+    def rest(self) -> None:
+        """Give the terminal back until the next step. Idempotent."""
+        self._progress = None
+        self._stack.close()
 
     def __call__(self, step: Step) -> None:
-        if step.deed is Deed.MOVED:
-            self.moved = True
         self.begun = self.begun or time.monotonic()
+        if self._progress is None:
+            self._progress = self._stack.enter_context(shown(quiet=self._quiet))
+        if step.deed is Deed.BEGUN:
+            self.unfinished.add(step.name)
+        elif step.deed is not Deed.MOVED:
+            self.unfinished.discard(step.name)
         self._progress(step)
 
 
-@contextmanager
-def _timed(quiet: bool) -> Iterator[_Timed]:
-    """What is to be told the steps; who stops it hears that what came is kept."""
-    progress: _Timed | None = None
+def _run(work: Callable[[_Showing], Coroutine[Any, Any, Result]], *, quiet: bool, endless: bool) -> None:
+    """Do it, and show how far it is and what came of it; who stops it hears that what came is kept.
+
+    Raises what `work` does, and `KeyboardInterrupt` unless it is `endless`, as that is over when somebody says so.
+    """
+    result: Result | None = None
+    progress = _Showing(quiet)
     try:
-        with shown(quiet=quiet) as progress_shown:
-            progress = _Timed(progress_shown)
-            yield progress
+        result = run(work(progress))
     except KeyboardInterrupt:
-        if progress is not None and progress.moved and not quiet:
+        pass
+    finally:
+        progress.rest()
+    if result is None:
+        if progress.unfinished and not quiet:
             say("stopped; the same command goes on from what came")
-        raise
+        if not endless:
+            raise KeyboardInterrupt
+    elif not quiet:
+        _tell(result, progress)
 
 
-def _told(result: Result, progress: _Timed, quiet: bool) -> int:
+def _tell(result: Result, progress: _Showing) -> None:
     """Sum it up, where it was more than a file."""
-    if quiet:
-        return 0
     if result.files == 0 and result.same == 1:
         say("it is here already, and the same")
     elif result.files + result.same != 1:
         sum_up(result, time.monotonic() - progress.begun if progress.begun else 0.0)
-    return 0
 
 
 def _us() -> Us:

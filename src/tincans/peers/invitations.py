@@ -9,6 +9,8 @@ killed and started again is given no further guesses by that. The file is the us
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,7 +41,7 @@ class Invitation:
         self.port = 0
         #: Whether somebody may have been told the code already.
         self.is_known = False
-        self._file = file
+        self._file, self._lock = file, -1
         self._since = time.time()
 
     @classmethod
@@ -57,6 +59,19 @@ class Invitation:
         """Have another number, that nobody else on the network has, before anybody was told it. Raises `OSError`."""
         self.code = self.code._replace(number=number)
         self.keep()
+
+    @classmethod
+    def kept(cls, file: Path) -> Invitation:
+        """One that is kept in that file: the one that an earlier process left, or a new one.
+
+        Where another process invites to the same just now this is a new one, which is kept nowhere. Raises `OSError`.
+        """
+        lock = _locked(file.with_suffix(".lock"))
+        if lock is None:
+            return cls(Code.new())
+        invitation = cls.opened(file) or cls(Code.new(), file=file)
+        invitation._lock = lock
+        return invitation
 
     @property
     def is_void(self) -> bool:
@@ -85,3 +100,35 @@ class Invitation:
         if self._file is not None:
             with suppress(OSError):
                 self._file.unlink()
+
+    def close(self) -> None:
+        """Let another process go on with what is kept. Idempotent."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            assert self._file is not None
+            with suppress(OSError):
+                self._file.with_suffix(".lock").unlink()
+            os.close(lock)
+
+
+def _locked(path: Path) -> int | None:
+    """The file of that name, locked until it is closed; None where another process has it. Raises `OSError`.
+
+    Whoever had it may have taken it away between our opening and locking it: what is locked must still bear the name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.stat(path), os.fstat(fd)):
+                return fd
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)

@@ -8,6 +8,7 @@ nothing more; what it says is believed as little as a stranger: who is there pro
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -54,10 +55,13 @@ class Notice:
         return None
 
     async def aclose(self) -> None:
-        """Take it down, and say so."""
+        """Take it down, and say so once, where zeroconf would take its time to say it three times."""
         try:
-            await self._saying
-            await (await self._network.async_unregister_service(self._info))
+            goodbye = await self._network.async_unregister_service(self._info)
+            await asyncio.sleep(0)  # the first is said at once
+            for saying in (self._saying, goodbye):
+                assert isinstance(saying, asyncio.Future)
+                saying.cancel()
         finally:
             await self._network.async_close()
 

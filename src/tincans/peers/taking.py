@@ -217,7 +217,9 @@ class Taker:
             self._telling.tell(Deed.SKIPPED, entry.name, reason="it changed meanwhile, and is taken anew")
             return False
         else:
+            size = upload.size
             self._commit(entry, upload, begins, digest, ended)
+            self._done(index, entry, size)
         return True
 
     def _commit(self, entry: Entry, upload: Upload, begins: Begins, digest: hashlib._Hash, ended: Ended) -> None:
@@ -230,9 +232,12 @@ class Taker:
         if begins.modified is not None:
             with suppress(OSError, OverflowError):  # a time that this filesystem does not have
                 os.utime(upload.fd, ns=(begins.modified, begins.modified))
-        size = upload.size
         upload.commit()
-        self._telling.tell(Deed.DONE, entry.name, size, size)
+
+    def _done(self, index: int, entry: Entry, size: int) -> None:
+        place = self.places[index]
+        how = "" if place == entry.name else f"as {PurePosixPath(place).name}"
+        self._telling.tell(Deed.DONE, entry.name, size, size, how)
 
     async def _begun(self) -> Begins:
         """The giver may have to read the beginning of a large file first."""

@@ -135,12 +135,14 @@ class Sending:
 
     async def aclose(self) -> None:
         """Idempotent. An offer that was begun and is not over can be gone on with."""
-        broken = self._broken or self._giving > 0
+        self._broken |= self._giving > 0
         if self._server is not None:
             await self._server.aclose()
-        if self._over.done() or not broken:
+        is_over = self._over.done() and not self._over.cancelled()
+        if is_over or not self._broken:
             self.invitation.forget()
-        if self._over.done() and not self._over.cancelled():
+        self.invitation.close()
+        if is_over:
             self._over.exception()  # whoever did not wait need not hear of it
         self._over.cancel()
 
