@@ -20,6 +20,7 @@ from tincans.apps.chat.lines import Lines
 from tincans.apps.chat.member import Form, Member
 from tincans.apps.chat.outbox import Outbox
 from tincans.apps.chat.pace import Pace
+from tincans.apps.chat.places import host_of
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.channel import Channel
 from tincans.errors import ChannelError, EndOfStream
@@ -41,7 +42,7 @@ class Caller(Member):
     outbox: Outbox
 
     def __init__(self, hub: Hub, channel: Channel, form: Form) -> None:
-        super().__init__(channel.remote.host or "local", form, Outbox(channel, hub.flusher, self._overrun))
+        super().__init__(host_of(channel), form, Outbox(channel, hub.flusher, self._overrun))
         self.hub, self.channel = hub, channel
         #: Nothing more is heard.
         self.over = False

@@ -23,6 +23,7 @@ from tincans.apps.chat.irc_forms import IrcForm, form_of
 from tincans.apps.chat.irc_labels import label_of, labelled, reference
 from tincans.apps.chat.member import Member, written
 from tincans.apps.chat.outbox import Outbox
+from tincans.apps.chat.places import base_url, host_of
 from tincans.channel import Channel
 from tincans.limits import IRC_MESSAGE_BYTES
 from tincans.protocols import irc
@@ -214,18 +215,3 @@ class IrcMember(Member):
 def server_name(hub: Hub) -> str:
     """What the hub is called in a source, where no blank may be."""
     return re.sub(r"[\s!@:]+", "-", hub.name) or "tincans"
-
-
-def host_of(channel: Channel) -> str:
-    """Where a caller is, as others are shown it: a word that does not begin with a colon."""
-    host = channel.remote.host or "localhost"
-    return f"0{host}" if host.startswith(":") else host
-
-
-def base_url(channel: Channel) -> str:
-    """The hub's address as this caller knows it, to stand before the path of a file; empty where there is none."""
-    local = channel.local
-    if not local.port:
-        return ""
-    host = f"[{local.host}]" if ":" in local.host else local.host
-    return f"http{'s' if 'tls.version' in channel.facts else ''}://{host}:{local.port}"

@@ -17,8 +17,8 @@ from tincans.apps.chat import events
 from tincans.apps.chat.callers import Caller
 from tincans.apps.chat.events import Event, Kind, Message
 from tincans.apps.chat.hub import Hub
-from tincans.apps.chat.irc_member import base_url
 from tincans.apps.chat.names import LOBBY, folded
+from tincans.apps.chat.places import base_url
 from tincans.apps.chat.plain_commands import Command, find
 from tincans.apps.chat.plain_words import Plain, plain, sentence, written
 from tincans.apps.chat.refusals import Refused, Why
