@@ -15,7 +15,7 @@ from tincans.errors import LocalProtocolError, RemoteProtocolError
 from tincans.limits import IRC_CLIENT_TAGS_BYTES, IRC_MESSAGE_BYTES, IRC_TAGS_BYTES, LINE_BYTES
 from tincans.protocols import Malformed, Match
 from tincans.protocols.events import encoded
-from tincans.protocols.irc import Blank, IrcSession, Message, Source
+from tincans.protocols.irc import Blank, IrcSession, Message, Source, read_message, written, written_tags
 from tincans.protocols.irc_numerics import NUMERICS
 from tincans.testing import check_mutations, check_session
 
@@ -222,3 +222,47 @@ def test_secrets_are_masked(said: bytes, shown: str) -> None:
 )
 def test_it_is_recognized_by_its_first_line(client: bytes, server: bytes, match: Match) -> None:
     assert IrcSession.recognize(client, server) is match
+
+
+# ── what a server writes quickly ──────────────────────────────────────────────────────────────────────────
+
+
+@given(
+    st.sampled_from(["PRIVMSG", "MODE", "005", "BATCH", "AUTHENTICATE"]),
+    st.lists(st.from_regex(r"[^: \r\n\0\ud800-\udfff][^ \r\n\0\ud800-\udfff]{0,9}", fullmatch=True), max_size=3),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+    st.dictionaries(st.sampled_from(["time", "+a/b", "label"]), st.text(st.characters(exclude_categories=["Cs"]))),
+)
+def test_what_is_written_quickly_is_read_as_it_was_meant(
+    verb: str, words: list[str], last: str, tags: dict[str, str]
+) -> None:
+    line = written(verb, *words, last, source="a!b@c", tags=written_tags(tags))
+    assert line.endswith(b"\r\n")
+    read = read_message(line[:-2])
+    assert (read.verb, read.source) == (verb, "a!b@c")
+    assert read.parameters == (*words, last.translate({ord(sign): " " for sign in "\r\n\0"}))
+    assert read.tags == {tag: value.replace("\0", "") for tag, value in tags.items()}
+
+
+def test_a_text_has_a_colon_and_what_is_none_has_it_where_it_must() -> None:
+    assert written("PRIVMSG", "#tea", "hi", source="a") == b":a PRIVMSG #tea :hi\r\n"
+    assert written("MODE", "#tea", "+o", "ann") == b"MODE #tea +o ann\r\n"
+    assert written("MODE", "#tea", "+k", ":") == b"MODE #tea +k ::\r\n"
+    assert written("AUTHENTICATE", "+") == b"AUTHENTICATE +\r\n"
+    assert written("PART", "#tea", source="a") == b":a PART #tea\r\n"
+    assert written("ACK", source="a", tags="label=x") == b"@label=x :a ACK\r\n"
+
+
+def test_what_is_written_quickly_is_cut_between_two_characters() -> None:
+    """At the limit it is whole; the tags have a limit of their own."""
+    head = len("PRIVMSG #tea :") + 2
+    whole = "x" * (IRC_MESSAGE_BYTES - head)
+    assert written("PRIVMSG", "#tea", whole, tags="a=" + "b" * 600).endswith(f":{whole}\r\n".encode())
+    assert written("PRIVMSG", "#tea", f"{whole}y").endswith(f":{whole}\r\n".encode())
+    assert written("PRIVMSG", "#tea", f"{whole[1:]}é").endswith(f":{whole[1:]}\r\n".encode())
+
+
+@pytest.mark.parametrize("line", [b"", b":a", b"@a=b", b"PING a\rb", b"PING \0", b"PING a\r\n"])
+def test_what_is_no_message_is_not_read(line: bytes) -> None:
+    with pytest.raises(ValueError, match="a message has no command, or"):
+        read_message(line)

@@ -223,6 +223,7 @@ def written(verb: str, *parameters: str, source: str = "", tags: str = "") -> by
     """
     *words, last = parameters or ("",)
     if parameters:
+        last = last if last.isprintable() else last.translate(_NOT_SAID)
         colon = not last or len(parameters) == _TEXTS.get(verb) or last[0] == ":" or " " in last
         words.append(f":{last}" if colon else last)
     said = " ".join([f":{source} {verb}" if source else verb, *words])
