@@ -134,3 +134,32 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     with start([program("nginx"), "-p", str(folder), "-c", str(folder / "conf"), "-e", "stderr"]) as running:
         port_of(running)
         yield Nginx(port, folder)
+
+
+@contextlib.contextmanager
+def ngircd(folder: Path) -> Iterator[int]:
+    """An ngIRCd called `hub`, which `root` runs by his name as the password; gives its port."""
+    port = free_port()
+    (folder / "ngircd.conf").write_text(f"""
+[Global]
+Name = oracle.test
+Info = an oracle
+Listen = 127.0.0.1
+Ports = {port}
+ServerUID = {os.geteuid()}
+ServerGID = {os.getegid()}
+[Limits]
+MaxConnectionsIP = 0
+MaxNickLength = 32
+MaxPenaltyTime = 0
+[Options]
+DNS = no
+Ident = no
+PAM = no
+[Operator]
+Name = root
+Password = root
+""")
+    with start([program("ngircd"), "--nodaemon", "--config", str(folder / "ngircd.conf")]) as running:
+        running.wait_for("(?i)now listening")
+        yield port

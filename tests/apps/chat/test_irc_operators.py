@@ -27,8 +27,8 @@ async def test_who_knows_the_password_of_one_who_runs_the_hub_does() -> None:
         ann = await house.enter("ann_")
         assert await ann.says("OPER root wrong", "OPER ann ann") == [WRONG] * 2
         assert await ann.says("OPER root root", "MODE ann_") == [
-            ":tincans 381 ann_ :you are an operator of this hub",
             ":tincans MODE ann_ +o",
+            ":tincans 381 ann_ :you are an operator of this hub",
             ":tincans 221 ann_ +o",
         ]
         assert await ann.says("OPER root root") == [":tincans 381 ann_ :you are an operator of this hub"]

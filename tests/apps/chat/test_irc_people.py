@@ -121,8 +121,8 @@ async def test_what_is_known_of_somebody() -> None:
         await ann.hears()
         assert still(await ann.says("WHOIS R1", "WHOIS nobody")) == [
             ":tincans 311 a1 r1 root localhost * :R1 Smith",
-            ":tincans 319 a1 r1 #ops",
             ":tincans 312 a1 r1 tincans tincans",
+            ":tincans 319 a1 r1 #ops",
             ":tincans 313 a1 r1 :is an operator of this hub",
             ":tincans 301 a1 r1 :tea",
             ":tincans 330 a1 r1 root :has logged in as",
@@ -133,7 +133,7 @@ async def test_what_is_known_of_somebody() -> None:
             f":tincans 318 a1 nobody {END}",
         ]
         about_ann = still(await root.says("WHOIS tincans a1,a1"))
-        assert about_ann[1:3] == [":tincans 319 r1 a1 :@#ops @#tea", ":tincans 312 r1 a1 tincans tincans"]
+        assert about_ann[1:3] == [":tincans 312 r1 a1 tincans tincans", ":tincans 319 r1 a1 :@#ops @#tea"]
         assert ":tincans 378 r1 a1 :is connecting from localhost" in about_ann
         assert len([line for line in about_ann if " 318 " in line]) == 1
         assert any(" 378 " in line for line in await ann.says("WHOIS a1")), "one is told of oneself"
@@ -161,6 +161,7 @@ async def test_who_was_called_that() -> None:
         assert await was("bob 1") == [*once, f":tincans 369 ann bob {END}"]
         assert await was("bob 0") == await was("bob -1") == [*once, *once, f":tincans 369 ann bob {END}"]
         assert (await was("eve"))[0] == ":tincans 314 ann eve eve localhost * :Eve Smith"
+        assert await ann.says("WHOIS", "WHOWAS") == [":tincans 431 ann :name a nick"] * 2
         assert await was("ann") == [
             ":tincans 406 ann ann :there was nobody called that",
             f":tincans 369 ann ann {END}",

@@ -78,6 +78,12 @@ async def test_the_hub_says_what_it_is() -> None:
         ]
 
 
+async def test_what_is_not_for_a_hub_is_said() -> None:
+    async with chat() as house:
+        ann = await house.enter("ann")
+        assert [line.split()[1] for line in await ann.says("SUMMON bob", "USERS", "STATS")] == ["445", "446", "219"]
+
+
 async def test_another_server_is_not_there() -> None:
     async with chat() as house:
         ann = await house.enter("ann")

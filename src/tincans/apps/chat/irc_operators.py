@@ -27,8 +27,8 @@ async def oper(caller: IrcMember, message: Message) -> None:
         return
     before = set(user_modes(caller))
     caller.is_operator = True
-    caller.reply("RPL_YOUREOPER", "you are an operator of this hub")
     tell_user_modes(caller, before)
+    caller.reply("RPL_YOUREOPER", "you are an operator of this hub")
 
 
 def _may(caller: IrcMember) -> bool:

@@ -125,6 +125,9 @@ def _idle(caller: IrcMember, member: Member) -> int:
 
 def whois(caller: IrcMember, message: Message) -> None:
     """`WHOIS nick`, or `WHOIS server nick`, which asks the server of the nick; there is one."""
+    if not message.parameters:
+        caller.reply("ERR_NONICKNAMEGIVEN", "name a nick")
+        return
     for nick in dict.fromkeys(message.parameters[-1].split(",")):
         try:
             _tell_of(caller, caller.hub.find(nick))
@@ -138,8 +141,8 @@ def _tell_of(caller: IrcMember, member: Member) -> None:
     caller.reply("RPL_WHOISUSER", nick, _user(member), member.host, "*", member.real_name or nick)
     shown = sorted((room for room in member.rooms if room.shows(caller)), key=lambda room: room.name)
     words = [f"{rank_signs(caller, room.members[member])}{room.name}" for room in shown]
-    caller.reply_words("RPL_WHOISCHANNELS", nick, words=words)
     caller.reply("RPL_WHOISSERVER", nick, caller.form.server, caller.hub.name)
+    caller.reply_words("RPL_WHOISCHANNELS", nick, words=words)
     if member.is_operator:
         caller.reply("RPL_WHOISOPERATOR", nick, "is an operator of this hub")
     if member.away:
@@ -158,6 +161,9 @@ def _tell_of(caller: IrcMember, member: Member) -> None:
 
 def whowas(caller: IrcMember, message: Message) -> None:
     """`WHOWAS nick{,nick} [count]`: the latest first; all that are remembered where no count above 0 was said."""
+    if not message.parameters:
+        caller.reply("ERR_NONICKNAMEGIVEN", "name a nick")
+        return
     count = (message.parameters[1:] or ("",))[0]
     most = int(count) if count.isdecimal() and len(count) < 10 else 0
     for nick in dict.fromkeys(message.parameters[0].split(",")):

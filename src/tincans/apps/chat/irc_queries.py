@@ -123,7 +123,7 @@ _INFO = (
 
 def stats(caller: IrcMember, message: Message) -> None:
     """u: for how long the hub has run. What else servers count is not counted here."""
-    letter = message.parameters[0][:1]
+    letter = (message.parameters or ("*",))[0][:1]
     if not _is_here(caller, message, 1):
         return
     if letter == "u":
@@ -139,3 +139,13 @@ def links(caller: IrcMember, message: Message) -> None:
     server = caller.form.server
     caller.reply("RPL_LINKS", server, server, f"0 {caller.hub.name}")
     caller.reply("RPL_ENDOFLINKS", "*", "that is all")
+
+
+def summon(caller: IrcMember, message: Message) -> None:
+    """Calling the users of the machine is not for a hub (RFC 2812 §4.5)."""
+    caller.reply("ERR_SUMMONDISABLED", "nobody is summoned here; INVITE asks who is on the hub")
+
+
+def users(caller: IrcMember, message: Message) -> None:
+    """Nor is telling who they are (RFC 2812 §4.6)."""
+    caller.reply("ERR_USERSDISABLED", "nobody is told who uses this machine; WHO tells who is on the hub")

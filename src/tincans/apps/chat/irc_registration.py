@@ -163,8 +163,10 @@ def tell_counts(caller: IrcMember) -> None:
     people, rooms = caller.hub.people, caller.hub.rooms
     shown = sum(room.shows(caller) for room in rooms.values())
     caller.reply("RPL_LUSERCLIENT", f"There are {len(people)} users and 0 invisible on 1 servers")
-    caller.reply("RPL_LUSEROP", str(sum(member.is_operator for member in people.values())), "operators are on")
-    caller.reply("RPL_LUSERCHANNELS", str(shown), "rooms are there")
+    if operators := sum(member.is_operator for member in people.values()):
+        caller.reply("RPL_LUSEROP", str(operators), "operators are on")
+    if shown:
+        caller.reply("RPL_LUSERCHANNELS", str(shown), "rooms are there")
     caller.reply("RPL_LUSERME", f"I have {len(people)} clients and 0 servers")
 
 
