@@ -16,9 +16,6 @@ from tincans.cli.options import Record, settings
 if TYPE_CHECKING:
     from tincans.clients.chat_room import Membership
 
-#: What `say` writes beside where it reads from.
-_STDERR = 2
-
 
 @click.command()
 @click.argument("room", metavar="ROOM")
@@ -68,7 +65,7 @@ async def _say(room: str, text: str, whole: bool, kind: str, entry: Entry, recor
 async def _all_of_stdin() -> str:
     from tincans.transports.stdio import StdioChannel
 
-    async with StdioChannel(stdout=_STDERR) as channel:
+    async with StdioChannel() as channel:
         return b"".join([data async for data in channel]).decode("utf-8", "replace")
 
 
@@ -78,7 +75,7 @@ async def _lines() -> AsyncIterator[str]:
 
     if sys.stdin.isatty():
         click.echo("what to say, a message a line; Ctrl-D ends it", err=True)
-    async with Buffered(StdioChannel(stdout=_STDERR)) as channel:
+    async with Buffered(StdioChannel()) as channel:
         async for line in channel.lines():
             yield line.decode("utf-8", "replace")
 
