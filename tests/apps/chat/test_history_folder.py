@@ -300,6 +300,16 @@ async def test_an_index_that_breaks_is_made_anew_at_the_next_start(tmp_path: Pat
         assert len(await history.search("word", rooms=["#ops"], limit=1000)) == 700
 
 
+async def test_a_number_is_one_messages(tmp_path: Path) -> None:
+    async with opened(tmp_path) as history:
+        say(history, "one", "two", "three")
+    path = tmp_path / "log" / "00000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"number":2', b'"number":1'))
+    _delete(tmp_path)
+    async with opened(tmp_path) as history:
+        assert [message.text for message in await everything(history)] == ["one", "three"]
+
+
 async def test_a_line_that_was_lost_costs_only_itself(tmp_path: Path) -> None:
     async with opened(tmp_path) as history:
         say(history, "one", "two", "three")
@@ -518,3 +528,16 @@ async def test_a_closed_one_takes_and_gives_nothing(tmp_path: Path) -> None:
             await history.search("one", rooms=["#ops"])
         assert history.last == 1
         assert not [thread for thread in threading.enumerate() if thread.name == "tincans-rooms"]
+
+
+async def test_closing_that_is_cancelled_goes_on(tmp_path: Path) -> None:
+    async with opened(tmp_path) as history:
+        say(history, *["word"] * 1000)
+        closing = asyncio.ensure_future(history.aclose())  # noqa: TID251
+        await asyncio.sleep(0)
+        closing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await closing
+        await history.aclose()
+        async with opened(tmp_path) as again:
+            assert again.last == 1000

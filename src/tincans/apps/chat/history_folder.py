@@ -15,14 +15,13 @@ index has taken in what there was when it was asked for.
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,8 +30,9 @@ import msgspec
 from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history import DAY, Messages, check_numbers
 from tincans.apps.chat.history_follow import Follower
-from tincans.apps.chat.history_index import Index, give_up_broken, open_index
+from tincans.apps.chat.history_index import Index, open_index
 from tincans.apps.chat.history_log import End, Log, Place
+from tincans.apps.chat.history_readers import Readers
 from tincans.apps.chat.history_recent import AtHand, Recent
 from tincans.apps.chat.history_rooms import Rooms
 from tincans.apps.chat.history_search import parse
@@ -40,9 +40,6 @@ from tincans.apps.chat.names import folded
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
 
 FORMAT = 1
-
-#: Connections that are kept for the next who reads.
-_IDLE = 2
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -81,7 +78,7 @@ class FolderHistory:
         stack.callback(self._rooms.close)
         index = open_index(folder / "index.sqlite3", identity, self._log)
         stack.callback(index.close)
-        self._readers = _Readers(index.path)
+        self._readers = Readers(index.path)
         stack.callback(self._readers.close)
         self._follower = Follower(self._log, index, index.progress(identity) or End(0, 0, 0), keep=keep, days=days)
         self._follower.follow()
@@ -201,63 +198,6 @@ class FolderHistory:
     def _close(self) -> None:
         with self._closing_turn:
             self._closing.close()
-
-
-class _Readers:
-    """Connections to the index for those who read, lent to one at a time. For any thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = threading.Condition()
-        self._idle = [Index(path)]  # one is at hand for the loop's thread
-        self._lent: dict[Index, threading.Event | None] = {}
-        self._is_closed = False
-
-    @contextmanager
-    def lent(self, cancelled: threading.Event | None = None) -> Iterator[Index]:
-        """One of them, for the block. Its errors become `OSError`, and so does being `cancelled`, before or within."""
-        try:
-            index = self._lend(cancelled)
-            try:
-                yield index
-            finally:
-                self._give_back(index)
-        except sqlite3.Error as error:
-            give_up_broken(self._path, error)
-            raise OSError(errno.EIO, f"the index {self._path} cannot be read: {error}") from error
-
-    def _lend(self, cancelled: threading.Event | None) -> Index:
-        with self._turn:
-            if self._is_closed or (cancelled is not None and cancelled.is_set()):
-                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-            index = self._idle.pop() if self._idle else Index(self._path)
-            self._lent[index] = cancelled
-        return index
-
-    def _give_back(self, index: Index) -> None:
-        with self._turn:
-            del self._lent[index]
-            if len(self._idle) < _IDLE:
-                self._idle.append(index)
-            else:
-                index.close()
-            self._turn.notify_all()
-
-    def cancel(self, cancelled: threading.Event) -> None:
-        """Let who borrowed with this event end soon, now or later."""
-        with self._turn:
-            cancelled.set()
-            for index, event in self._lent.items():
-                if event is cancelled:
-                    index.interrupt()
-
-    def close(self) -> None:
-        """Wait for those who read, and close all. Idempotent."""
-        with self._turn:
-            self._is_closed = True
-            self._turn.wait_for(lambda: not self._lent)
-            while self._idle:
-                self._idle.pop().close()
 
 
 def _take(folder: Path) -> tuple[int, str]:

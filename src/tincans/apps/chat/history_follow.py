@@ -1,4 +1,4 @@
-"""The thread that has the index of a history follow its log, and removes what is too old or too much.
+"""The thread that has the index of a history follow its log.
 
     append ─► the log's end ─► arrived ─► (CHAT_INDEX_SECONDS later, or at once when somebody waits) ─► a transaction
 
@@ -6,9 +6,7 @@ The loop's thread tells it only that there is something, and never waits for it.
 one transaction, with how far it goes; so a process that is killed leaves an index that is behind, and none that is
 wrong.
 
-`keep` and `days` are exact in the index: what is beyond is not found any more, CHAT_INDEX_SECONDS or CHAT_LOOK_SECONDS
-later. A file of the log is removed once no message in it is left, so the disk may have up to a file of what is beyond,
-and more where a room in which hardly anybody speaks holds some.
+When all is taken in it removes what is beyond `keep` and `days` (`history_forget.py`), a little at a time.
 """
 
 from __future__ import annotations
@@ -16,27 +14,19 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from tincans.apps.chat.events import Message
-from tincans.apps.chat.history import DAY
+from tincans.apps.chat.history_forget import Forgetting, Room
 from tincans.apps.chat.history_index import Index, give_up_broken
-from tincans.apps.chat.history_log import End, Log, Place, messages_of
-from tincans.apps.chat.history_search import indexed, match
+from tincans.apps.chat.history_log import End, Log, messages_of
+from tincans.apps.chat.history_search import indexed
 from tincans.apps.chat.names import folded
-from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_INDEX_SECONDS, CHAT_LOOK_SECONDS
+from tincans.limits import CHAT_INDEX_SECONDS, CHAT_LOOK_SECONDS
 
 logger = logging.getLogger(__name__)
 
-
-#: A message in the index: its number, its room's, its place, and when it was said.
-_Row = tuple[int, int, int, int, int, int]
-_ROWS = 'SELECT number, room, segment, "offset", length, at FROM messages'
-
+#: What becomes of a room that there is.
 _UPDATE_ROOM = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, last = excluded.last"
 
 
@@ -46,20 +36,14 @@ class Follower:
     def __init__(self, log: Log, index: Index, done: End, *, keep: int = 0, days: float = 0) -> None:
         """`done` is how far the index is."""
         self._log, self._index = log, index
-        self._keep, self._days = keep, int(days * DAY)
-        #: How far the index is; and by room, how many of its messages were removed since this was made.
+        #: How far the index is.
         self.done = done
-        self.removed: dict[str, int] = {}
         self._rooms = {name: Room(*row) for name, *row in index.rooms()}
+        self._forgetting = Forgetting(log, index, self._rooms, keep, days)
         self._thread: threading.Thread | None = None
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._turn = threading.Condition()
         self._ends = self._is_over = self._failed = False
-        #: The rooms that may have more than `keep`; when to look for what is too old, by time.monotonic; whether
-        #: something was removed since the log was looked at.
-        self._touched = set(self._rooms)
-        self._look_at = 0.0
-        self._forgot = False
 
     def begin(self) -> None:
         """Start the thread."""
@@ -70,6 +54,11 @@ class Follower:
     def counts(self) -> list[tuple[str, int, int]]:
         """Each room, with how many messages it has in the index, and the number of the last. Before `begin`."""
         return [(name, room.size, room.last) for name, room in self._rooms.items()]
+
+    @property
+    def removed(self) -> Mapping[str, int]:
+        """By room, how many of its messages were removed since this was made."""
+        return self._forgetting.removed
 
     def arrived(self) -> None:
         """The log is longer."""
@@ -117,7 +106,7 @@ class Follower:
             ends = self._ends
             try:
                 self.follow()
-                while not self._ends and self._forget_some():
+                while not self._ends and self._forgetting.some(self.done):
                     self.follow()
             except (sqlite3.Error, OSError) as error:
                 self._say(error)
@@ -152,13 +141,14 @@ class Follower:
             return self._next_segment(start)
         batch = _Batch(self._rooms, start)
         for offset, length, message in messages_of(piece):
-            batch.add(start.offset + offset, length, message)
+            if message.number > batch.last:  # a number is one message's, whatever a broken log says
+                batch.add(start.offset + offset, length, message)
         done = End(start.segment, start.offset + len(piece), batch.last)
         with self._index.transaction():
             batch.insert(self._index)
             self._progress(done)
         self._rooms.update(batch.rooms)
-        self._touched.update(batch.rooms)
+        self._forgetting.touched.update(batch.rooms)
         return done
 
     def _next_segment(self, start: End) -> End:
@@ -172,77 +162,6 @@ class Follower:
 
     def _progress(self, done: End) -> None:
         self._index.execute('UPDATE progress SET segment = ?, "offset" = ?, number = ?', done)
-
-    # ── what is beyond ────────────────────────────────────────────────────────────────────────────────────
-
-    def _forget_some(self) -> bool:
-        """Remove some of what is beyond, if anything is."""
-        found = self._surplus() or self._old()
-        if found:
-            self._forget(found)
-            self._forgot = True
-        elif self._forgot:
-            self._remove_segments()
-            self._forgot = False
-        return bool(found)
-
-    def _surplus(self) -> list[_Row]:
-        """Some of the oldest messages of a room that has more than `keep`."""
-        while self._keep and self._touched:
-            room = self._rooms[self._touched.pop()]
-            if room.size > self._keep:
-                query = f"{_ROWS} WHERE number IN (SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?)"
-                most = min(room.size - self._keep, CHAT_FORGET_MESSAGES)
-                return self._index.rows(query, (match((), (room.number,)), most))
-        return []
-
-    def _old(self) -> list[_Row]:
-        """Some that are older than `days`: of the oldest, up to the first that is not."""
-        if not self._days or time.monotonic() < self._look_at:
-            return []
-        oldest = time.time_ns() - self._days
-        found = self._index.rows(f"{_ROWS} ORDER BY number LIMIT ?", (CHAT_FORGET_MESSAGES,))
-        old = [*takewhile(lambda row: row[-1] < oldest, found)]
-        if len(old) < CHAT_FORGET_MESSAGES:
-            self._look_at = time.monotonic() + CHAT_LOOK_SECONDS
-        return old
-
-    def _forget(self, rows: Sequence[_Row]) -> None:
-        """Remove these messages from the index."""
-        room_of = {number: room for number, room, *_ in rows}
-        messages = self._log.read(Place(segment, offset, length) for _, _, segment, offset, length, _ in rows)
-        names = {room.number: name for name, room in self._rooms.items()}
-        counts = {names[room]: count for room, count in Counter(room_of.values()).items()}
-        words = [("delete", message.number, indexed(message, room_of[message.number])) for message in messages]
-        with self._index.transaction():
-            self._index.insert("INSERT INTO words (words, rowid, text)", words)
-            self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in room_of])
-            self._index.execute_many(
-                "UPDATE rooms SET size = size - ? WHERE name = ?", [(count, name) for name, count in counts.items()]
-            )
-        for name, count in counts.items():
-            room = self._rooms[name]
-            self._rooms[name] = room._replace(size=room.size - count)
-            self._touched.add(name)
-            self.removed[name] = self.removed.get(name, 0) + count
-
-    def _remove_segments(self) -> None:
-        """Give back to the disk the segments of which no message is left."""
-        query = (
-            "SELECT id FROM segments WHERE id < ? AND NOT EXISTS (SELECT 1 FROM messages WHERE number >= first AND "
-            "number < (SELECT MIN(first) FROM segments AS next WHERE next.id > segments.id))"
-        )
-        for (segment,) in self._index.rows(query, (self.done.segment,)):
-            self._log.remove(segment)
-            self._index.execute("DELETE FROM segments WHERE id = ?", (segment,))
-
-
-class Room(NamedTuple):
-    """A room in the index: its number there, how many messages it has, and the number of the last."""
-
-    number: int
-    size: int
-    last: int
 
 
 class _Batch:

@@ -87,7 +87,7 @@ class Recent:
 
     def let_go(self, indexed: int) -> None:
         """Let those go that are too many, of rooms of which the index, which goes up to `indexed`, has all."""
-        if self._size < self._bound:
+        if self._size <= self._bound:
             return
         for name in list(self._rooms):
             if self._size <= CHAT_AT_HAND_MESSAGES * 3 // 4:
