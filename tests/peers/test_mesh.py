@@ -461,7 +461,7 @@ async def test_silence_is_asked_about_and_then_ends_the_link(tmp_path: Path) -> 
 async def test_who_takes_nothing_is_let_go_and_nothing_is_hoarded_for_them(tmp_path: Path) -> None:
     async with peered(tmp_path, "ann", pace=QUICK._replace(stall=0.05)) as ann, AsyncExitStack() as stack:
         await stranger(stack, tmp_path, ann)
-        for number in range(2000):
+        for number in range(900):
             ann.say("x" * 16_000 + f"{number}")
             if not number % 100:
                 await asyncio.sleep(0)
@@ -471,9 +471,12 @@ async def test_who_takes_nothing_is_let_go_and_nothing_is_hoarded_for_them(tmp_p
 
 async def test_who_says_no_hello_is_sent_away(tmp_path: Path) -> None:
     async with peered(tmp_path, "ann", pace=QUICK._replace(hello=0.05)) as ann:
-        channel, _ = await PeerTls(Identity.open(tmp_path / "eve"), "eve").call(ann.address)
-        async with channel:
-            await until(lambda: any("it said no hello within 0.05 s" in news.text for news in ann.ears.news))
+        eve = PeerTls(Identity.open(tmp_path / "eve"), "eve")
+        while not any("it said no hello within 0.05 s" in news.text for news in ann.ears.news):
+            channel, _ = await eve.call(ann.address)
+            async with channel:  # where the machine is busy even the handshake takes longer
+                told = len(ann.ears.news)
+                await until(lambda told=told: len(ann.ears.news) > told)  # type: ignore[misc]
 
 
 async def test_there_are_as_many_links_as_may_be(tmp_path: Path) -> None:
