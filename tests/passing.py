@@ -16,8 +16,8 @@ from tincans.peers.codes import Code
 from tincans.peers.identity import Identity
 from tincans.peers.invitations import Invitation
 from tincans.peers.known import Known
+from tincans.peers.parties import Us
 from tincans.peers.tls import PeerTls
-from tincans.peers.transfers import Us
 from tincans.progress import Deed, Step
 
 ANY = Address.parse("tcp://127.0.0.1:0")

@@ -19,9 +19,9 @@ from tincans.peers.codes import Code
 from tincans.peers.frames import Frames
 from tincans.peers.invitations import Invitation
 from tincans.peers.pairing import Answer, Ends, Hello, Pairing, Proof, admit, introduce
+from tincans.peers.parties import Us
 from tincans.peers.tls import CODE as PAIRING
 from tincans.peers.tls import Peer
-from tincans.peers.transfers import Us
 from tincans.server import serve
 from tincans.transports.memory import memory_pair
 

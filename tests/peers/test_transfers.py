@@ -36,8 +36,10 @@ from tincans.peers.giving import Giver
 from tincans.peers.invitations import Invitation
 from tincans.peers.loads import Load, Stream
 from tincans.peers.pairing import Ends, Hello, admit
+from tincans.peers.parties import Offered, Taking, Us
 from tincans.peers.passing import Begins, Ended, Entry, Offering, Thanks, Want
-from tincans.peers.transfers import Offered, Sending, Us, Waiting, kept_file, receive, send_to
+from tincans.peers.sending import Sending, kept_file
+from tincans.peers.transfers import Waiting, receive, send, send_to
 from tincans.progress import Deed, Result, Step, Telling
 from tincans.server import serve
 from tincans.tasks import spawn
@@ -707,7 +709,7 @@ async def waiting(
 ) -> AsyncIterator[tuple[Waiting, Address]]:
     """Bob waits for those he knows."""
     news = told.append if isinstance(told, list) else lambda text: None
-    async with Waiting(two.bob, two.here, count=count, news=news) as ready:
+    async with Waiting(two.bob, Taking(two.here), count=count, news=news) as ready:
         yield ready, await ready.listen(ANY)
 
 
@@ -757,7 +759,7 @@ async def test_a_swapped_identity_is_refused_by_who_receives(two: Two, tmp_path:
         file.write(f"bob {two.bob.tls.identity.fingerprint} - 2026-11-28T03:00:00Z\n")
     told: list[str] = []
     async with waiting(two, told) as (_, address):
-        with pytest.raises(PeerRefused, match="THE IDENTITY OF ann HAS CHANGED"):
+        with pytest.raises(PeerRefused, match="somebody else is known here as ann"):
             await send_to(other, "bob", [address], Load.of([two.files / "a"]))
     assert "THE IDENTITY OF ann HAS CHANGED" in told[0]
     assert tree(two.here) == {}
@@ -779,3 +781,30 @@ async def test_it_goes_on_waiting_for_as_many_as_are_to_come(two: Two) -> None:
             await send_to(two.ann, "bob", [address], Load.of([two.files / name]))
         await ready.wait()
     assert tree(two.here) == {"a": b"a", "b": b"b"}
+
+
+# ── in one call ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_send_says_the_code_once_it_waits_and_ends_when_it_was_received(two: Two) -> None:
+    (two.files / "a").write_bytes(b"hello")
+    said: asyncio.Future[tuple[Invitation, Address]] = asyncio.get_running_loop().create_future()
+    sent = spawn(send(two.ann, Load.of([two.files / "a"]), address=ANY, announce=lambda *told: said.set_result(told)))
+    invited, address = await said
+    await receive(two.bob, invited.code, [Address.parse("tcp://127.0.0.1:1"), address], two.here)
+    assert await sent == Result(files=1, bytes=5)
+    assert tree(two.here) == {"a": b"hello"}
+
+
+async def test_a_send_that_is_cancelled_leaves_nothing_open(two: Two) -> None:
+    (two.files / "a").write_bytes(b"hello")
+    said = asyncio.Event()
+
+    async def announce(invited: Invitation, address: Address) -> None:
+        said.set()
+
+    sent = spawn(send(two.ann, Load.of([two.files / "a"]), address=ANY, announce=announce))
+    await said.wait()
+    sent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sent

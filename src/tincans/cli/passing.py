@@ -19,24 +19,17 @@ from tincans.cli.serving import say, warn_if_open
 from tincans.errors import CannotWrite, NoDiscovery, NoSuchOffer, PeerNotFound, UsageError
 from tincans.folders import peers_folder
 from tincans.limits import NOTICE_SECONDS, PASS_PORT
+from tincans.peers.awaiting import Waiting
 from tincans.peers.codes import Code
 from tincans.peers.hosts import offer_name, peer_name, reachable
 from tincans.peers.identity import Identity
 from tincans.peers.invitations import Invitation
 from tincans.peers.known import Known
 from tincans.peers.loads import Load, Stream
+from tincans.peers.parties import Agree, Offered, Taking, Us, yes
+from tincans.peers.sending import kept_file
 from tincans.peers.tls import PeerTls
-from tincans.peers.transfers import (
-    Agree,
-    Offered,
-    Sending,
-    Us,
-    Waiting,
-    kept_file,
-    receive,
-    send_to,
-    yes,
-)
+from tincans.peers.transfers import receive, send, send_to
 from tincans.progress import Deed, Progress, Result, Step
 from tincans.tasks import run
 from tincans.text import escape, human_bytes
@@ -95,17 +88,15 @@ async def _give(job: Give, progress: Progress) -> Result:
         if job.peer:
             addresses = [job.to] if job.to else await _peer_addresses(us, job.peer)
             return await send_to(us, job.peer, addresses, load, progress=progress)
-        invitation = _invitation(job)
-        news = (lambda text: None) if job.quiet else say
-        sending = Sending(us, load, invitation, count=job.times or None, progress=progress, news=news)
-        await stack.enter_async_context(sending)
-        address = await sending.listen(job.listen)
-        await _number(stack, invitation, address)
-        _invite(invitation.code, address, job.quiet)
-        try:
-            return await sending.wait()
-        finally:
-            await sending.aclose()  # at once: taking the notice down takes its time
+
+        async def announce(invitation: Invitation, address: Address) -> None:
+            await _number(stack, invitation, address)
+            _invite(invitation.code, address, job.quiet)
+
+        return await send(
+            us, load, announce=announce, invitation=_invitation(job), address=job.listen, count=job.times or None,
+            progress=progress, news=_unsaid if job.quiet else say,
+        )  # fmt: skip
 
 
 async def _load(job: Give, stack: AsyncExitStack, progress: Progress) -> Load:
@@ -206,9 +197,7 @@ async def _wait(job: Take, us: Us, folder: Path, progress: _Showing, stack: Asyn
     if not (job.yes or _is_asked()):
         raise UsageError("nobody can be asked here whether something is wanted: --yes takes what known peers send")
     agree: Agree = yes if job.yes else partial(_asking, progress)
-    waiting = Waiting(
-        us, folder, count=job.times or None, agree=agree, overwrite=job.overwrite, progress=progress, news=say
-    )
+    waiting = Waiting(us, Taking(folder, agree, job.overwrite, progress), count=job.times or None, news=say)
     await stack.enter_async_context(waiting)
     address = await waiting.listen(job.listen)
     await _notice(stack, [peer_name(us.tls.identity.fingerprint.short)], address)
@@ -322,6 +311,10 @@ def _tell(result: Result, progress: _Showing) -> None:
         say("it is here already, and the same")
     elif result.files + result.same != 1:
         sum_up(result, time.monotonic() - progress.begun if progress.begun else 0.0)
+
+
+def _unsaid(text: str) -> None:
+    """Nobody is to hear it."""
 
 
 def _us() -> Us:
