@@ -207,3 +207,15 @@ async def test_what_follows_is_acted_upon_behind_the_answer(history: History) ->
     async with told(history, 1) as (_, ann, _said):
         heard = messages(await ann.says("CHATHISTORY LATEST #tea * 9", "PING x"))
         assert [message.verb for message in heard] == ["BATCH", "PRIVMSG", "BATCH", "PONG"]
+
+
+async def test_a_disk_that_cannot_be_read_is_said() -> None:
+    class Broken(MemoryHistory):
+        async def read(self, room: str, *, after: int = 0, before: int = 0, limit: int = 50) -> list[Message]:
+            raise OSError(5, "Input/output error")
+
+    async with chat(history=Broken()) as house:
+        ann = await house.enter("ann", "#tea", caps="batch")
+        assert await ann.says("CHATHISTORY LATEST #tea * 1") == [
+            ":tincans FAIL CHATHISTORY MESSAGE_ERROR LATEST #tea :the history cannot be read: Input/output error"
+        ]
