@@ -114,6 +114,7 @@ class Guest(Member):
         super().__init__("hub", _LINES, Outbox(ours or channel, hub.flusher, lambda: hub.dismiss(self, "too slow")))
         self.hub = hub
         self.pings = 0
+        self._ahead = bytearray()
         #: Why the hub let them go; empty while they are on it.
         self.bye = ""
         if account:
@@ -134,11 +135,13 @@ class Guest(Member):
         """What they were told since they were last asked; what they did themselves begins with `>`."""
         if not self.bye:
             self.outbox.add(b"--\n")
-        data = bytearray()
         await self.outbox.drained()
-        while not data.endswith(b"--\n") and not (self.bye and data.endswith(f"bye: {self.bye}\n".encode())):
-            data += await self.far.receive()
-        return data.decode().removesuffix("--\n").splitlines()
+        end = b"--\n" if not self.bye else f"bye: {self.bye}\n".encode()
+        while end not in self._ahead:
+            self._ahead += await self.far.receive()
+        said, mark, rest = self._ahead.partition(end)
+        self._ahead = rest  # what was said behind the mark is for the next time
+        return (said + mark).decode().removesuffix("--\n").splitlines()
 
 
 @contextlib.asynccontextmanager

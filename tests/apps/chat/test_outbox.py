@@ -207,7 +207,7 @@ async def test_a_slow_reader_is_dropped_with_a_word_while_the_room_goes_on() -> 
             await asyncio.gather(ann.heard_lines(), bob.heard_lines())
         assert slow.bye == "too slow"
         hub.say(ann, "#ops", "on we go")
-        assert await bob.heard_lines() == ["#ops say ann: on we go"]
+        assert await bob.heard_lines() == ["slow quit: too slow", "#ops say ann: on we go"]
         assert not hub.is_on(slow)
         await last_word(hub, far, slow)
         await far.aclose()
@@ -224,3 +224,40 @@ async def last_word(hub: Hub, far: Channel, slow: Guest) -> None:
     assert {len(line) for line in said} == {len("#ops say ann: ") + 16_000}
     assert len(said) < hub.history.last
     await slow.outbox.drained()
+
+
+# ── a group that is told the same ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_everybody_is_told_in_order_whatever_else_is_said_in_the_turn() -> None:
+    """What a room was told is shared at the end of the turn, but for those to whom something else is said before."""
+    async with hub_of() as hub:
+        ann, bob, eve = (Guest(hub, nick) for nick in ("ann", "bob", "eve"))
+        for member in (ann, bob):
+            hub.join(member, "#ops")
+        hub.join(bob, "#tea")
+        for member in (ann, bob):
+            await member.heard_lines()
+        hub.say(ann, "#ops", "one")
+        hub.whisper(eve, "bob", "psst")
+        hub.say(bob, "#ops", "two")
+        hub.say(bob, "#tea", "three")
+        hub.say(ann, "#ops", "four")
+        hub.join(eve, "#ops")
+        hub.say(ann, "#ops", "five")
+        hub.part(bob, "#ops")
+        hub.say(ann, "#ops", "six")
+        heard = {member.nick: await member.heard_lines() for member in (ann, bob, eve)}
+    assert [line.partition(": ")[2] for line in heard["ann"] if " say " in line] == [
+        "one",
+        "two",
+        "four",
+        "five",
+        "six",
+    ]
+    told = [line for line in heard["bob"] if " say " in line or "psst" in line]
+    assert [line.rpartition(": ")[2] for line in told] == ["one", "psst", "two", "three", "four", "five"]
+    assert [line.rpartition(": ")[2] for line in heard["eve"] if " say " in line and "psst" not in line] == [
+        "five",
+        "six",
+    ]

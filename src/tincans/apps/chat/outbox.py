@@ -22,21 +22,47 @@ from tincans.tasks import spawn, wake
 
 
 class Flusher:
-    """Flushes, once a turn, those outboxes in which something is. One for all of a hub."""
+    """Flushes, once a turn, those outboxes in which something is, and what groups were told. One for all of a hub."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._expected = False
         self._full: list[Outbox] = []
         self._parts: list[bytes] = []  # what was joined last, and what it became
         self._joined = b""
+        #: The groups, of one room, that were told something in this turn which is in no outbox yet.
+        self.telling: list[Group] = []
+        self._room: object = None
 
     def expect(self, outbox: Outbox) -> None:
         """Something is in it, and was not before."""
-        if not self._full:
-            self._loop.call_soon(self._flush)
         self._full.append(outbox)
+        self._wake()
+
+    def tell(self, group: Group, room: object) -> None:
+        """A group of this room is about to be told something, as the first in this turn."""
+        if self._room is not room:
+            self.settle()
+            self._room = room
+        self.telling.append(group)
+        self._wake()
+
+    def settle(self) -> None:
+        """Put into each outbox what its group was told so far: somebody enters or leaves, or another room is told."""
+        telling, self.telling, self._room = self.telling, [], None
+        for group in telling:
+            group.settle()
+
+    def _wake(self) -> None:
+        if not self._expected:
+            self._expected = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        self._expected = False
+        telling, self.telling, self._room = self.telling, [], None
+        for group in telling:
+            group.flush()
         full, self._full = self._full, []
         for outbox in full:
             outbox.flush()
@@ -51,14 +77,79 @@ class Flusher:
         return self._joined
 
 
+class Group:
+    """The outboxes of those in one room whose doors write alike: what they are told is joined once for all of them.
+
+    What it was told in this turn goes into no outbox before the turn ends, but for those to whom something else is said
+    in between (`take`), so that everybody has all of it in its order.
+    """
+
+    __slots__ = ("_flusher", "_outboxes", "_parts", "_taken")
+
+    def __init__(self, flusher: Flusher) -> None:
+        self._flusher = flusher
+        self._outboxes: dict[Outbox, None] = {}
+        self._parts: list[bytes] = []
+        self._taken: dict[Outbox, int] = {}  # who has how many of the parts already
+
+    def __bool__(self) -> bool:
+        return bool(self._outboxes)
+
+    def add(self, outbox: Outbox) -> None:
+        self._flusher.settle()
+        self._outboxes[outbox] = None
+
+    def remove(self, outbox: Outbox) -> None:
+        self._flusher.settle()
+        del self._outboxes[outbox]
+
+    def tell(self, data: bytes, room: object, but: Outbox | None) -> None:
+        """Have all of them told, but for one."""
+        if not self._parts:
+            self._flusher.tell(self, room)
+        if but is not None and but in self._outboxes:
+            self.take(but)
+            self._parts.append(data)
+            self._taken[but] = len(self._parts)
+        else:
+            self._parts.append(data)
+
+    def take(self, outbox: Outbox) -> None:
+        """Put into one of the outboxes, if it is one of them, what it was told so far."""
+        if outbox in self._outboxes:
+            taken = self._taken.get(outbox, 0)
+            if taken < len(self._parts):
+                outbox.put(b"".join(self._parts[taken:]))
+                self._taken[outbox] = len(self._parts)
+
+    def settle(self) -> None:
+        """Put into all of the outboxes what they were told so far."""
+        self._share(Outbox.put)
+
+    def flush(self) -> None:
+        """Say to all of them what they were told."""
+        self._share(Outbox.say)
+
+    def _share(self, give: Callable[[Outbox, bytes], None]) -> None:
+        for outbox in self._taken:
+            self.take(outbox)
+        taken, self._taken = self._taken, {}
+        data, self._parts = b"".join(self._parts), []
+        for outbox in self._outboxes:
+            if outbox not in taken:
+                give(outbox, data)
+
+
 class Outbox:
     """What is to be said to one member. `overrun` is called, once and in a turn of its own, when he reads too
     slowly, and may say a last word."""
 
-    __slots__ = ("_channel", "_flusher", "_lost", "_over", "_overrun", "_parts", "_size", "_task", "_waiter")
+    __slots__ = ("_channel", "_lost", "_over", "_overrun", "_parts", "_size", "_task", "_waiter", "flusher")
 
     def __init__(self, channel: Channel, flusher: Flusher, overrun: Callable[[], None]) -> None:
-        self._channel, self._flusher, self._overrun = channel, flusher, overrun
+        #: Of the hub.
+        self.flusher = flusher
+        self._channel, self._overrun = channel, overrun
         self._parts: list[bytes] = []
         self._size = 0  # of the parts, while the rest of others is being sent
         self._task: asyncio.Task[None] | None = None  # sends what could not be said at once
@@ -68,6 +159,19 @@ class Outbox:
 
     def add(self, data: bytes) -> None:
         """Say this, at the end of the turn. On a channel with boundaries each of its lines is one message."""
+        for group in self.flusher.telling:
+            group.take(self)
+        self.put(data)
+
+    def say(self, data: bytes) -> None:
+        """Say this, now where nothing else waits."""
+        if self._parts or self._task is not None or self._over or self._channel.traits.boundaries:
+            self.put(data)
+        else:
+            self._say(data)
+
+    def put(self, data: bytes) -> None:
+        """As `add`, whatever a group was told before."""
         if self._over:
             return
         if self._task is not None:
@@ -76,7 +180,7 @@ class Outbox:
                 self._give_up()
                 return
         elif not self._parts:
-            self._flusher.expect(self)
+            self.flusher.expect(self)
         self._parts.append(data)
 
     def flush(self) -> None:
@@ -87,7 +191,9 @@ class Outbox:
         if self._channel.traits.boundaries:
             self._task = spawn(self._send(parts), keep=False)
             return
-        data = self._flusher.join(parts)
+        self._say(self.flusher.join(parts))
+
+    def _say(self, data: bytes) -> None:
         try:
             sent = self._channel.send_now(data)
         except ChannelError:
@@ -101,13 +207,17 @@ class Outbox:
         """Say this, however much waits, and nothing behind it."""
         if self._lost:
             return
+        for group in self.flusher.telling:
+            group.take(self)
         if self._task is None and not self._parts:
-            self._flusher.expect(self)
+            self.flusher.expect(self)
         self._parts.append(data)
         self._over = True
 
     async def drained(self) -> None:
         """Wait until all was accepted, or never will be. Cancelling loses nothing."""
+        for group in self.flusher.telling:
+            group.take(self)
         while self._parts or self._task is not None:
             if self._task is None:
                 self.flush()

@@ -1,7 +1,6 @@
 """A room: who is in it, what they may do there, and how all of them are told what happens.
 
-Members are grouped by the form of their door. What happens is written once for each group, and added to the outbox of
-each of its members: that loop is what a hub spends its time in.
+Members are grouped by the form of their door: what happens is written once for each group.
 
 What of a room lasts is its `state` (`modes.py` has what it allows). An operator of the hub may do in every room what an
 operator of the room may, enters it in spite of all its rules, and knows of it.
@@ -12,7 +11,7 @@ from __future__ import annotations
 from tincans.apps.chat import modes
 from tincans.apps.chat.events import Event, RoomState
 from tincans.apps.chat.member import Form, Member, written
-from tincans.apps.chat.outbox import Outbox
+from tincans.apps.chat.outbox import Group
 from tincans.apps.chat.refusals import Refused, Why
 
 
@@ -25,7 +24,7 @@ class Room:
         self.state = state
         #: With their ranks, in the order of `modes.RANKS`.
         self.members: dict[Member, str] = {}
-        self._groups: dict[Form, dict[Member, Outbox]] = {}
+        self._groups: dict[Form, Group] = {}
 
     @property
     def name(self) -> str:
@@ -50,28 +49,23 @@ class Room:
 
     def _group(self, member: Member, form: Form | None) -> None:
         if form is not None and member.outbox is not None:
-            self._groups.setdefault(form, {})[member] = member.outbox
+            if (group := self._groups.get(form)) is None:
+                group = self._groups[form] = Group(member.outbox.flusher)
+            group.add(member.outbox)
 
     def _ungroup(self, member: Member) -> None:
         if member.form is not None and member.outbox is not None:
             group = self._groups[member.form]
-            del group[member]
+            group.remove(member.outbox)
             if not group:
                 del self._groups[member.form]
 
     def tell(self, event: Event, but: Member | None = None) -> None:
         """Have all members told, but for one."""
+        outbox = but.outbox if but is not None else None
         for form, group in self._groups.items():
-            data = written(event, form)
-            if not data:
-                continue
-            if but in group:
-                for member, outbox in group.items():
-                    if member is not but:
-                        outbox.add(data)
-            else:
-                for outbox in group.values():
-                    outbox.add(data)
+            if data := written(event, form):
+                group.tell(data, self, outbox)
 
     def tell_operators(self, event: Event, but: Member | None = None) -> None:
         """Have the room's operators told, but for one."""
