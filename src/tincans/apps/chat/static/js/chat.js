@@ -7,14 +7,14 @@
 //   chat.nick, chat.account, chat.hub     signals; the nick is "" before one is in
 //   chat.entry                            a signal: { refusal } while one has to say who one is, else null
 //   chat.rooms                            a signal: Map of key → Room;  chat.shown  the key of the one that is looked at
-//   chat.target                           a signal: { key, number } of a message that is to be shown
+//   chat.target                           a signal: { key, number } of a message that is to be shown, and, where somebody asked for it, marked (`isMarked`)
 //   chat.notice                           a signal: the last thing that was said to this person alone
 //
 // A message that was sent and not answered when the hub was lost is sent again, by an id that the hub knows it by: it is
 // said once.
 
 import { computed, signal } from "page/dom.js";
-import { catchUp, context, newest } from "./fetching.js";
+import { catchUp, context, keyOf, newest } from "./fetching.js";
 import { hear } from "./hearing.js";
 import { Kept } from "./kept.js";
 import { Link, Refusal } from "./link.js";
@@ -25,7 +25,7 @@ const LOBBY = "#lobby";
 /** A nick that somebody else had when one came back is asked for so often, in milliseconds. */
 const REGAIN = 15_000;
 
-export const keyOf = (name) => name.toLowerCase();
+export { keyOf };
 /** Of a talk with one person. */
 export const privateKey = (nick) => `@${nick.toLowerCase()}`;
 
@@ -200,7 +200,7 @@ export class Chat {
 
   show(key) {
     const { room: before } = this;
-    if (key !== this.shown.peek() && before.peek()) before.peek().marker.value = 0;
+    if (key !== this.shown.peek() && before.peek()) before.peek().marker.value = null;
     this.shown.value = key;
     this.kept.set("shown", key.startsWith("#") ? key : "");
     this.place.shows(this.room.peek()?.name ?? key);
@@ -209,7 +209,7 @@ export class Chat {
   // ── what was read ────────────────────────────────────────────────────────────────────────────────────────
 
   #readOf(name) {
-    return this.kept.get("read", {})[keyOf(name)] ?? 0;
+    return this.kept.get("read", {})[keyOf(name)] ?? null;
   }
 
   /** All of a room was seen. */
@@ -217,7 +217,7 @@ export class Chat {
     const { last } = room.lane;
     if (room.unread.peek()) room.unread.value = 0;
     if (room.mentions.peek()) room.mentions.value = 0;
-    if (room.isPrivate || last <= room.read) return;
+    if (room.isPrivate || (room.read !== null && last <= room.read)) return;
     room.read = last;
     this.kept.set("read", { ...this.kept.get("read", {}), [keyOf(room.name)]: last });
   }
@@ -226,7 +226,7 @@ export class Chat {
   async jump(name, number) {
     const room = await this.join(name);
     if (!room.lane.entries.peek().some((entry) => entry.number === number)) await context(this, room, number);
-    this.target.value = { key: keyOf(name), number };
+    this.target.value = { key: keyOf(name), number, isMarked: true };
   }
 
   /** The newest messages. */

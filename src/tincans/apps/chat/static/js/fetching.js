@@ -4,6 +4,9 @@
 
 import { isFor } from "./words.js";
 
+/** A room's name, as it is compared. */
+export const keyOf = (name) => name.toLowerCase();
+
 const PART = 100;
 const MOST = 500;
 /** Who missed more than so many parts sees the newest, and those between when they scroll. */
@@ -40,9 +43,11 @@ export const catchUp = (chat, room) =>
 
 async function begin(chat, room) {
   await latest(chat, room);
-  if (!room.read) return void chat.seen(room); // one was never here before
+  if (room.read === null) return void chat.seen(room); // one was never here before
   const { read } = room;
-  count(chat, room, room.lane.entries.peek().filter(({ number }) => number > read));
+  const missed = room.lane.entries.peek().filter(({ number }) => number > read);
+  tell(chat, room, missed);
+  if (missed.length) chat.target.value = { key: keyOf(room.name), number: missed[0].number };
   return undefined;
 }
 
@@ -92,9 +97,13 @@ export function arrive(chat, room, messages) {
 
 /** What of these was not read is told. */
 function count(chat, room, messages) {
+  if (!isLookedAt(chat, room)) tell(chat, room, messages);
+}
+
+function tell(chat, room, messages) {
   const others = messages.filter(({ from }) => from && from !== chat.nick.peek());
-  if (!others.length || isLookedAt(chat, room)) return;
-  if (!room.unread.peek()) room.marker.value = room.isPrivate ? 0 : room.read;
+  if (!others.length) return;
+  if (!room.unread.peek()) room.marker.value = room.isPrivate ? null : (room.read ?? 0);
   room.unread.value += others.length;
   const called = others.filter((message) => room.isPrivate || isFor(message.text, chat.nick.peek()));
   if (!called.length) return;

@@ -1,15 +1,15 @@
 // A room that one is in, or a talk with one person, which has no history.
 //
 //   room.topic, room.people, room.unread, room.mentions    signals; people is a Map of nick → { nick, account, rank, away }
-//   room.marker                                             a signal: the number behind which all was new when one came
-//   room.read                                               the number up to which one has read
+//   room.marker                                             a signal: the number behind which all was new when one came, or null
+//   room.read                                               the number up to which one has read, or null before one was there
 
 import { computed, signal } from "page/dom.js";
 import { Lane } from "./lane.js";
 
 export class Room {
-  /** @param {string} name @param {{isPrivate?: boolean, read?: number}} [how] */
-  constructor(name, { isPrivate = false, read = 0 } = {}) {
+  /** @param {string} name @param {{isPrivate?: boolean, read?: number | null}} [how] */
+  constructor(name, { isPrivate = false, read = null } = {}) {
     this.name = name;
     this.isPrivate = isPrivate;
     this.lane = new Lane();
@@ -17,7 +17,7 @@ export class Room {
     this.people = signal(new Map());
     this.unread = signal(0);
     this.mentions = signal(0);
-    this.marker = signal(0);
+    this.marker = signal(null);
     this.read = read;
     this.draft = "";
     /** Live messages, while those before them are being fetched; else null. @type {object[] | null} */

@@ -26,7 +26,7 @@ export class Rows {
       const entry = entries[index];
       const before = entries[index - 1];
       const isDay = !before || dayOf(before.at) !== dayOf(entry.at);
-      const isNew = marker > 0 && entry.number > marker && !(before?.number > marker);
+      const isNew = marker !== null && entry.number > marker && !(before?.number > marker);
       const told = {
         entry, isDay, isNew, nick, files, isFirst: isDay || isNew || !goesOn(before, entry), isFound: entry.number !== undefined && entry.number === found,
       };

@@ -157,7 +157,7 @@ export function useScroll(chat, room, box) {
   });
   useLayoutEffect(() => {
     const { marker, lane } = room;
-    const fresh = marker.peek() && lane.entries.peek().find(({ number }) => number > marker.peek());
+    const fresh = marker.peek() !== null && lane.entries.peek().find(({ number }) => number > marker.peek());
     if (fresh) scroll.goTo(fresh);
     const watcher = new ResizeObserver(() => scroll.settle());
     watcher.observe(box.current);

@@ -46,8 +46,9 @@ function useTarget(chat, room, scroll, box) {
     const entry = entries.find(({ number }) => number === target.number);
     if (!entry) return undefined;
     chat.target.value = null;
-    setFound(target.number);
     scroll.goTo(entry);
+    if (!target.isMarked) return undefined;
+    setFound(target.number);
     requestAnimationFrame(() => box.current?.querySelector(`[data-number="${target.number}"]`)?.focus({ preventScroll: true }));
     const timer = setTimeout(setFound, FOUND, 0);
     return () => void timer;
