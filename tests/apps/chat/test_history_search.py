@@ -64,3 +64,7 @@ def test_no_text_is_wrong(index: Index, text: str) -> None:
     terms = parse(text)
     for rooms in (["#ops"], ["#other"], ["#ops", "#other"]):
         assert len(index.search(terms, rooms, 0, 10)) <= 3 if terms else True
+
+
+def test_an_id_that_is_no_text_is_one_that_nothing_has(index: Index) -> None:
+    assert index.named("\ud800") == []

@@ -122,4 +122,4 @@ def id_word(identity: str) -> str:
     """Two ids that differ in their case alone may have the same."""
     if identity.isascii() and identity.isalnum():
         return f"{_MARK}i{identity}"
-    return f"{_MARK}x{identity.encode().hex()}"
+    return f"{_MARK}x{identity.encode('utf-8', 'surrogatepass').hex()}"
