@@ -35,6 +35,11 @@ def cases() -> dict[str, list[Object]]:
 
 
 CASES = cases()
+#: Those of which every message is an object, and nobody ends one direction alone, which a WebSocket cannot.
+OBJECTS = [
+    case for case, steps in CASES.items()
+    if not case.startswith("plain lines") and not any("ends" in step for step in steps)
+]  # fmt: skip
 
 
 def check(expected: Any, told: Any, ids: dict[str, str]) -> None:
@@ -56,17 +61,17 @@ def check(expected: Any, told: Any, ids: dict[str, str]) -> None:
         assert told == expected
 
 
-async def play(steps: list[Object], there: Party) -> None:
+async def play(steps: list[Object], there: Party, scheme: str = "tcp") -> None:
     callers: dict[str, Talker] = {}
     ids: dict[str, str] = {}
     for step in steps:
         name = step.get("by") or step["to"]
         caller = callers.get(name)
         if caller is None:
-            caller = callers[name] = await there.call()
+            caller = callers[name] = await there.call(scheme)
         if "says" in step:
             says = step["says"]
-            await caller.type((says if isinstance(says, str) else json.dumps(says)) + "\n")
+            await caller.type((says if isinstance(says, str) else json.dumps(says)) + "\n" * (scheme == "tcp"))
         elif "ends" in step:
             await caller.channel.send_eof()
         elif "ended" in step:
@@ -84,6 +89,12 @@ async def play(steps: list[Object], there: Party) -> None:
 async def test_the_hub_says_what_the_vectors_have(case: str) -> None:
     async with party(users=Users({"root": user("toor")}), guests=True) as there:
         await play(CASES[case], there)
+
+
+@pytest.mark.parametrize("case", OBJECTS)
+async def test_it_says_the_same_in_messages_of_a_websocket(case: str) -> None:
+    async with party(users=Users({"root": user("toor")}), guests=True) as there:
+        await play(CASES[case], there, "ws")
 
 
 def test_a_vector_that_is_not_kept_is_noticed() -> None:
