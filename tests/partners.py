@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from running import PATIENCE, program
 
@@ -19,8 +23,10 @@ from running import PATIENCE, program
 class AtTerminal:
     """A command that runs at a terminal of its own: what is typed, and what is on the screen."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], size: tuple[int, int] = (0, 0)) -> None:
+        """`size` is of so many columns and rows; 0 where it is not known."""
         self._main, other = os.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.process = subprocess.Popen(
             [program("setsid"), "--ctty", *command], stdin=other, stdout=other, stderr=other,
             env={**os.environ, "TERM": "xterm"},
@@ -49,7 +55,7 @@ class AtTerminal:
             pass
         assert self.process.wait(PATIENCE) == expected, self.screen
 
-    def __enter__(self) -> AtTerminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

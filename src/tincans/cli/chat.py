@@ -181,13 +181,15 @@ async def _sit(party: Party, rooms: list[str], news: list[str], sitting: Sitting
 
         plain = Plain(party)
         await _enter(party, rooms, news)
-        return 0 if await plain.run() else 1
+        done = await plain.run()
+        await party.chat.aclose(party.over.result() if party.over.done() else None)
+        return 0 if done else 1
     from tincans.cli.chat_screen import Screen
 
     screen = Screen(party, bell=sitting.bell)
     await _enter(party, rooms, news)
     await screen.run()
-    party.over.result()
+    await party.chat.aclose(party.over.result() or None)
     return 0
 
 

@@ -144,9 +144,15 @@ class Party:
         return len(self._typed)
 
     async def answered(self) -> None:
-        """Wait until all that was typed was answered."""
+        """Wait until all that was typed was answered, and all that came of it is shown."""
         while self._typed:
             await asyncio.wait(self._typed)
+        try:
+            await self.chat.command("ping")  # what the hub has told before is here then
+        except TincansError:
+            return
+        for member in list(self.chat.rooms.values()):
+            await member.taken()
 
     def leave(self, text: str = "") -> None:
         """End it, saying this."""

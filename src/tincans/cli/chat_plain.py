@@ -74,6 +74,7 @@ class Plain:
 
     async def _over(self) -> None:
         await asyncio.wait([self._party.over])
+        await self._party.answered()
 
     async def _read(self, stdio: StdioChannel) -> None:
         async for line in Buffered(stdio).lines():

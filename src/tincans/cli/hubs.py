@@ -102,18 +102,18 @@ async def call_any(me: Me, how: Calling, *, reconnect: bool) -> Chat:
     """Call this machine's hub, or the first near one that answers. Raises `NoHub`, `ChatRefused`."""
     from tincans.address import Address
     from tincans.clients.chat import open_chat
-    from tincans.errors import ConnectError, NoHub, RemoteProtocolError
+    from tincans.errors import ChannelError, ConnectError, NoHub
 
     try:
         return await open_chat(Address.parse(HERE), me, reconnect=reconnect, how=how)
-    except RemoteProtocolError as error:
+    except ChannelError as error:
         raise NoHub(f"what listens on {HERE} is none") from error
     except ConnectError:
         pass
     for address in await near():
         try:
             return await open_chat(address, me, reconnect=reconnect, how=how)
-        except (ConnectError, RemoteProtocolError):
+        except (ConnectError, ChannelError):
             continue
     raise NoHub(f"nobody listens on {HERE}, and nobody near announces one")
 

@@ -65,6 +65,7 @@ class Waiting:
         self.over: BaseException | bool = False
         self._turn = Turn("taking events")
         self._waiter: asyncio.Future[None] | None = None
+        self._idle: asyncio.Future[None] | None = None  # who waits for somebody to wait
 
     @property
     def is_full(self) -> bool:
@@ -78,6 +79,7 @@ class Waiting:
         """Say that no more will come; the first reason counts."""
         self.over = self.over or error or True
         self.wake()
+        wake(self._idle)
 
     def wake(self) -> None:
         """Have whoever waits look again."""
@@ -103,8 +105,16 @@ class Waiting:
             raise self.over
         return self.over
 
+    async def idle(self) -> None:
+        """Wait until whoever takes events waits for more of them."""
+        if self._idle is None:
+            self._idle = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._idle)
+
     async def _change(self) -> None:
         """Wait until something may have changed."""
+        wake(self._idle)
+        self._idle = None
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
@@ -265,6 +275,11 @@ class Membership:
             else:
                 self.missed = event.number
                 self._fall_behind()
+
+    async def taken(self) -> None:
+        """Wait until all that has happened was taken, and whoever takes it waits for more."""
+        while not self.waiting.over and (self.waiting.events or self._behind):
+            await self.waiting.idle()
 
     def has(self, nick: str) -> bool:
         return folded(nick) in self.people
