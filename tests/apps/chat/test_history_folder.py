@@ -21,7 +21,7 @@ import pytest
 
 from remembering import THEN, eventually, numbers, said, say
 from running import start
-from tincans.apps.chat import history_index, history_log, history_recent
+from tincans.apps.chat import history_forget, history_index, history_log, history_recent
 from tincans.apps.chat.events import Message, RoomState, Topic
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
@@ -429,6 +429,35 @@ async def test_a_segment_goes_with_its_last_message(tmp_path: Path, monkeypatch:
         assert numbers(await everything(history, "#quiet")) == [1]
         assert history.counts("#ops") == (1, 6)
         assert numbers(await history.search("word", rooms=["#ops"])) == [6]
+
+
+async def test_what_is_left_of_a_segment_holds_no_more_than_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (history_log, history_forget):
+        monkeypatch.setattr(module, "CHAT_SEGMENT_BYTES", 100_000)
+    async with opened(tmp_path, keep=2) as history:
+        for place in range(5):
+            say(history, "quiet", room=f"#quiet{place}")
+            say(history, *["word " * 1000] * 30)
+        assert segments(tmp_path) == [f"0000000{number}.jsonl" for number in range(1, 6)]
+        await eventually(lambda: used(tmp_path) < 250_000)
+        assert segments(tmp_path) == [f"0000000{number}.jsonl" for number in range(1, 6)]
+        for place in range(5):
+            assert numbers(await everything(history, f"#quiet{place}")) == [31 * place + 1]
+    _delete(tmp_path)
+    async with opened(tmp_path, keep=2) as history:
+        for place in range(5):
+            assert numbers(await everything(history, f"#quiet{place}")) == [31 * place + 1]
+        assert numbers(await everything(history)) == [154, 155]
+        assert numbers(await history.search("quiet", rooms=[f"#quiet{place}" for place in range(5)])) == [
+            125, 94, 63, 32, 1,
+        ]  # fmt: skip
+
+
+def used(folder: Path) -> int:
+    """What the log takes of the disk, in bytes."""
+    return sum(path.stat().st_blocks * 512 for path in (folder / "log").iterdir())
 
 
 async def test_more_than_is_removed_at_once_is_removed(tmp_path: Path) -> None:

@@ -72,9 +72,38 @@ def test_a_place_is_where_a_message_is(tmp_path: Path, monkeypatch: pytest.Monke
         assert log.read(places) == [message for message, place in zip(messages, places, strict=True) if place[0] > 1]
 
 
-def test_the_last_segment_is_never_removed(tmp_path: Path) -> None:
-    with opened(tmp_path) as log, pytest.raises(AssertionError):
-        log.remove(1)
+def test_a_segment_that_is_thinned_out_has_the_rest_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [said(number, f"{number}" * 10_000) for number in range(1, 101)]
+    with opened(tmp_path) as log:
+        places = []
+        for message in messages:
+            start = log.end.offset
+            log.append([message])
+            places.append(Place(1, start, log.end.offset - start - 1))
+        monkeypatch.setattr(history_log, "CHAT_SEGMENT_BYTES", 1)
+        log.append([said(101)])
+        before = log.path(1).stat()
+        log.thin_out(1, [places[70], places[3], places[4]])
+        after = log.path(1).stat()
+        assert after.st_size > before.st_size // 2
+        assert after.st_blocks * 512 < before.st_blocks * 512 // 10
+        assert after.st_mode & 0o777 == 0o600
+        assert log.read([places[70], places[3], places[4], places[5]]) == [messages[70], messages[3], messages[4]]
+        assert numbers(everything(log)) == [4, 5, 71, 101]
+        piece = log.path(1).read_bytes()
+        assert [Place(1, *where) for *where, _ in messages_of(piece)] == [places[3], places[4], places[70]]
+        log.thin_out(1, [places[70]])
+    with opened(tmp_path) as log:
+        assert numbers(everything(log)) == [71, 101]
+
+
+def test_the_last_segment_is_neither_removed_nor_thinned_out(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        for deed in (log.remove, lambda segment: log.thin_out(segment, [])):
+            with pytest.raises(AssertionError, match="it is appended to"):
+                deed(1)
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from remembering import THEN, said
-from tincans.apps.chat import history_follow, history_log, history_recent, history_rooms
+from tincans.apps.chat import history_follow, history_forget, history_log, history_recent, history_rooms
 from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.apps.chat.history_index import remove_index
@@ -36,6 +36,8 @@ class Histories(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         for module, name, bound in [
             (history_log, "CHAT_SEGMENT_BYTES", 400),
+            (history_forget, "CHAT_SEGMENT_BYTES", 400),
+            (history_forget, "CHAT_FORGET_MESSAGES", 2),
             (history_log, "CHAT_PIECE_BYTES", 250),
             (history_recent, "CHAT_AT_HAND_MESSAGES", 8),
             (history_recent, "CHAT_RECENT_MESSAGES", 5),

@@ -3,8 +3,9 @@
 It is exact in the index: what is beyond is not found any more, CHAT_INDEX_SECONDS or CHAT_LOOK_SECONDS later. What is
 too old goes in the order of numbers; so a message from elsewhere that was old when it came waits for those before it.
 
-A file of the log is removed once no message in it is left. So the disk may have up to a file of what is too old, and
-with `keep` more: a room in which hardly anybody speaks holds each file in which it has a message.
+A file of the log is removed once no message in it is left, and thinned out when a quarter of it was removed since the
+hub began: messages of rooms in which hardly anybody speaks may be left in files of which all others are gone. Then each
+has a block of the disk to itself, and the rest is holes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tincans.apps.chat.history import DAY
 from tincans.apps.chat.history_index import Index
 from tincans.apps.chat.history_log import End, Log, Place
 from tincans.apps.chat.history_search import indexed, match
-from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_LOOK_SECONDS
+from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_LOOK_SECONDS, CHAT_SEGMENT_BYTES
 
 #: A message in the index: its number, its room's, its place, and when it was said.
 _Row = tuple[int, int, int, int, int, int]
@@ -46,6 +47,7 @@ class Forgetting:
         #: By room, how many of its messages were removed.
         self.removed: dict[str, int] = {}
         self._look_at = 0.0  # when to look for what is too old, by time.monotonic
+        self._removed_of: Counter[int] = Counter()  # bytes, by segment, since it was thinned out
         self._may_free = False  # something was removed since segments were looked at
 
     def some(self, done: End) -> bool:
@@ -56,6 +58,7 @@ class Forgetting:
             self._may_free = True
         elif self._may_free:
             self._remove_segments(done)
+            self._thin_out(done)
             self._may_free = False
         return bool(found)
 
@@ -93,6 +96,8 @@ class Forgetting:
             self._index.insert("INSERT INTO words (words, rowid, text)", words)
             self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in room_of])
             self._index.execute_many("UPDATE rooms SET size = size - ? WHERE name = ?", less)
+        for _, _, segment, _, length, _ in rows:
+            self._removed_of[segment] += length
         for name, count in counts.items():
             room = self._rooms[name]
             self._rooms[name] = room._replace(size=room.size - count)
@@ -108,3 +113,18 @@ class Forgetting:
         for (segment,) in self._index.rows(query, (done.segment,)):
             self._log.remove(segment)
             self._index.execute("DELETE FROM segments WHERE id = ?", (segment,))
+            del self._removed_of[segment]
+
+    def _thin_out(self, done: End) -> None:
+        """Give back to the disk the room of what was removed, where that is worth it."""
+        for segment, size in list(self._removed_of.items()):
+            if segment < done.segment and 4 * size >= CHAT_SEGMENT_BYTES:
+                self._log.thin_out(segment, self._places(segment))
+                del self._removed_of[segment]
+
+    def _places(self, segment: int) -> list[Place]:
+        """Where the messages are that a segment still has, which is not the last."""
+        [(first,)] = self._index.rows("SELECT first FROM segments WHERE id = ?", (segment,))
+        [(end,)] = self._index.rows("SELECT MIN(first) FROM segments WHERE id > ?", (segment,))
+        query = 'SELECT segment, "offset", length FROM messages WHERE number >= ? AND number < ?'
+        return [Place(*row) for row in self._index.rows(query, (first, end))]

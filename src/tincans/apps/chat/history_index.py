@@ -206,8 +206,7 @@ def open_index(path: Path, history: str, log: Log) -> Index:
     except sqlite3.DatabaseError as error:
         logger.warning("%s cannot be used: %s", path, error)
     if is_there or log.end.number:
-        took = "which takes half a minute for a million messages"
-        logger.warning("the index of %s is made anew from its log, %s", path.parent, took)
+        logger.warning("the index of %s is made anew: a minute for a million messages", path.parent)
     remove_index(path)
     _make(path)
     index = Index(path)

@@ -8,6 +8,8 @@ write(2), before anybody is told of them; so a hub that is killed loses nothing 
 what a machine without power may lose). A kill in the middle of that write may leave some of its messages, the first
 ones, of which nobody was told.
 
+Where messages were removed from a segment it may have holes, which read as zeros, before a line (`thin_out`).
+
 A segment is made under another name and renamed when it has its first line, so it always has one: it tells the number
 that comes next where no message is left.
 """
@@ -107,6 +109,20 @@ class Log:
         self.path(segment).unlink(missing_ok=True)
         self.segments.remove(segment)
 
+    def thin_out(self, segment: int, places: Iterable[Place]) -> None:
+        """Give back the room of all in a segment, not the last, but the messages at these places. Raises `OSError`.
+
+        They stay where they are, and between them are holes, which take no room: so neither the index nor anybody who
+        reads notices.
+        """
+        assert segment != self.end.segment, "it is appended to"
+        with open(self.path(segment), "rb") as old, replacing(self.path(segment)) as new:
+            new.write(old.readline())
+            for place in sorted(places):
+                new.seek(place.offset)
+                old.seek(place.offset)
+                new.write(old.read(place.length + 1))
+
     def close(self) -> None:
         """Give the descriptor back. Idempotent."""
         self._tape.close()
@@ -161,12 +177,13 @@ def messages_of(piece: bytes) -> list[tuple[int, int, Message]]:
     lines.pop()
     messages = _all_messages(piece)
     if len(messages) != len(lines):
-        messages = [_message(line) for line in lines]
+        messages = [_message(line.lstrip(b"\0")) for line in lines]
     found: list[tuple[int, int, Message]] = []
     offset = 0
     for line, message in zip(lines, messages, strict=True):
         if message is not None:
-            found.append((offset, len(line), message))
+            hole = len(line) - len(line.lstrip(b"\0")) if line[0] == 0 else 0
+            found.append((offset + hole, len(line) - hole, message))
         offset += len(line) + 1
     return found
 
