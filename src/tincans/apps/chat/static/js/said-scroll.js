@@ -31,7 +31,7 @@ export class Scroll {
 
   #follows = true;
   #first = 0; // the key of the first that is drawn, where it does not follow
-  #anchor = null; // { key, top }: what is seen at the top, and where
+  #anchor = null; // { key, end }: what is seen at the top, and where it ends: its head goes when there is something before it
   #goal = 0; // the key of what is to be seen
   #from = 0;
   #to = 0;
@@ -43,7 +43,9 @@ export class Scroll {
       this.#from = Math.max(0, end - SHOWN);
     } else {
       const at = entries.findIndex(({ key }) => key === this.#first);
-      this.#from = at < 0 ? Math.max(0, end - SHOWN) : at;
+      const grew = at > 0 && this.#from === 0 ? STEP : 0; // what was just fetched is drawn at once, or nothing could be above
+      this.#from = Math.max(0, at < 0 ? end - SHOWN : at - grew);
+      this.#first = entries[this.#from]?.key ?? 0;
     }
     this.#to = Math.min(end, this.#from + SHOWN);
     return [this.#from, this.#to];
@@ -84,7 +86,7 @@ export class Scroll {
       box.scrollTop = box.scrollHeight;
     } else if (this.#anchor) {
       const found = row(this.#anchor.key);
-      if (found) box.scrollTop = found.offsetTop - this.#anchor.top;
+      if (found) box.scrollTop = endOf(found) - this.#anchor.end;
     }
     const entries = this.room.lane.entries.peek();
     if (this.#drawn === entries) return;
@@ -100,7 +102,7 @@ export class Scroll {
     const end = entries.length;
     const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
     const isLast = this.#to === end && !lane.after.peek();
-    const [from] = [this.#from];
+    const from = this.#from;
     if (this.#follows !== (isLast && rest < CLOSE)) {
       this.#follow(!this.#follows);
       this.#first = entries[from]?.key ?? 0;
@@ -134,11 +136,11 @@ export class Scroll {
     let high = rows.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (rows[middle].offsetTop + rows[middle].offsetHeight > box.scrollTop) high = middle;
+      if (endOf(rows[middle]) > box.scrollTop) high = middle;
       else low = middle + 1;
     }
     const row = rows[low];
-    this.#anchor = row ? { key: row.dataset.key, top: row.offsetTop - box.scrollTop } : null;
+    this.#anchor = row ? { key: row.dataset.key, end: endOf(row) - box.scrollTop } : null;
   }
 
   /** What is at the end was read, where somebody is there. */
@@ -146,6 +148,8 @@ export class Scroll {
     if (this.#follows && !document.hidden && document.hasFocus()) this.chat.seen(this.room);
   };
 }
+
+const endOf = (row) => row.offsetTop + row.offsetHeight;
 
 /** @returns {Scroll} */
 export function useScroll(chat, room, box) {
