@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 import re
 import socket
@@ -222,5 +223,6 @@ def _open(interfaces: Sequence[str] | None) -> AsyncZeroconf:
     from zeroconf import InterfaceChoice, IPVersion
     from zeroconf.asyncio import AsyncZeroconf
 
+    logging.getLogger("zeroconf").setLevel(logging.CRITICAL)  # it complains of each neighbour that it cannot reach
     chosen = [_LOOPBACK if each == "localhost" else each for each in interfaces or ()]
     return AsyncZeroconf(interfaces=chosen or InterfaceChoice.All, ip_version=IPVersion.V4Only)

@@ -338,6 +338,8 @@ class Mesh:
         if self._closed or isinstance(error, Spare):
             return
         loud = isinstance(error, UnknownPeer | IdentityChanged)
+        if not loud and peer.key in self.links:  # another one stays
+            return
         text = str(error) if isinstance(error, PeerError) else f"{peer.name} ({peer.address}): {error}"
         self._hearer.told(News(text, loud, error))
 
