@@ -218,6 +218,21 @@ async def test_a_hub_that_stops_says_so() -> None:
         assert await ann.rest() == []
 
 
+@pytest.mark.parametrize("said", ["{", "hel"])
+async def test_a_hub_that_stops_says_so_to_who_is_no_member_yet(said: str) -> None:
+    async with party() as there:
+        ann, bob = await there.call(), await there.call()
+        await ann.type(said)
+        await bob.type(said)
+        while len(there.hub.retiring) < 2:
+            await asyncio.sleep(0)
+        bob.channel.abort()
+        while len(there.hub.retiring) > 1:
+            await asyncio.sleep(0.001)
+        there.hub.retire()
+        assert "the hub stops" in (await ann.rest())[0]
+
+
 async def test_a_ticket_is_that_of_the_program_for_as_long_as_it_is_there() -> None:
     async with party() as there:
         ann = await there.call()

@@ -51,6 +51,7 @@ class Caller(Member):
         self._lines, self._pace = Lines(), Pace(hub.flood)
         self._patience = asyncio.timeout(CHAT_REGISTER_SECONDS)
         self._wrong = 0  # logins
+        hub.retiring.append(self._retire)  # until he is a member, whom the hub itself lets go
 
     @abstractmethod
     def hear(self, line: bytes) -> Awaitable[None] | None:
@@ -76,6 +77,8 @@ class Caller(Member):
         finally:
             self.hub.leave(self, self.farewell)
             self.outbox.close()
+            if not self.is_in:
+                self.hub.retiring.remove(self._retire)
 
     async def _serve(self, first: bytes) -> None:
         ended = False
@@ -99,8 +102,6 @@ class Caller(Member):
                     self.too_long()
                 if self.over:
                     return
-                if self.outbox.waits:
-                    await self.outbox.drained()
                 data = await channel.receive()
                 self.heard = loop.time()
         except EndOfStream:
@@ -116,6 +117,8 @@ class Caller(Member):
                 await rest
             if self.over:
                 return
+            if self.outbox.waits:
+                await self.outbox.drained()
 
     async def _finish(self, *, ended: bool) -> None:
         """Have all said that there is. Who has not ended is waited for shortly: a close would take it from him."""
@@ -134,6 +137,7 @@ class Caller(Member):
     def enter(self, nick: str = "") -> None:
         """Come in, called so, or as the account, or as a guest. Raises `Refused`."""
         self.hub.enter(self, nick or self._free_nick())
+        self.hub.retiring.remove(self._retire)
         self._wait_until(None)
 
     def _free_nick(self) -> str:
@@ -161,6 +165,9 @@ class Caller(Member):
         """How long the caller is listened to, whatever he is waited for; in the loop's seconds."""
         with contextlib.suppress(RuntimeError):  # it has ended already
             self._patience.reschedule(when)
+
+    def _retire(self) -> None:
+        self.dismiss("the hub stops")
 
     def _overrun(self) -> None:
         self.hub.dismiss(self, "too slow")
