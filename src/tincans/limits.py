@@ -593,9 +593,10 @@ CHAT_LINE_BYTES = LINE_BYTES
 CHAT_RECENT_MESSAGES = 500
 #: Messages that one command gives at most.
 CHAT_HISTORY_MESSAGES = 500
-#: Messages that are at hand of all rooms together, so that ten thousand rooms are no memory without a bound: about 100 MB
-#: of those that people write.
-CHAT_AT_HAND_MESSAGES = 200_000
+#: What the messages at hand of all rooms together take, so that ten thousand rooms are no memory without a bound: some
+#: 200,000 of those that people write. A message counts with its text and CHAT_MESSAGE_BYTES: what its objects take.
+CHAT_AT_HAND_BYTES = 128 * 1024 * 1024
+CHAT_MESSAGE_BYTES = 512
 #: A file of a history's log, after which the next one begins: the smallest part that can be given back to the disk.
 CHAT_SEGMENT_BYTES = 16 * 1024 * 1024
 #: What the past of rooms (topics, modes as they were) may take on the disk beside what they are, before it is dropped.

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remembering import THEN, numbers, said, say
+from tincans.apps.chat import history as kept
 from tincans.apps.chat.events import File, Mask, RoomState, Topic
-from tincans.apps.chat.history import History, MemoryHistory, open_history
+from tincans.apps.chat.history import History, MemoryHistory, open_history, weight
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.folders import rooms_folder
 from tincans.limits import CHAT_RECENT_MESSAGES, CHAT_SEARCH_CHARACTERS, CHAT_SEARCH_WORDS
@@ -234,6 +235,18 @@ async def test_days_is_for_how_long(opened: Open) -> None:
         assert numbers(await history.search("word", rooms=["#ops"])) == [2]
     finally:
         await history.aclose()
+
+
+async def test_memory_is_bounded_whatever_is_kept_of_each_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = MemoryHistory()
+    monkeypatch.setattr(kept, "CHAT_AT_HAND_BYTES", sum(weight(said(number)) for number in range(1, 6)))
+    say(memory, "line 1", "line 2", "line 3")
+    say(memory, "line 4", "line 5", room="#b")
+    assert (numbers(memory.recent("#ops", 9)), numbers(memory.recent("#b", 9))) == ([1, 2, 3], [4, 5])
+    say(memory, "6", room="#c")
+    assert [numbers(memory.recent(room, 9)) for room in ("#ops", "#b", "#c")] == [[3], [5], []]
+    say(memory, "7", "8")
+    assert [numbers(memory.recent(room, 9)) for room in ("#ops", "#b", "#c")] == [[3, 7, 8], [5], []]
 
 
 async def test_closing_twice_is_closing_once(history: History) -> None:

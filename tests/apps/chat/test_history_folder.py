@@ -25,7 +25,7 @@ from tincans.apps.chat import history_forget, history_index, history_log, histor
 from tincans.apps.chat.events import Message, RoomState, Topic
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
-from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_RECENT_MESSAGES
+from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_MESSAGE_BYTES, CHAT_RECENT_MESSAGES
 
 
 @contextlib.asynccontextmanager
@@ -495,7 +495,7 @@ async def test_what_is_too_old_goes_and_numbers_go_on(tmp_path: Path, monkeypatc
 
 
 async def test_rooms_are_let_go_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_MESSAGES", 20)
+    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_BYTES", 20 * CHAT_MESSAGE_BYTES)
     async with opened(tmp_path) as history:
         for place in range(100):
             say(history, f"word {place}", room=f"#r{place % 10}")

@@ -20,6 +20,7 @@ from tincans.apps.chat.history_folder import FolderHistory
 from tincans.apps.chat.history_index import remove_index
 from tincans.apps.chat.history_search import parse
 from tincans.apps.chat.names import folded
+from tincans.limits import CHAT_MESSAGE_BYTES
 
 _ROOMS = st.sampled_from(["#a", "#A", "#b", "#c"])
 _NICKS = st.sampled_from(["ann", "Bob"])
@@ -39,7 +40,7 @@ class Histories(RuleBasedStateMachine):
             (history_forget, "CHAT_SEGMENT_BYTES", 400),
             (history_forget, "CHAT_FORGET_MESSAGES", 2),
             (history_log, "CHAT_PIECE_BYTES", 250),
-            (history_recent, "CHAT_AT_HAND_MESSAGES", 8),
+            (history_recent, "CHAT_AT_HAND_BYTES", 8 * CHAT_MESSAGE_BYTES),
             (history_recent, "CHAT_RECENT_MESSAGES", 5),
             (history_rooms, "CHAT_ROOMS_LOG_BYTES", 100),
             (history_follow, "CHAT_INDEX_SECONDS", 0.001),

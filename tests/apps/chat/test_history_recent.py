@@ -7,6 +7,7 @@ import pytest
 from remembering import numbers, said
 from tincans.apps.chat import history_recent
 from tincans.apps.chat.events import Message
+from tincans.apps.chat.history import weight
 from tincans.apps.chat.history_recent import Recent
 
 
@@ -61,7 +62,7 @@ def test_who_asks_for_a_room_that_is_none_leaves_nothing() -> None:
 
 
 def test_one_too_many_lets_go_of_those_that_were_quiet_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_MESSAGES", 4)
+    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_BYTES", 4 * weight(said(1)))
     rooms = Rooms("#a", "#b", "#c", "#d")
     rooms.of("#a")
     rooms.recent.let_go(4)
@@ -73,7 +74,7 @@ def test_one_too_many_lets_go_of_those_that_were_quiet_for_longest(monkeypatch: 
 
 
 def test_nothing_is_let_go_that_the_index_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_MESSAGES", 1)
+    monkeypatch.setattr(history_recent, "CHAT_AT_HAND_BYTES", 1)
     rooms = Rooms("#a", "#b", "#c")
     rooms.recent.let_go(0)
     assert list(rooms.recent._rooms) == ["#a", "#b", "#c"]

@@ -18,7 +18,7 @@ from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history_search import parse
 from tincans.apps.chat.names import folded
 from tincans.folders import rooms_folder
-from tincans.limits import CHAT_RECENT_MESSAGES
+from tincans.limits import CHAT_AT_HAND_BYTES, CHAT_MESSAGE_BYTES, CHAT_RECENT_MESSAGES
 
 #: In nanoseconds.
 DAY = 86_400 * 10**9
@@ -94,7 +94,10 @@ def open_history(text: str, *, keep: int = 0, days: float = 0) -> History:
 
 
 class MemoryHistory:
-    """A `History` that is gone with its process, and keeps CHAT_RECENT_MESSAGES of each room, or `keep` if less."""
+    """A `History` that is gone with its process, and keeps CHAT_RECENT_MESSAGES of each room, or `keep` if less.
+
+    Where that is more than CHAT_AT_HAND_BYTES altogether, the older half of each room goes.
+    """
 
     folder = None
 
@@ -104,13 +107,25 @@ class MemoryHistory:
         self.last = 0
         self.rooms: dict[str, RoomState] = {}
         self._said: dict[str, deque[Message]] = {}
+        self._weight = 0
 
     def append(self, messages: Iterable[Message]) -> None:
         some = list(messages)
         check_numbers(some, self.last)
         for message in some:
-            self._said.setdefault(folded(message.room), deque(maxlen=self._most)).append(message)
+            said = self._said.setdefault(folded(message.room), deque())
+            if len(said) == self._most:
+                self._weight -= weight(said.popleft())
+            said.append(message)
+            self._weight += weight(message)
             self.last = message.number
+        if self._weight > CHAT_AT_HAND_BYTES:
+            self._halve()
+
+    def _halve(self) -> None:
+        for said in self._said.values():
+            for _ in range((len(said) + 1) // 2):
+                self._weight -= weight(said.popleft())
 
     def keep(self, room: RoomState) -> None:
         self.rooms[folded(room.name)] = room
@@ -120,7 +135,7 @@ class MemoryHistory:
         said = self._said.get(folded(room), deque())
         oldest = time.time_ns() - self._days
         while self._days and said and said[0].at < oldest:
-            said.popleft()
+            self._weight -= weight(said.popleft())
         return said
 
     def recent(self, room: str, limit: int) -> Messages:
@@ -162,3 +177,8 @@ def check_numbers(messages: Messages, last: int) -> None:
     for wanted, message in enumerate(messages, last + 1):
         if message.number != wanted:
             raise ValueError(f"message {message.number} is not the one behind {wanted - 1}")
+
+
+def weight(message: Message) -> int:
+    """What a message takes in memory, in bytes, roughly."""
+    return CHAT_MESSAGE_BYTES + len(message.text)

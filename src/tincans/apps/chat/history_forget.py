@@ -17,14 +17,14 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from tincans.apps.chat.history import DAY
-from tincans.apps.chat.history_index import Index
+from tincans.apps.chat.history_index import FOUND, Index
 from tincans.apps.chat.history_log import End, Log, Place
 from tincans.apps.chat.history_search import indexed, match
 from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_LOOK_SECONDS, CHAT_SEGMENT_BYTES
 
 #: A message in the index: its number, its room's, its place, and when it was said.
 _Row = tuple[int, int, int, int, int, int]
-_ROWS = 'SELECT number, room, segment, "offset", length, at FROM messages'
+_ROW = 'number, room, segment, "offset", length, at'
 
 
 class Room(NamedTuple):
@@ -65,7 +65,7 @@ class Forgetting:
     def _surplus(self) -> list[_Row]:
         """Some of the oldest messages of rooms that have more than `keep`."""
         found: list[_Row] = []
-        query = f"{_ROWS} WHERE number IN (SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?)"
+        query = f"SELECT {_ROW} FROM {FOUND} WHERE words MATCH ? ORDER BY words.rowid LIMIT ?"
         while self._keep and self.touched and len(found) < CHAT_FORGET_MESSAGES:
             room = self._rooms[self.touched.pop()]
             if room.size > self._keep:
@@ -78,7 +78,7 @@ class Forgetting:
         if not self._days or time.monotonic() < self._look_at:
             return []
         oldest = time.time_ns() - self._days
-        found = self._index.rows(f"{_ROWS} ORDER BY number LIMIT ?", (CHAT_FORGET_MESSAGES,))
+        found = self._index.rows(f"SELECT {_ROW} FROM messages ORDER BY number LIMIT ?", (CHAT_FORGET_MESSAGES,))
         old = [*takewhile(lambda row: row[-1] < oldest, found)]
         if len(old) < CHAT_FORGET_MESSAGES:
             self._look_at = time.monotonic() + CHAT_LOOK_SECONDS

@@ -64,7 +64,7 @@ _ABOVE = 2**62
 
 _PLACE = 'segment, "offset", length'
 #: What is found by words, with their rows: in the order of the words, which has to be said.
-_FOUND = "words CROSS JOIN messages ON number = words.rowid"
+FOUND = "words CROSS JOIN messages ON number = words.rowid"
 
 
 class Index:
@@ -125,7 +125,7 @@ class Index:
     def places(self, room: str, *, after: int, before: int, limit: int, oldest: bool = False) -> list[Place]:
         """Where messages of a room are, the oldest first: `limit` of them, from the newest or the oldest on."""
         query = (
-            f"SELECT {_PLACE} FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ? "
+            f"SELECT {_PLACE} FROM {FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ? "
             f"ORDER BY words.rowid {'ASC' if oldest else 'DESC'} LIMIT ?"
         )
         found = self.rows(query, (match((), self._ids([room])), after, before or _ABOVE, limit))
@@ -133,7 +133,7 @@ class Index:
 
     def named(self, msgid: str) -> list[Place]:
         """Where messages are that may have this id: there is rarely more than one."""
-        query = f"SELECT {_PLACE} FROM {_FOUND} WHERE words MATCH ?"
+        query = f"SELECT {_PLACE} FROM {FOUND} WHERE words MATCH ?"
         return [Place(*row) for row in self.rows(query, (f'"{id_word(msgid)}"',))]
 
     def before(self, room: str, at: int) -> list[Place]:
@@ -142,7 +142,7 @@ class Index:
         Found by halving, as times grow with numbers. Where some do not, it is near there.
         """
         query = (
-            f"SELECT at, number, {_PLACE} FROM {_FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
+            f"SELECT at, number, {_PLACE} FROM {FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
             "ORDER BY words.rowid DESC LIMIT 1"
         )
         in_room, found = match((), self._ids([room])), list[Place]()
@@ -166,9 +166,9 @@ class Index:
         share = "SELECT COALESCE(SUM(size), 0) FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
         size = self._value(share, (json.dumps(these),))
         if len(these) <= _ROOMS and size * _SHARE <= self._value("SELECT COALESCE(SUM(size), 0) FROM rooms"):
-            source, values = _FOUND, [match(terms, these)]
+            source, values = FOUND, [match(terms, these)]
         else:
-            source = f"{_FOUND} AND room IN (SELECT value FROM json_each(?))"
+            source = f"{FOUND} AND room IN (SELECT value FROM json_each(?))"
             values = [json.dumps(these), match(terms)]
         query = (
             f"SELECT {_PLACE} FROM {source} WHERE words MATCH ? AND words.rowid < ? ORDER BY words.rowid DESC LIMIT ?"

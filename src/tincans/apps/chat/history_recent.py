@@ -2,7 +2,7 @@
 
 A room's messages are read from the index once somebody asks for them, and kept up with what is said from then on. So
 what is in memory is never older than the index, though that is behind: `since` is where the index has to be asked.
-Where CHAT_AT_HAND_MESSAGES are at hand, those rooms are let go that nobody asked for or spoke in for longest.
+Where CHAT_AT_HAND_BYTES are at hand, those rooms are let go that nobody asked for or spoke in for longest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from tincans.apps.chat.events import Message
-from tincans.limits import CHAT_AT_HAND_MESSAGES, CHAT_RECENT_MESSAGES
+from tincans.apps.chat.history import weight
+from tincans.limits import CHAT_AT_HAND_BYTES, CHAT_RECENT_MESSAGES
 
 #: Reads the last messages of a room from the index: its name, numbers up to which, how many.
 Load = Callable[[str, int, int], list[Message]]
@@ -56,8 +57,8 @@ class Recent:
         self._load = load
         self.counts = {name: (count, last) for name, count, last in counts}
         self._rooms: OrderedDict[str, AtHand] = OrderedDict()
-        #: How many messages are at hand, and at how many some have to go.
-        self._size, self._bound = 0, CHAT_AT_HAND_MESSAGES
+        #: What the messages at hand weigh, and at what weight some have to go.
+        self._weight, self._bound = 0, CHAT_AT_HAND_BYTES
 
     def add(self, room: str, message: Message, last: int) -> None:
         """A message was kept, behind the one with the number `last`."""
@@ -66,7 +67,9 @@ class Recent:
             found = self._rooms[room] = AtHand(last, self._most)
         else:
             self._rooms.move_to_end(room)
-        self._size += len(found.said) < self._most
+        if len(found.said) == self._most:
+            self._weight -= weight(found.said[0])
+        self._weight += weight(message)
         found.said.append(message)
         self.counts[room] = (self.counts.get(room, (0, 0))[0] + 1, message.number)
 
@@ -80,18 +83,18 @@ class Recent:
         self._rooms.move_to_end(room)
         if not found.is_loaded:
             missing = self._most - len(found.said)
-            size = len(found.said)
-            found.load(self._load(room, found.since, missing) if missing else [])
-            self._size += len(found.said) - size
+            before = self._load(room, found.since, missing) if missing else []
+            found.load(before)
+            self._weight += sum(map(weight, before))
         return found
 
     def let_go(self, indexed: int) -> None:
         """Let those go that are too many, of rooms of which the index, which goes up to `indexed`, has all."""
-        if self._size <= self._bound:
+        if self._weight <= self._bound:
             return
         for name in list(self._rooms):
-            if self._size <= CHAT_AT_HAND_MESSAGES * 3 // 4:
+            if self._weight <= CHAT_AT_HAND_BYTES * 3 // 4:
                 break
             if self.counts.get(name, (0, 0))[1] <= indexed:
-                self._size -= len(self._rooms.pop(name).said)
-        self._bound = max(CHAT_AT_HAND_MESSAGES, self._size + CHAT_RECENT_MESSAGES)
+                self._weight -= sum(map(weight, self._rooms.pop(name).said))
+        self._bound = max(CHAT_AT_HAND_BYTES, self._weight * 9 // 8)
