@@ -82,21 +82,23 @@ def printed(one: Program) -> list[str]:
 
 
 def test_all_see_what_all_say_in_one_order(built: Path) -> None:
+    count = NUMBER * len(LANGUAGES)
     with (
         serving("listen", ":0", "chat", "--rooms", "memory:") as hub,
-        members(hub.port, built, list(LANGUAGES)) as all_,
+        members(hub.port, built, list(LANGUAGES)) as found,
     ):
-        for language, each in all_.items():
+        for language, each in found.items():
             each.feed("".join(f"{language} {number}\n" for number in range(NUMBER)).encode())
-        for each in all_.values():
-            each.wait_for(rf"\A(.*\n){{{NUMBER * len(all_)}}}")
-        finish(all_)
-        lines = printed(all_["Python"])
-    assert [line.split()[0] for line in lines] == [str(number + 1) for number in range(NUMBER * len(LANGUAGES))]
-    for language, each in all_.items():
+        for each in found.values():
+            each.wait_for(rf"\A(.*\n){{{count}}}")
+        finish(found)
+        all_printed = {language: printed(each) for language, each in found.items()}
+    lines = all_printed["Python"]
+    assert all_printed == dict.fromkeys(LANGUAGES, lines)
+    assert [line.split()[0] for line in lines] == [str(number) for number in range(1, count + 1)]
+    for language in LANGUAGES:
         own = [line.split(" ", 1)[1] for line in lines if line.split()[1] == language]
         assert own == [f'{language} "{language} {number}"' for number in range(NUMBER)]
-        assert each.process.returncode == 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
