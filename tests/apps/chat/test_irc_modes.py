@@ -112,6 +112,15 @@ async def test_each_list_is_added_to_shown_and_taken_from(letter: str, entry: st
         assert len(await ann.says(f"MODE #ops {letter}")) == 2
 
 
+async def test_a_list_is_shown_once_however_often_it_is_asked_for() -> None:
+    async with chat() as house:
+        ann = await house.enter("ann", "#ops")
+        assert await ann.says("MODE #ops +bb-b+qb") == [
+            ":tincans 368 ann #ops :that is all",
+            ":tincans 729 ann #ops q :that is all",
+        ]
+
+
 async def test_a_list_that_is_full_is_said() -> None:
     async with chat() as house:
         ann = await house.enter("ann", "#ops")

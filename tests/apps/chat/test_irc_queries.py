@@ -10,6 +10,8 @@ from ircing import chat
 from rooming import USERS
 from tincans import __version__
 from tincans.apps.chat.irc_commands import COMMANDS
+from tincans.limits import CHAT_BACKLOG_BYTES
+from tincans.tasks import spawn
 
 STARTS, ENDS = ":tincans 321 ann Channel :Users  Name", ":tincans 323 ann :that is all"
 
@@ -120,3 +122,17 @@ async def test_what_needs_more_is_said(name: str) -> None:
         ann = await house.enter("ann")
         (line,) = await ann.says(" ".join([name, *["x"] * (COMMANDS[name].least - 1)]))
         assert line == f":tincans 461 ann {name} :it needs more parameters: {COMMANDS[name].help}"
+
+
+async def test_who_asks_for_much_and_reads_nothing_is_not_heard_any_more() -> None:
+    async with chat() as house:
+        bob, ann = await house.enter("bob", "#ops"), await house.enter("ann", "#ops")
+        await bob.hears()
+        count = 2 * CHAT_BACKLOG_BYTES // len("".join(await ann.says("HELP")))
+        asking = spawn(ann.say(*["HELP"] * count, "PRIVMSG #ops :done"))
+        for _ in range(50):
+            assert await bob.hears() == []
+        while not await bob.hears():  # at last it is done
+            for _ in range(100):
+                await ann.line()
+        await asking

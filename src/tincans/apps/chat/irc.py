@@ -65,8 +65,6 @@ async def _hear(caller: IrcMember, channel: Channel, data: bytes) -> None:
         await _act(caller, lines, data + end, pace)
         if lines.wrong:
             caller.hub.dismiss(caller, lines.wrong)
-        if caller.outbox.waits:
-            await caller.outbox.drained()  # whoever does not read is not read
         if not caller.dismissed:
             data = await channel.receive()
 
@@ -81,6 +79,8 @@ async def _act(caller: IrcMember, lines: IrcLines, data: bytes, pace: Pace) -> N
             await slow
         if caller.dismissed:
             return
+        if caller.outbox.waits:
+            await caller.outbox.drained()  # whoever does not read is not read
 
 
 def _obey(caller: IrcMember, message: Message) -> Awaitable[None] | None:

@@ -62,8 +62,8 @@ def _show(caller: IrcMember, room: Room) -> None:
 
 
 def _changes(caller: IrcMember, room: Room, letters: str, values: Iterator[str]) -> Iterator[Change]:
-    """The changes that were asked for. Lists that were asked for are answered, and what is no change, too."""
-    on, count = True, 0
+    """The changes that were asked for. Lists that were asked for are answered, once, and what is no change, too."""
+    on, count, listed = True, 0, set[str]()
     for letter in letters:
         if letter in "+-":
             on = letter == "+"
@@ -74,7 +74,9 @@ def _changes(caller: IrcMember, room: Room, letters: str, values: Iterator[str])
             if count <= IRC_MODES:
                 yield Change(letter, on, value)
         elif letter in LISTS:
-            _list(caller, room, letter)
+            if letter not in listed:
+                listed.add(letter)
+                _list(caller, room, letter)
         elif _takes_value(letter, on):
             caller.reply("ERR_NEEDMOREPARAMS", "MODE", f"{'+' if on else '-'}{letter} needs something behind it")
         elif letter in FLAGS + VALUES:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_refusals import refuse
-from tincans.apps.chat.member import Member
 from tincans.apps.chat.modes import RANKS
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.room import Room
@@ -53,7 +52,7 @@ def names(caller: IrcMember, message: Message) -> None:
     if not message.parameters:
         caller.reply("RPL_ENDOFNAMES", "*", "name a room")
         return
-    for name in _listed(message.parameters[0]):
+    for name in dict.fromkeys(_listed(message.parameters[0])):
         try:
             tell_names(caller, caller.hub.room(name, caller))
         except Refused:
@@ -62,14 +61,13 @@ def names(caller: IrcMember, message: Message) -> None:
 
 def tell_names(caller: IrcMember, room: Room) -> None:
     sign = "@" if "s" in room.state.modes else "="
-    words = (_name(caller, member, ranks) for member, ranks in room.members.items())
+    signs = {ranks: rank_signs(caller, ranks) for ranks in set(room.members.values())}
+    if "userhost-in-names" in caller.caps:
+        words = [signs[ranks] + member.who.source for member, ranks in room.members.items()]
+    else:
+        words = [signs[ranks] + member.nick for member, ranks in room.members.items()]
     caller.reply_words("RPL_NAMREPLY", sign, room.name, words=words)
     caller.reply("RPL_ENDOFNAMES", room.name, "that is all")
-
-
-def _name(caller: IrcMember, member: Member, ranks: str) -> str:
-    name = member.who.source if "userhost-in-names" in caller.caps else member.nick
-    return rank_signs(caller, ranks) + name
 
 
 def rank_signs(caller: IrcMember, ranks: str) -> str:

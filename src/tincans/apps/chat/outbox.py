@@ -151,7 +151,7 @@ class Outbox:
         self.flusher = flusher
         self._channel, self._overrun = channel, overrun
         self._parts: list[bytes] = []
-        self._size = 0  # of the parts, while the rest of others is being sent
+        self._size = 0  # of the parts
         self._task: asyncio.Task[None] | None = None  # sends what could not be said at once
         self._waiter: asyncio.Future[None] | None = None
         self._over = False  # nothing more is said
@@ -174,8 +174,8 @@ class Outbox:
         """As `add`, whatever a group was told before."""
         if self._over:
             return
+        self._size += len(data)
         if self._task is not None:
-            self._size += len(data)
             if self._size > CHAT_BACKLOG_BYTES:
                 self._give_up()
                 return
@@ -187,7 +187,7 @@ class Outbox:
         """Say what there is, as far as it is accepted at once."""
         if self._task is not None or not self._parts:
             return
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._size = self._parts, [], 0
         if self._channel.traits.boundaries:
             self._task = spawn(self._send(parts), keep=False)
             return
@@ -200,7 +200,6 @@ class Outbox:
             self._lose()
             return
         if sent < len(data):
-            self._size = 0
             self._task = spawn(self._send([data[sent:]]), keep=False)
 
     def last(self, data: bytes) -> None:
@@ -228,8 +227,9 @@ class Outbox:
 
     @property
     def waits(self) -> bool:
-        """Whether something could not be said at once: whoever it is for should not be asked for more."""
-        return self._task is not None
+        """Whether something could not be said at once, or is too much for it: who asked for it should not be heard
+        before it is `drained`, or a few words would have us keep any number of answers."""
+        return self._task is not None or self._size > CHAT_BACKLOG_BYTES
 
     def close(self) -> None:
         """Say nothing any more; what was not said is thrown away. The channel is whoever's it was."""
