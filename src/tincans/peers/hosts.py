@@ -11,15 +11,20 @@ import psutil
 ALL = ("*", "0.0.0.0", "::")
 
 
-def own_hosts() -> list[str]:
-    """The IPv4 addresses of this machine; loopback only where it has no others."""
+def all_hosts() -> list[str]:
+    """The IPv4 addresses of this machine, of interfaces that are up."""
     status = psutil.net_if_stats()
-    found = [
+    return [
         address.address
         for interface, addresses in psutil.net_if_addrs().items()
         for address in addresses
         if address.family is socket.AF_INET and interface in status and status[interface].isup
     ]
+
+
+def own_hosts() -> list[str]:
+    """Those by which other machines may reach it; loopback where there are no others."""
+    found = all_hosts()
     return [host for host in found if not ipaddress.ip_address(host).is_loopback] or found
 
 

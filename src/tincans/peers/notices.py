@@ -19,7 +19,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from tincans.address import Address
 from tincans.limits import NOTICE_FREE_SECONDS, NOTICE_SECONDS
-from tincans.peers.hosts import ALL, own_hosts
+from tincans.peers.hosts import ALL, all_hosts, own_hosts
 
 _TYPE = "_tincans-file._tcp.local."
 
@@ -87,9 +87,11 @@ async def _asked(network: AsyncZeroconf, name: str, seconds: float) -> list[Addr
 def _network(host: str) -> AsyncZeroconf | None:
     """Where notices are put up and looked for: the interface of that host, all for `*`; TINCANS_MDNS names another."""
     chosen = os.environ.get("TINCANS_MDNS") or ("" if host in ALL else host)
+    if chosen and chosen not in all_hosts():  # zeroconf would leave a socket open over it
+        return None
     try:
         return AsyncZeroconf(interfaces=[chosen] if chosen else InterfaceChoice.All, ip_version=IPVersion.V4Only)
-    except (OSError, ValueError):  # no multicast here, or a host that is no IPv4 address
+    except OSError:  # there is no multicast here
         return None
 
 
