@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,44 @@ class Speaker(threading.Thread):
             yield self.open[label]
 
 
+class Listener(threading.Thread):
+    """A program that hears all that is said, and after each loss what it has missed."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(name="listener")
+        self._port = port
+        self.heard: list[Object] = []
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            try:
+                with contextlib.closing(Line(self._port)) as line:
+                    self._listen(line)
+            except ConnectionError:
+                time.sleep(POLL)
+
+    def _listen(self, line: Line) -> None:
+        """What was said before it joined comes first, by pages from where it was; then what is said."""
+        last = self.heard[-1]["number"] if self.heard else 0
+        line.say({"do": "join", "room": "#ops"})
+        asked, behind = {"do": "history", "room": "#ops", "limit": 500, "label": "page"}, list[Object]()
+        line.say({**asked, "after": last})
+        while (told := line.hear())["on"] != "history" or told["more"]:
+            if told["on"] == "message":
+                behind.append(told)
+            elif told["on"] == "history":
+                self.heard += told["messages"]
+                line.say({**asked, "after": self.heard[-1]["number"]})
+        self.heard += told["messages"]
+        last = self.heard[-1]["number"] if self.heard else last
+        self.heard += [each for each in behind if each["number"] > last]
+        while not self.enough.is_set():
+            told = line.hear()
+            if told["on"] == "message" and told["number"] > (self.heard[-1]["number"] if self.heard else 0):
+                self.heard.append(told)
+
+
 @contextlib.contextmanager
 def hub(port: int, folder: Path, port_file: Path) -> Iterator[Program]:
     """The real command, on this port and with this folder, ready to be called."""
@@ -121,13 +159,23 @@ def hub(port: int, folder: Path, port_file: Path) -> Iterator[Program]:
         yield running
 
 
-def wait_for(speakers: list[Speaker], count: int) -> None:
-    """Wait until so many messages were acknowledged."""
+def wait_until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while (kept := sum(len(each.kept) for each in speakers)) < count:
-        assert time.monotonic() < deadline, f"only {kept} of {count} messages were acknowledged"
-        assert all(each.is_alive() for each in speakers), [each.wrong for each in speakers]
+    while not happened():
+        assert time.monotonic() < deadline
         time.sleep(POLL)
+
+
+def kept(speakers: list[Speaker]) -> int:
+    """How many messages were acknowledged."""
+    assert not any(each.wrong for each in speakers), [each.wrong for each in speakers]
+    return sum(len(each.kept) for each in speakers)
+
+
+def wait_for_more(speakers: list[Speaker], count: int) -> None:
+    """Wait until so many more messages were acknowledged."""
+    enough = kept(speakers) + count
+    wait_until(lambda: kept(speakers) >= enough)
 
 
 def history(port: int) -> tuple[list[Object], Object]:
@@ -148,6 +196,7 @@ def test_a_hub_that_is_killed_keeps_what_it_acknowledged_once_and_in_order(
     port, chance = free_port(), random.Random(6)
     kills = DEEP if pytestconfig.getoption("--deep") else QUICK
     speakers = [Speaker(port, f"program{number}") for number in range(PROGRAMS)]
+    listener = Listener(port)
     try:
         for kill in range(kills):
             with hub(port, tmp_path / "rooms", tmp_path / "port") as running:
@@ -155,9 +204,9 @@ def test_a_hub_that_is_killed_keeps_what_it_acknowledged_once_and_in_order(
                     with contextlib.closing(Line(port)) as line:
                         line.ask("join", room="#ops")
                         assert line.ask("topic", room="#ops", text="to be killed")["on"] == "topic"
-                    for each in speakers:
+                    for each in (listener, *speakers):
                         each.start()
-                wait_for(speakers, sum(len(each.kept) for each in speakers) + chance.randrange(1, 500))
+                wait_for_more(speakers, chance.randrange(1, 500))
                 running.process.send_signal(signal.SIGKILL)
                 running.wait(-signal.SIGKILL)
         with hub(port, tmp_path / "rooms", tmp_path / "port"):
@@ -168,11 +217,15 @@ def test_a_hub_that_is_killed_keeps_what_it_acknowledged_once_and_in_order(
                 assert not each.is_alive()
                 assert not each.wrong
             messages, room = history(port)
+            wait_until(lambda: len(listener.heard) >= len(messages))
     finally:
+        listener.enough.set()
         for each in speakers:
             each.enough.set()
             each.open.clear()
+    listener.join(PATIENCE)
     assert room["topic"]["text"] == "to be killed"
+    assert listener.heard == messages
     check(messages, speakers)
 
 
