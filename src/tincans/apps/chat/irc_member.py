@@ -124,16 +124,12 @@ class IrcMember(Member):
     def reply_words(self, name: str, *parameters: str, words: Iterable[str], between: str = " ") -> None:
         """Replies of which the last parameter is these words, as many in each as fit; none for no words."""
         head = len(irc.written(NUMBERS[name], self.nick or "*", *parameters, "", source=self.form.server))
-        line, size = list[str](), head
-        for word in words:
-            more = len(word.encode()) + 1
-            if line and size + more > IRC_MESSAGE_BYTES:
-                self.reply(name, *parameters, between.join(line))
-                line, size = [], head
-            line.append(word)
-            size += more
-        if line:
-            self.reply(name, *parameters, between.join(line))
+        rest, most, sign = between.join(words).encode(), IRC_MESSAGE_BYTES - head, between.encode()
+        while rest:
+            end = rest.rfind(sign, 0, most + 1) if len(rest) > most else len(rest)
+            end = end if end > 0 else most  # a word longer than a line, which no name is
+            self.reply(name, *parameters, rest[:end].decode(errors="ignore"))
+            rest = rest[end:].removeprefix(sign)
 
     def answer(self, verb: str, *parameters: str, batch: str = "") -> None:
         """A message of the server that is no number: `PONG`, `CAP`, `NOTICE`."""

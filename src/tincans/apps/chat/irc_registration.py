@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tincans import __version__
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_refusals import refuse
 from tincans.apps.chat.irc_sasl import logged_in, rest
@@ -20,6 +19,7 @@ from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.texts import cut
 from tincans.limits import CHAT_REASON_BYTES, CHAT_REGISTER_SECONDS
 from tincans.protocols.irc import Message
+from tincans.version import VERSION
 
 
 class Registration:
@@ -145,9 +145,9 @@ def _greet(caller: IrcMember) -> None:
     hub, server = caller.hub, caller.form.server
     created = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(hub.began // 10**9))
     caller.reply("RPL_WELCOME", f"Welcome to {hub.name}, {caller.who.source}")
-    caller.reply("RPL_YOURHOST", f"Your host is {server}, running tincans-{__version__}")
+    caller.reply("RPL_YOURHOST", f"Your host is {server}, running tincans-{VERSION}")
     caller.reply("RPL_CREATED", f"It has run since {created} UTC")
-    caller.reply("RPL_MYINFO", server, f"tincans-{__version__}", *mode_letters())
+    caller.reply("RPL_MYINFO", server, f"tincans-{VERSION}", *mode_letters())
     for words in isupport(hub):
         caller.reply("RPL_ISUPPORT", *words, "are supported by this server")
     tell_counts(caller)
@@ -163,7 +163,7 @@ def tell_counts(caller: IrcMember) -> None:
     people, rooms = caller.hub.people, caller.hub.rooms
     shown = sum(room.shows(caller) for room in rooms.values())
     caller.reply("RPL_LUSERCLIENT", f"There are {len(people)} users and 0 invisible on 1 servers")
-    if operators := sum(member.is_operator for member in people.values()):
+    if operators := sum(member.is_operator for member in people.values()) if caller.hub.operators else 0:
         caller.reply("RPL_LUSEROP", str(operators), "operators are on")
     if shown:
         caller.reply("RPL_LUSERCHANNELS", str(shown), "rooms are there")
