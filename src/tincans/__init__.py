@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tincans.version import VERSION
+
 if TYPE_CHECKING:
     from tincans import errors as errors
     from tincans.address import Address as Address
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from tincans.server import Server as Server
     from tincans.server import serve as serve
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOME = {
     "Address": "address",

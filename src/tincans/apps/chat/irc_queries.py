@@ -9,13 +9,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
-from tincans import __version__
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_support import isupport
 from tincans.apps.chat.modes import mask_pattern
 from tincans.apps.chat.names import folded
 from tincans.apps.chat.room import Room
 from tincans.protocols.irc import Message
+from tincans.version import VERSION
 
 # ── LIST ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -82,7 +82,7 @@ def _is_here(caller: IrcMember, message: Message, at: int = 0) -> bool:
 
 def version(caller: IrcMember, message: Message) -> None:
     if _is_here(caller, message):
-        caller.reply("RPL_VERSION", f"tincans-{__version__}.", caller.form.server, "rooms with four doors on one port")
+        caller.reply("RPL_VERSION", f"tincans-{VERSION}.", caller.form.server, "rooms with four doors on one port")
         for words in isupport(caller.hub):
             caller.reply("RPL_ISUPPORT", *words, "are supported by this server")
 
@@ -116,7 +116,7 @@ def info(caller: IrcMember, message: Message) -> None:
 
 
 _INFO = (
-    f"tincans {__version__}: a chat for people and programs with whatever they have in hand.",
+    f"tincans {VERSION}: a chat for people and programs with whatever they have in hand.",
     "The same rooms are at this port for IRC, for browsers, for nc, and for programs that say JSON.",
 )
 
