@@ -26,6 +26,8 @@ from tincans.server import serve
 from tincans.transports.memory import memory_pair
 
 ENDS = Ends(b"a" * 32, b"b" * 32)
+ELEMENTS = ("41d815543c0c5755a2", "4255ec4454ba1340f4")
+PROOFS = ("d1c4ece15cd00bf6", "20863152827151ff")
 
 
 def proved(one: Pairing, other: Pairing) -> tuple[bool, bool]:
@@ -64,6 +66,35 @@ def test_two_who_mean_the_same_prove_it_to_each_other() -> None:
 )
 def test_who_means_anything_else_proves_nothing(other: dict[str, Any]) -> None:
     assert proved(caller(), called(**other)) == (False, False)
+
+
+def test_the_points_of_the_library_are_hashed_and_not_chosen() -> None:
+    """And stay the same: two releases of tincans with another M would never pair."""
+    from spake2.parameters.ed25519 import ParamsEd25519 as Parameters
+
+    assert Parameters.M.to_bytes() == Parameters.group.arbitrary_element(b"M").to_bytes()
+    assert Parameters.N.to_bytes() == Parameters.group.arbitrary_element(b"N").to_bytes()
+    assert Parameters.M.to_bytes() != Parameters.N.to_bytes()
+
+
+def test_it_is_the_same_arithmetic_in_every_release() -> None:
+    """A known answer: the elements and proofs of two ends whose random numbers are given."""
+    one, other = (fixed(side) for side in (Side.CLIENT, Side.SERVER))
+    assert (one.element[:9].hex(), other.element[:9].hex()) == ELEMENTS
+    assert proved(one, other) == (True, True)
+    assert (one.proof[:8].hex(), other.proof[:8].hex()) == PROOFS
+
+
+def fixed(side: Side) -> Pairing:
+    """An end whose random numbers are 1, 1, 1 …, or 2, 2, 2 …."""
+    from spake2 import SPAKE2_A, SPAKE2_B
+
+    pairing = Pairing(side, CODE, "receive", ENDS)
+    kind, byte = (SPAKE2_A, b"\1") if side is Side.CLIENT else (SPAKE2_B, b"\2")
+    spake = kind(CODE.password, idA=ENDS.caller, idB=ENDS.called, entropy_f=lambda count: byte * count)
+    pairing._spake = spake
+    pairing.element = spake.start()
+    return pairing
 
 
 def test_what_is_said_is_new_each_time() -> None:

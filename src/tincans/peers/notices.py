@@ -38,6 +38,8 @@ class Notice:
 
         Cancelling leaves none.
         """
+        if address.host == "localhost":
+            address = address._replace(host="127.0.0.1")
         network = _network(address.host)
         if network is None:
             return None
