@@ -12,6 +12,17 @@
     mesh.py       all of them together
     finding.py    who is on the local network, by mDNS
 
+and how two people who know nothing of each other do, and what files they pass:
+
+    words.py codes.py      a code that is said: 7-hovercraft-orbit
+    pairing.py             by which two get to know each other's keys, whoever is in between
+    invitations.py         a code that is open, and the guesses that it bears
+    notices.py hosts.py    where it is, by mDNS
+    frames.py passing.py   what is said when files are passed
+    giving.py taking.py    its two ends; loads.py: what is given
+    sending.py awaiting.py parties.py transfers.py     send and receive
+    offers.py              files offered to a room, fetched from whoever has them
+
 Nothing here knows a room's rules or a hub: `tincans.apps.chat.peering` joins the two.
 
     identity = Identity.open()                              # folders.peers_folder(); made the first time
