@@ -14,7 +14,7 @@ from tincans import transports
 from tincans.address import Address
 from tincans.channel import Buffered, Channel
 from tincans.errors import IdentityChanged, PeerRefused, ThisPeer, UsageError, WrongMesh
-from tincans.limits import PEER_ADDRESSES, PEER_LINKS, PEER_PEOPLE, PEER_ROOMS
+from tincans.limits import PEER_ADDRESSES, PEER_CALLS, PEER_LINKS, PEER_PEOPLE, PEER_ROOMS
 from tincans.peers.identity import Identity
 from tincans.peers.known import Known, Trust
 from tincans.peers.links import farewell
@@ -486,6 +486,22 @@ async def test_there_are_as_many_links_as_may_be(tmp_path: Path) -> None:
         await until(lambda: len(ann.mesh.links) == PEER_LINKS)
         last = await stranger(stack, tmp_path, ann)
         assert await last.bye() == f"there are {PEER_LINKS} links already"
+
+
+async def test_as_many_calls_are_under_way_as_may_be(tmp_path: Path) -> None:
+    async with peered(tmp_path, "ann") as ann, AsyncExitStack() as stack:
+        listener = await stack.enter_async_context(await transports.listen(Address.parse("tcp://127.0.0.1:0")))
+        calls = [ann.mesh.call(listener.address) for _ in range(PEER_CALLS + 1)]
+        callers = [await listener.accept() for _ in range(PEER_CALLS)]
+        accepting = spawn(listener.accept())
+        await asyncio.sleep(0.05)
+        assert not accepting.done(), "they wait for an answer"
+        callers.pop().abort()
+        callers.append(await accepting)
+        for call in calls:
+            await call.stop()
+        for channel in callers:
+            channel.abort()
 
 
 async def test_a_program_that_began_anew_takes_the_place_of_its_old_link(tmp_path: Path) -> None:

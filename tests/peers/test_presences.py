@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from meshing import until
@@ -81,6 +82,12 @@ async def test_what_is_forged_or_for_another_mesh_is_refused(ann: Identity) -> N
     with pytest.raises(RemoteProtocolError, match="a presence of another mesh: 'home'"):
         all_of_them.take(SEAL.seal(ann, other))
     assert all_of_them.members == {}
+
+
+async def test_a_name_that_cannot_be_shown_is_refused(ann: Identity) -> None:
+    fields = ["tincans", ann.key, 1, "\x1b[31m", [], [], False]
+    with pytest.raises(RemoteProtocolError, match=r"a broken presence: .* cannot be a peer's name"):
+        presences([]).take(Sealed(msgspec.msgpack.encode(fields), bytes(64)))
 
 
 async def test_what_others_say_of_us_is_no_news(ann: Identity) -> None:

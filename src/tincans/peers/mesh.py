@@ -19,6 +19,7 @@ link stays, whatever the old one was; where an old one of the same run stays it 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import secrets
@@ -43,6 +44,7 @@ from tincans.errors import (
 from tincans.limits import (
     LINGER_SECONDS,
     PEER_ADDRESSES,
+    PEER_CALLS,
     PEER_LINKS,
     PEER_PEOPLE,
     PEER_ROOMS,
@@ -66,6 +68,8 @@ from tincans.peers.wire import RUN_BYTES, Hello, Person, Presence
 from tincans.peers.wire import SEAL as PRESENCE_SEAL
 from tincans.server import Server, serve
 from tincans.tasks import spawn
+
+log = logging.getLogger(__name__)
 
 _ID_BYTES = 16
 
@@ -102,6 +106,7 @@ class Mesh:
         self._stamp = 0
         self._own: Sealed | None = None
         self._answers: dict[str, Answer] = {}
+        self._calling = asyncio.Semaphore(PEER_CALLS)
         self._servers: list[Server] = []
         self._closed = False
         self._ticking = spawn(self._tick())
@@ -234,7 +239,8 @@ class Mesh:
     # ── linking ───────────────────────────────────────────────────────────────────────────────────────────
 
     async def call_once(self, call: Call, address: Address) -> None:
-        channel, peer = await self.tls.call(address)
+        async with self._calling:
+            channel, peer = await self.tls.call(address)
         try:
             if peer.key == self.key:
                 raise ThisPeer(address)
@@ -331,7 +337,10 @@ class Mesh:
 
     def told_of_call(self, call: Call, error: TincansError) -> None:
         loud = isinstance(error, IdentityChanged) or (call.error is not None and call.explicit)
-        if not self._closed and not isinstance(error, Spare):
+        by_itself = call.expected is not None and not isinstance(error, Parted)
+        if self._closed or isinstance(error, Spare) or (by_itself and not loud):
+            log.info("%s", error)  # nobody asked for that call
+        else:
             self._hearer.told(News(str(error), loud, error))
 
     def _told_of_link(self, peer: Peer, error: TincansError) -> None:
@@ -368,14 +377,12 @@ class Mesh:
             self._seeker.seek()
 
     def hear_presences(self, link: Link, presences: list[Sealed]) -> None:
-        for sealed in presences:
-            key = self._presences.take(sealed)
-            if key is None:
-                continue
-            for other in self.links.values():
-                if other is not link:
-                    other.tell_presence(key, sealed)
-        self._seeker.seek()
+        news = [(key, sealed) for sealed in presences if (key := self._presences.take(sealed)) is not None]
+        for other in self.links.values():
+            for key, sealed in news if other is not link else ():
+                other.tell_presence(key, sealed)
+        if news:
+            self._seeker.seek()
 
     def _member_changed(self, before: Member | None, after: Member | None) -> None:
         self._hearer.member_changed(before, after)

@@ -34,6 +34,7 @@ from tincans.limits import (
     PEER_ROOMS,
     PEER_SENTENCE_BYTES,
 )
+from tincans.peers.naming import is_name
 from tincans.peers.sealing import Count, Key, Seal, Sealed, Statement
 
 _LENGTH = struct.Struct(">I")
@@ -115,6 +116,10 @@ class Presence(Statement, frozen=True, kw_only=True):
     people: Annotated[tuple[Person, ...], msgspec.Meta(max_length=PEER_PEOPLE)] = ()
     #: It says farewell: nobody is on it any more.
     gone: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise ValueError(f"{self.name!r} cannot be a peer's name")
 
 
 SEAL = Seal(Presence, "presence")

@@ -30,7 +30,7 @@ class Remote(Member):
         super().__init__(host_of(peer.key))
         self._hub = hub
         self.client = f"peer {peer.name}"
-        self.real_name = cut(f"{person.nick} on {peer.name}")
+        self.real_name = f"{person.nick if is_nick(person.nick) else 'somebody'} on {peer.name}"
 
     def tell(self, event: Event) -> None:
         """Nothing reaches them but what all are told, and who whispers should know that."""
