@@ -16,6 +16,7 @@ from tincans.apps import find_app
 from tincans.apps.settings import Settings
 from tincans.cli import chat_home
 from tincans.cli.chat_home import Home, welcome
+from tincans.cli.chat_talk import News, Talk
 from tincans.clients.chat import open_chat
 from tincans.clients.chat_line import Me
 from tincans.errors import AddressInUse, ConnectError
@@ -39,7 +40,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Address:
 
 async def test_one_that_is_named_is_all_there_is() -> None:
     named = Address.parse("tcp://192.0.2.1:7767")
-    async with Home(named, None, print) as home:
+    async with Home(named, None, News()) as home:
         assert await home.find() == await home.find_again() == named
         assert home.app is None
 
@@ -51,7 +52,7 @@ async def test_one_that_is_there_is_used(here: Address, monkeypatch: pytest.Monk
             return [Address.parse("tcp://127.0.0.1:1"), there]
 
         monkeypatch.setattr(chat_home, "near", near)
-        async with Home(None, None, print) as home:
+        async with Home(None, None, News()) as home:
             assert await home.find() == there
             async with real_hub(address=str(here)):
                 assert await home.find() == await home.find_again() == here
@@ -59,31 +60,32 @@ async def test_one_that_is_there_is_used(here: Address, monkeypatch: pytest.Monk
 
 
 async def test_where_there_is_none_one_is_started_with_ones_own_rooms(here: Address) -> None:
-    said: list[str] = []
-    async with Home(None, None, said.append) as home:
+    news, talk = News(), Talk()
+    async with Home(None, None, news) as home:
         assert await home.find() == await home.find() == await home.find_again() == here
         async with await open_chat(here, Me("ann")) as chat:
             await (await chat.join("#ops")).say("kept")
-    assert said[0] == f"this is a new hub, on {here}; others join it by"
-    async with Home(None, None, said.append) as home:
+    news.show(talk)
+    assert talk.hub.rows[0].text.startswith(f"this is a new hub, on {here}; others join it by\n")
+    async with Home(None, None, news) as home:
         async with await open_chat(await home.find(), Me("ann")) as chat:
             room = await chat.join("#ops")
             assert [message.text for message in (await room.history()).messages] == ["kept"]
 
 
 async def test_it_listens_where_it_is_told_to() -> None:
-    async with Home(None, Address.parse("tcp://127.0.0.1:0"), print) as home:
+    async with Home(None, Address.parse("tcp://127.0.0.1:0"), News()) as home:
         address = await home.find()
         assert address.port
         async with await open_chat(address):
             pass
         with pytest.raises(AddressInUse):
-            async with Home(None, address, print) as second:
+            async with Home(None, address, News()) as second:
                 await second.find()
 
 
 async def test_one_that_was_lost_has_time_to_come_back_before_another_is_started(here: Address) -> None:
-    async with Home(None, None, lambda text: None) as home:
+    async with Home(None, None, News()) as home:
         async with real_hub(address=str(here)):
             assert await home.find() == here
         with pytest.raises(ConnectError, match="it is not there yet"):
@@ -101,7 +103,7 @@ async def test_one_that_was_lost_has_time_to_come_back_before_another_is_started
 
 async def test_who_is_first_starts_it_and_the_others_find_it(here: Address) -> None:
     """Two who were on a hub that ends go on, on the hub of one of them, and nothing is missed or there twice."""
-    async with Home(None, None, lambda text: None) as one, Home(None, None, lambda text: None) as two:
+    async with Home(None, None, News()) as one, Home(None, None, News()) as two:
         async with await serve(here, find_app("chat", Settings())):
             address = await one.find()
             ann = await open_chat(address, Me("ann"), reconnect=True, find=one.find_again)
@@ -122,7 +124,7 @@ async def test_who_is_first_starts_it_and_the_others_find_it(here: Address) -> N
 
 async def test_what_listens_there_and_is_no_hub_is_found_out_by_who_calls(here: Address) -> None:
     async with await serve(here, LittleHub()):
-        async with Home(None, None, print) as home:
+        async with Home(None, None, News()) as home:
             assert await home.find() == here
 
 
@@ -141,6 +143,6 @@ def test_it_says_how_others_join(address: str, words: str) -> None:
 
 
 async def test_nothing_listens_any_more_behind_it(here: Address) -> None:
-    async with Home(None, None, lambda text: None) as home:
+    async with Home(None, None, News()) as home:
         await home.find()
     await (await transports.listen(here)).aclose()

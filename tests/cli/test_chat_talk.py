@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tincans.cli.chat_talk import Pane, Row, Talk, sentence
+from tincans.cli.chat_talk import News, Pane, Row, Talk, sentence
 from tincans.clients.chat import Lost, Regained
 from tincans.clients.chat_wire import (
     Away,
@@ -155,6 +155,18 @@ def test_trouble_is_remembered_as_long_as_it_lasts() -> None:
     talk.hear(Regained())
     assert talk.trouble == ""
     assert [row.kind for row in talk.current.rows] == ["event", "event"]
+
+
+def test_what_is_told_before_there_is_a_pane_is_shown_when_there_is_one() -> None:
+    news, talk = News(), talk_of("#ops")
+    news("one")
+    news("listen!", loud=True)
+    news("two")
+    news.show(talk)
+    news("three")
+    assert [(row.kind, row.text, row.mention) for row in talk.current.rows] == [
+        ("note", "one\ntwo", False), ("warning", "listen!", True), ("note", "three", False),
+    ]  # fmt: skip
 
 
 def test_whoever_prints_is_told_each_row_once() -> None:

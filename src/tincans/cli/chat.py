@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tincans.address import Address
     from tincans.cli.chat_mesh import Meshed, Wishes
     from tincans.cli.chat_party import Party
+    from tincans.cli.chat_talk import News
 
 #: Messages of a room that are shown at first in plain lines at a terminal; a pipe gets what is new.
 _PLAIN_HISTORY = 20
@@ -138,11 +139,11 @@ async def _chat(entry: Entry, sitting: Sitting, peering: Peering, record: Record
     from tincans.apps.chat.names import LOBBY
     from tincans.cli.chat_home import Home
     from tincans.cli.chat_party import Party
-    from tincans.cli.chat_talk import Talk
+    from tincans.cli.chat_talk import News, Talk
     from tincans.cli.hubs import room_name
     from tincans.clients.chat import open_chat
 
-    rooms, news = [room_name(room) for room in sitting.rooms or (LOBBY,)], list[str]()
+    rooms, news = [room_name(room) for room in sitting.rooms or (LOBBY,)], News()
     history = {"history": _PLAIN_HISTORY if sys.stdin.isatty() else 0} if sitting.is_plain else {}
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(record.opened())
@@ -151,7 +152,7 @@ async def _chat(entry: Entry, sitting: Sitting, peering: Peering, record: Record
         if peering.is_peer:
             home = await _meshed(stack, entry, sitting, peering, news)
         else:
-            home = await stack.enter_async_context(Home(entry.address, sitting.listen, news.append))
+            home = await stack.enter_async_context(Home(entry.address, sitting.listen, news))
         address = await home.find()
         chat = await open_chat(address, entry.me, reconnect=True, find=home.find_again, how=how)
         await stack.enter_async_context(chat)
@@ -159,22 +160,21 @@ async def _chat(entry: Entry, sitting: Sitting, peering: Peering, record: Record
         stack.push_async_callback(party.aclose)
         if not isinstance(home, Home):
             party.peers, party.talk.read = home, home.shares.hear
-        home.say = party.say
         return await _sit(party, rooms, news, sitting)
 
 
 async def _meshed(
-    stack: AsyncExitStack, entry: Entry, sitting: Sitting, peering: Peering, news: list[str]
+    stack: AsyncExitStack, entry: Entry, sitting: Sitting, peering: Peering, news: News
 ) -> Meshed:  # fmt: skip
     from tincans.cli.chat_mesh import Meshed
     from tincans.errors import UsageError
 
     if entry.to is not None:
         raise UsageError("a peer is its own hub: what it calls stands behind --peer")
-    return await stack.enter_async_context(Meshed(peering.wishes, sitting.listen, news.append))
+    return await stack.enter_async_context(Meshed(peering.wishes, sitting.listen, news))
 
 
-async def _sit(party: Party, rooms: list[str], news: list[str], sitting: Sitting) -> int:
+async def _sit(party: Party, rooms: list[str], news: News, sitting: Sitting) -> int:
     """Enter the rooms, tell what is new, and talk until it is over; gives the exit status."""
     if sitting.is_plain:
         from tincans.cli.chat_plain import Plain
@@ -193,9 +193,8 @@ async def _sit(party: Party, rooms: list[str], news: list[str], sitting: Sitting
     return 0
 
 
-async def _enter(party: Party, rooms: list[str], news: list[str]) -> None:
+async def _enter(party: Party, rooms: list[str], news: News) -> None:
     for room in rooms:
         await party.enter(room)
     party.talk.turn_to(party.talk.panes[1])
-    if news:
-        party.talk.note("\n".join(news))
+    news.show(party.talk)

@@ -13,9 +13,8 @@ runs it is given HOME_SECONDS before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tincans.address import Address
 from tincans.cli.hubs import HERE, near
@@ -29,14 +28,20 @@ if TYPE_CHECKING:
 _TRIED_SECONDS = 2.0
 
 
+class Say(Protocol):
+    """Tells a person something, in a sentence; loudly what they have to know."""
+
+    def __call__(self, text: str, *, loud: bool = False) -> object: ...
+
+
 class Home:
     """Owns the hub that it starts, if it does: leaving its `async with` stops that."""
 
     def __init__(
-        self, named: Address | None, listen: Address | None, say: Callable[[str], object]
+        self, named: Address | None, listen: Address | None, say: Say
     ) -> None:  # fmt: skip
         """`say` is told in a sentence what a person should know."""
-        self._named, self._listen, self.say = named, listen, say
+        self._named, self._listen, self._say = named, listen, say
         self._stack = AsyncExitStack()
         self._own: Address | None = None
         self._lost_at: float | None = None  # since when there is none, by the loop's clock
@@ -86,7 +91,7 @@ class Home:
         self.app = app  # type: ignore[assignment]
         self._own = server.address
         for line in welcome(self._own):
-            self.say(line)
+            self._say(line)
         if not self._own.is_loopback:
             await self._announce(self._own)
         return self._own
@@ -99,7 +104,7 @@ class Home:
         try:
             await self._stack.enter_async_context(Announcement("hub", own_name() or "tincans", address))
         except (NoDiscovery, OSError) as error:
-            self.say(f"it is not announced on the network: {error}")
+            self._say(f"it is not announced on the network: {error}")
 
     async def __aenter__(self) -> Home:
         return self

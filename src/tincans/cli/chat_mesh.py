@@ -16,8 +16,10 @@ Somebody unknown who calls waits until a person has typed /trust, for TRUST_SECO
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ from tincans.apps.chat import Chat
 from tincans.apps.chat.peering import Peering, peered
 from tincans.apps.settings import Settings
 from tincans.channel import Channel
+from tincans.cli.chat_home import Say
 from tincans.cli.chat_shares import Shares
 from tincans.cli.hubs import HERE
 from tincans.errors import AddressInUse, ConnectError, NobodyInvited, NoDiscovery, NoSuchPeer, TincansError, UsageError
@@ -45,6 +48,10 @@ from tincans.server import serve
 #: What a pairing is for, and what the notice of an invitation is called.
 _JOIN = "join"
 _NOTICE = "chat-{}"
+#: Those whom a person is asked about, at most: anybody may call, with any number of keys.
+_ASKED = 20
+#: Things that went wrong and are remembered, so that none is told twice.
+_TOLD = 50
 #: Numbers that are tried before a code is said without a notice.
 _NUMBERS = 20
 
@@ -65,13 +72,14 @@ class Wishes(NamedTuple):
 class Meshed:
     """A hub with a mesh behind it. Leaving its `async with` ends both."""
 
-    def __init__(self, wishes: Wishes, listen: Address | None, say: Callable[[str], object]) -> None:
+    def __init__(self, wishes: Wishes, listen: Address | None, say: Say) -> None:
         """`say` is told in a sentence what a person should know."""
-        self._wishes, self._listen, self.say = wishes, listen, say
+        self._wishes, self._listen, self._say = wishes, listen, say
         self._trust = Trust.parse(wishes.trust)
         self._stack = AsyncExitStack()
         self._asked: dict[bytes, _Asked] = {}
         self._invitation: Invitation | None = None
+        self._told = deque[str](maxlen=_TOLD)  # what went wrong lately
         #: Where the hub is, for this machine; and where the mesh is, for others.
         self.address = self.listening = Address.parse(HERE)
         self._peering: Peering | None = None
@@ -105,14 +113,14 @@ class Meshed:
         )  # fmt: skip
         self.listening = await self._take_callers()
         fingerprint = self.mesh.identity.fingerprint
-        self.say(f"you are a peer, {self.mesh.tls.name}, with the fingerprint {fingerprint}")
-        self.say(f"others call you at {self.listening}, or find you on the network")
+        self._say(f"you are a peer, {self.mesh.tls.name}, with the fingerprint {fingerprint}")
+        self._say(f"others call you at {self.listening}, or find you on the network")
         self.mesh.answer(CODE, self._pair)
         self.shares = Shares(self.mesh)
         for peer in wishes.peers:
             await self.call(peer)
         if wishes.invite:
-            self.say(await self.invite())
+            self._say(await self.invite())
         await self._announce(self.listening)  # last: who has just been paired with is known by now
 
     async def _serve(self) -> Chat:
@@ -136,18 +144,27 @@ class Meshed:
     async def _announce(self, address: Address) -> None:
         from tincans.peers.finding import Announcement, Finding
 
-        mesh = self.mesh
+        mesh, chosen = self.mesh, os.environ.get("TINCANS_MDNS")
+        interfaces = [chosen] if chosen else None
         announcement = Announcement(
-            "peer", mesh.tls.name, address, mesh=mesh.store.mesh, fingerprint=mesh.identity.fingerprint
-        )
+            "peer", mesh.tls.name, address, mesh=mesh.store.mesh, fingerprint=mesh.identity.fingerprint,
+            interfaces=interfaces,
+        )  # fmt: skip
         try:
             await self._stack.enter_async_context(announcement)
-            await self._stack.enter_async_context(Finding(mesh.found))
+            await self._stack.enter_async_context(Finding(mesh.found, interfaces=interfaces))
         except (NoDiscovery, OSError) as error:
-            self.say(f"others are not found on the network: {error}")
+            self._say(f"others are not found on the network: {error}")
 
     def _news(self, news: News) -> None:
-        self.say(news.text)
+        """Tell what happens; what went wrong again and again, as peers call again, once."""
+        error = news.error
+        if error is not None:
+            reason = error.reason if isinstance(error, ConnectError) else str(error)
+            if reason in self._told:
+                return
+            self._told.append(reason)
+        self._say(news.text, loud=news.loud)
 
     async def find(self) -> Address:
         """Where the hub is."""
@@ -193,7 +210,7 @@ class Meshed:
             ends = Ends(caller=mesh.key, called=peer.key)
             await introduce(Frames(channel), code, purpose=_JOIN, ends=ends)
         known = mesh.known.pin(peer)
-        self.say(f"the code was right: {known.name} is known from now on, with the fingerprint {known.fingerprint}")
+        self._say(f"the code was right: {known.name} is known from now on, with the fingerprint {known.fingerprint}")
         return address
 
     # ── who calls us ──────────────────────────────────────────────────────────────────────────────────────
@@ -236,10 +253,10 @@ class Meshed:
                 self.mesh.known.recognize(peer)
                 await admit(frames, hello, invitation, ends=Ends(caller=peer.key, called=self.mesh.key))
         except (TincansError, TimeoutError) as error:
-            self.say(f"{peer.address} came with a code, and was not let in: {error or 'too slow'}")
+            self._say(f"{peer.address} came with a code, and was not let in: {error or 'too slow'}")
             return
         known = self.mesh.known.pin(peer)
-        self.say(f"{known.name} had the code, and is known from now on, with the fingerprint {known.fingerprint}")
+        self._say(f"{known.name} had the code, and is known from now on, with the fingerprint {known.fingerprint}")
 
     async def _ask(self, peer: Peer) -> bool:
         """Whether somebody unknown is let in: a person is asked."""
@@ -247,17 +264,16 @@ class Meshed:
             return True
         asked = self._asked.get(peer.key)
         if asked is None:
+            if len(self._asked) == _ASKED:
+                return False
             asked = self._asked[peer.key] = _Asked(peer, asyncio.get_running_loop().create_future())
-            self.say(f"{peer.name} wants in, with the fingerprint {peer.fingerprint}")
-            self.say(f"    /trust {peer.name} lets them in, if that is what they see in their own window")
+            self._say(f"{peer.name} wants in, with the fingerprint {peer.fingerprint}")
+            self._say(f"    /trust {peer.name} lets them in, if that is what they see in their own window")
         try:
             async with asyncio.timeout(TRUST_SECONDS):
                 return await asyncio.shield(asked.answer)
         except TimeoutError:
-            return False
-        finally:
-            if not asked.answer.done():
-                self._asked.pop(peer.key, None)
+            return False  # they may still be trusted, and call again
 
     def trust(self, name: str) -> None:
         """Let somebody in who waits for that, by name or by the beginning of their fingerprint. Raises `UsageError`."""

@@ -133,11 +133,6 @@ class Party:
         self._typed.discard(task)
         self.changed()
 
-    def say(self, text: str) -> None:
-        """Tell the person something that is of no room, in the pane that is turned to."""
-        self.talk.note(text)
-        self.changed()
-
     @property
     def waiting(self) -> int:
         """How many things that were typed have no answer yet."""

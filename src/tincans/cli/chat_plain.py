@@ -26,7 +26,7 @@ def lines_of(row: Row, room: str) -> list[str]:
     """A row as lines, none of which a terminal obeys; `room` stands before what is said, if it is not empty."""
     before, nick = f"{room} " if room else "", escape(row.nick)
     if not row.is_speech:
-        mark = "!!" if row.kind == "error" else "--"
+        mark = "!!" if row.kind in ("error", "warning") else "--"
         return [f"{mark} {before if row.kind == 'event' else ''}{escape(line)}" for line in row.text.split("\n")]
     if row.kind == "act":
         return [f"{before}* {nick} {escape(row.text)}"]

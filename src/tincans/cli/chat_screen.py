@@ -48,6 +48,7 @@ _GREY = "#808080"
 STYLE = Style.from_dict({
     **{f"nick{number}": f"bold {colour}" for number, colour in enumerate(COLOURS)},
     "time": _GREY, "event": _GREY, "day": _GREY, "new": COLOURS[0], "note": COLOURS[6], "error": f"bold {COLOURS[0]}",
+    "warning": f"bold {COLOURS[0]}",
     "notice": COLOURS[2], "mention": "reverse bold", "head": "reverse", "foot": "reverse", "status": "reverse bold",
     "current": "bold", "unread": "reverse bold", "called": f"bold reverse {COLOURS[0]}", "prompt": "bold",
 })  # fmt: skip
@@ -149,6 +150,7 @@ class Screen:
         return f"{self._party.waiting} on the way" if self._party.waiting else ""
 
     def _told(self, pane: Pane, row: Row) -> None:
+        self.app.invalidate()
         if row.mention and self._bell:
             self.app.output.bell()
 

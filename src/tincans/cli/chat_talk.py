@@ -41,7 +41,7 @@ class Row(NamedTuple):
     #: Grows from one row of a pane to the next.
     serial: int
     at: datetime
-    #: How it was meant: say, act, notice, file; or event (somebody came), note (an answer), error.
+    #: How it was meant: say, act, notice, file; or event (somebody came), note (an answer), warning, error.
     kind: str
     nick: str
     text: str
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
     @property
     def is_speech(self) -> bool:
-        return self.kind not in ("event", "note", "error")
+        return self.kind not in ("event", "note", "warning", "error")
 
 
 class Pane:
@@ -106,6 +106,30 @@ class Pane:
         self.version += 1
         self.bottom = self.marker = None
         self.is_whole = False
+
+
+class News:
+    """What a person is told before there is a pane to show it in waits until there is one."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, bool]] = []
+        self._talk: Talk | None = None
+
+    def __call__(self, text: str, *, loud: bool = False) -> None:
+        """Tell a sentence, loudly what a person has to know."""
+        if self._talk is None:
+            self._kept.append((text, loud))
+        else:
+            self._talk.note(text, loud=loud)
+
+    def show(self, talk: Talk) -> None:
+        """From now on it is shown there, and what was kept at once: all of it that is not loud as one note."""
+        if quiet := "\n".join(text for text, loud in self._kept if not loud):
+            talk.note(quiet)
+        for text, loud in self._kept:
+            if loud:
+                talk.note(text, loud=True)
+        self._talk = talk
 
 
 class Talk:
@@ -196,9 +220,10 @@ class Talk:
             for event in messages
         )
 
-    def note(self, text: str, pane: Pane | None = None, *, error: bool = False) -> Row:
-        """Show an answer to what was typed."""
-        return self._put(pane or self.current, Row(0, now(), "error" if error else "note", "", text))
+    def note(self, text: str, pane: Pane | None = None, *, error: bool = False, loud: bool = False) -> Row:
+        """Show an answer to what was typed, an error, or, loudly, something that a person has to know."""
+        kind = "error" if error else "warning" if loud else "note"
+        return self._put(pane or self.current, Row(0, now(), kind, "", text, mention=loud))
 
     def _say(
         self, pane: Pane, at: datetime | None, kind: str, nick: str, text: str, mention: bool, number: int = 0
