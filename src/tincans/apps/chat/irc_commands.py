@@ -24,6 +24,7 @@ from tincans.apps.chat import (
     irc_registration,
     irc_rooms,
     irc_sasl,
+    irc_who,
 )
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.protocols.irc import Message
@@ -84,7 +85,7 @@ COMMANDS: dict[str, Command] = {
     # what rooms and people are
     "MODE": Command(irc_modes.mode, 1, "MODE <room> [+-<letters> {<what these need>}]: what is allowed, or change it"),
     "LIST": Command(irc_queries.list_, 0, "LIST [<room, mask, or condition as >3>{,…}]: the rooms there are"),
-    "WHO": Command(irc_people.who, 1, "WHO <room, nick or mask> [o] [%<fields>]: who is there"),
+    "WHO": Command(irc_who.who, 1, "WHO <room, nick or mask> [o] [%<fields>]: who is there"),
     "WHOIS": Command(irc_people.whois, 0, "WHOIS <nick>{,<nick>}: what is known of somebody"),
     "WHOWAS": Command(irc_people.whowas, 0, "WHOWAS <nick> [<count>]: who was called that"),
     "ISON": Command(irc_people.ison, 1, "ISON <nick>{ <nick>}: which of them are on"),
