@@ -255,13 +255,17 @@ async def test_what_is_searched_for_is_found_in_the_rooms_that_one_is_in() -> No
 
 
 async def test_a_history_that_cannot_be_read_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def read(self: MemoryHistory, room: str, **_: int) -> Messages:
+    def fail(*_: object, **__: object) -> Messages:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(MemoryHistory, "read", read)
     async with party() as there:
-        told = await talk(there, "/join #ops\n/history\n/who\n")
-        assert told[-2:] == ["- the history cannot be read: [Errno 5] Input/output error", "- in #ops: @guest"]
+        ann = await there.person("ann", "#ops")
+        monkeypatch.setattr(MemoryHistory, "read", fail)
+        monkeypatch.setattr(MemoryHistory, "recent", fail)
+        await ann.type("/history\n/join #b\n/who\n")
+        told = [await ann.line() for _ in range(4)]
+        assert told[0] == told[2] == "- the history cannot be read: input/output error"
+        assert told[3] == "- in #b: @ann"
 
 
 async def test_a_file_is_a_link_to_the_hub_as_they_called_it() -> None:

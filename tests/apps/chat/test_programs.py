@@ -313,13 +313,16 @@ async def test_who_asks_for_what_takes_time_waits_and_nobody_else(monkeypatch: p
 
 
 async def test_a_history_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def read(self: MemoryHistory, room: str, **_: int) -> Messages:
+    def fail(*_: object, **__: object) -> Messages:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(MemoryHistory, "read", read)
     async with party() as there:
         ann = await there.program("ann", "#ops")
-        assert (await ann.ask("history", room="#ops"))["code"] == "disk"
+        monkeypatch.setattr(MemoryHistory, "read", fail)
+        monkeypatch.setattr(MemoryHistory, "recent", fail)
+        for do, fields in (("history", {}), ("join", {"history": 1}), ("say", {"text": "x", "id": "x" * 16})):
+            answer = await ann.ask(do, room="#ops", **fields)
+            assert answer["code"] == "disk", do
         assert (await ann.ask("ping"))["on"] == "pong"
 
 

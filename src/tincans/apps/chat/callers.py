@@ -171,3 +171,8 @@ class Caller(Member):
 
     def _overrun(self) -> None:
         self.hub.dismiss(self, "too slow")
+
+
+def unreadable(error: OSError) -> Refused:
+    """What a member is told of a history that cannot be read."""
+    return Refused(Why.DISK, f"the history cannot be read: {(error.strerror or str(error)).lower()}")

@@ -31,12 +31,12 @@ class Once:
         self._rooms: set[str] = set()  # whose recent messages are in it
 
     def find(self, room: str, msgid: str) -> Message | None:
-        """The message, if it is among the last of the room, or among those that were noted last."""
+        """The message, if it is among the last of the room, or among those noted last. Raises `OSError`."""
         room = folded(room)
         if room not in self._rooms:
-            self._rooms.add(room)
             for message in self._history.recent(room, CHAT_RECENT_MESSAGES):
                 self.note(message)
+            self._rooms.add(room)
         return self._said.get(msgid)
 
     async def look_up(self, room: str, msgid: str) -> Message | None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Awaitable
 
 from tincans.apps.chat import events
-from tincans.apps.chat.callers import Caller
+from tincans.apps.chat.callers import Caller, unreadable
 from tincans.apps.chat.events import Event, Kind, Message
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.names import LOBBY, folded
@@ -102,8 +102,9 @@ class Person(Caller):
             if not self.is_in:
                 self.come_in()
             self.enter_room(LOBBY)
-        except Refused as refused:
-            self.say(f"{refused}; /help says what there is")
+        except (Refused, OSError) as error:
+            self._refuse(error)
+            self.say("/help says what there is")
 
     def come_in(self, nick: str = "") -> None:
         """Come in, and be greeted. Raises `Refused`."""
@@ -136,9 +137,12 @@ class Person(Caller):
             return None
         try:
             return self._do(text)
-        except Refused as refused:
-            self.say(str(refused))
+        except (Refused, OSError) as error:
+            self._refuse(error)
             return None
+
+    def _refuse(self, error: Refused | OSError) -> None:
+        self.say(str(unreadable(error) if isinstance(error, OSError) else error))
 
     def _do(self, text: str) -> Awaitable[None] | None:
         if _CONTROLS.search(text):
@@ -160,10 +164,8 @@ class Person(Caller):
         """Have done what takes its time; what was said next waits."""
         try:
             await outcome
-        except Refused as refused:
-            self.say(str(refused))
-        except OSError as error:
-            self.say(f"the history cannot be read: {error}")
+        except (Refused, OSError) as error:
+            self._refuse(error)
         await self.outbox.drained()
 
     def speak(self, text: str, kind: Kind = "say") -> None:

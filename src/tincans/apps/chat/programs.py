@@ -16,7 +16,7 @@ from typing import Any
 
 from tincans.apps.chat import program_commands as commands
 from tincans.apps.chat import program_words as words
-from tincans.apps.chat.callers import Caller
+from tincans.apps.chat.callers import Caller, unreadable
 from tincans.apps.chat.events import Event
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.member import written
@@ -115,8 +115,8 @@ class Program(Caller):
                 self.enter()
                 self._say(welcome(self))
             outcome = do(self, command)
-        except Refused as refused:
-            outcome = (_failed(refused),)
+        except (Refused, OSError) as error:
+            outcome = (_failed(error),)
         finally:
             self._own = None
         if not isinstance(outcome, tuple):
@@ -128,10 +128,8 @@ class Program(Caller):
         """Do what takes its time; what the program said next waits."""
         try:
             do = await rest
-        except Refused as refused:
-            self._answer([], (_failed(refused),), command.label)
-        except OSError as error:
-            self._answer([], (_failed(Refused(Why.DISK, f"the history cannot be read: {error}")),), command.label)
+        except (Refused, OSError) as error:
+            self._answer([], (_failed(error),), command.label)
         else:
             if (more := self._perform(do, command)) is not None:
                 await more
@@ -145,5 +143,7 @@ class Program(Caller):
             label = ""
 
 
-def _failed(error: Refused | NotACommand) -> Word:
+def _failed(error: Refused | NotACommand | OSError) -> Word:
+    if isinstance(error, OSError):
+        error = unreadable(error)
     return words.Failed(code=error.why.value, text=error.text)
