@@ -55,9 +55,9 @@ class Intake:
         try:
             is_new = not self._store.check(sealed, arrived.post)
             if is_new:
-                SEAL.unseal(sealed, self._store.mesh)
+                SEAL.check(sealed, arrived.post, self._store.mesh)
         except Equivocation as error:
-            SEAL.unseal(sealed, self._store.mesh)  # else it is a forgery of whoever sent it
+            SEAL.check(sealed, arrived.post, self._store.mesh)  # else it is a forgery of whoever sent it
             self._accuse(arrived.author, error)
             is_new = False
         sender[arrived.author] = max(arrived.seq, sender.get(arrived.author, 0))

@@ -75,7 +75,7 @@ class Presences:
             return None
         if before is None and len(self._heard) >= PEER_MEMBERS:
             return None
-        SEAL.unseal(sealed, self._mesh)
+        SEAL.check(sealed, presence, self._mesh)
         member = None if presence.gone else Member(key, presence.name, presence.people, _addresses(presence))
         self._heard[key] = _Heard(presence.stamp, sealed, member, self._time() + self._gone)
         was = before.member if before is not None else None

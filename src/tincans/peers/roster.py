@@ -98,7 +98,8 @@ class Roster:
         introduction = SEAL.read(sealed)
         if (introduction.author, introduction.key) in self._said or introduction.author == self._identity.key:
             return False
-        return self._take(sealed, SEAL.unseal(sealed, self._mesh))
+        SEAL.check(sealed, introduction, self._mesh)
+        return self._take(sealed, introduction)
 
     def _take(self, sealed: Sealed, introduction: Introduction) -> bool:
         if len(self._said) >= PEER_INTRODUCTIONS:

@@ -60,11 +60,15 @@ class Seal(Generic[S]):
     def unseal(self, sealed: Sealed, mesh: str) -> S:
         """What was signed. Raises `RemoteProtocolError`: it is no such statement, is for another mesh, or is forged."""
         statement = self.read(sealed)
+        self.check(sealed, statement, mesh)
+        return statement
+
+    def check(self, sealed: Sealed, statement: S, mesh: str) -> None:
+        """Look at the mesh and the signature of what was read already. Raises as `unseal` does."""
         if statement.mesh != mesh:
             raise RemoteProtocolError(f"a {self._name} of another mesh: {statement.mesh[:100]!r}")
         if not verified(statement.author, sealed.signature, self._words + sealed.body):
             raise RemoteProtocolError(f"a {self._name} with a forged signature")
-        return statement
 
     def read(self, sealed: Sealed) -> S:
         """The same, without a look at the signature and the mesh."""
