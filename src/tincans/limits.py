@@ -653,6 +653,8 @@ CHAT_PING_SECONDS = 120.0
 CHAT_PONG_SECONDS = 30.0
 #: How long a caller may take to say who they are: as most IRC servers.
 CHAT_REGISTER_SECONDS = 60.0
+#: Rooms and nicks that are spoken to by one command: InspIRCd's maxtargets is 20, ergo's 4.
+CHAT_TARGETS = 20
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024

@@ -6,10 +6,10 @@ import pytest
 
 from ircing import bare, chat, messages
 from rooming import changes
-from tincans.apps.chat.events import File
+from tincans.apps.chat.events import Event, File, Whispered
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.member import Member
-from tincans.limits import CHAT_REASON_BYTES, IRC_CLIENT_TAGS_BYTES, IRC_MESSAGE_BYTES
+from tincans.limits import CHAT_REASON_BYTES, CHAT_TARGETS, IRC_CLIENT_TAGS_BYTES, IRC_MESSAGE_BYTES
 
 
 def program(hub: Hub, nick: str, *rooms: str) -> Member:
@@ -38,6 +38,18 @@ async def test_names_are_told_as_they_are_written_by_who_has_them() -> None:
         await ann.hears()
         await ann.says("PRIVMSG #tEa :hi", "PRIVMSG BOB :hi")
         assert await bob.hears() == [":ann!ann@localhost PRIVMSG #Tea :hi", ":ann!ann@localhost PRIVMSG Bob :hi"]
+
+
+async def test_so_many_are_spoken_to_at_once_and_not_one_more() -> None:
+    async with chat() as house:
+        ann = await house.enter("ann", caps="message-tags echo-message")
+        names = ",".join(f"x{number}" for number in range(CHAT_TARGETS + 1))
+        for command in ("PRIVMSG {} :x", "@+a TAGMSG {}"):
+            fault, *heard = messages(await ann.says(command.format(names)))
+            assert [message.name for message in heard] == ["ERR_NOSUCHNICK"] * CHAT_TARGETS
+            assert fault.name == "ERR_TOOMANYTARGETS"
+            assert fault.parameters == ("ann", f"x{CHAT_TARGETS}", f"at most {CHAT_TARGETS} at once")
+        assert await ann.says(f"NOTICE {names} :x") == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +129,15 @@ async def test_other_ctcp_is_passed_between_two() -> None:
         assert await bob.hears() == [":ann!ann@localhost PRIVMSG bob :\x01VERSION\x01"]
         await bob.says("NOTICE ann :\x01VERSION a client\x01")
         assert await ann.hears() == [":bob!bob@localhost NOTICE ann :\x01VERSION a client\x01"]
+
+
+async def test_other_ctcp_is_nothing_to_who_is_behind_another_door() -> None:
+    async with chat() as house:
+        ann, told = await house.enter("ann"), list[Event]()
+        program(house.hub, "page")
+        house.hub.watchers.append(told.append)
+        assert await ann.says("PRIVMSG page :\x01VERSION\x01", "PRIVMSG page :\x01ACTION waves\x01") == []
+        assert [event.kind for event in told if isinstance(event, Whispered)] == ["act"]
 
 
 async def test_a_notice_is_one_for_all_doors() -> None:

@@ -151,6 +151,18 @@ async def test_what_is_wrong_is_refused_and_may_be_tried_again(response: str) ->
         assert heard[-1].name == "RPL_SASLSUCCESS"
 
 
+async def test_a_labelled_one_is_answered_before_the_caller_goes() -> None:
+    async with chat(users=USERS) as house:
+        eve = await house.enter("eve", caps="sasl batch labeled-response")
+        for _ in range(LOGIN_ATTEMPTS - 1):
+            await eve.says("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('ann', 'eve')}")
+        await eve.say("AUTHENTICATE PLAIN", f"@label=last AUTHENTICATE {plain('ann', 'eve')}")
+        assert (await eve.hears_the_end())[1:] == [
+            "@label=last :tincans 904 eve :the name or the password is wrong",
+            "ERROR :Closing link: localhost (too many wrong logins)",
+        ]
+
+
 async def test_so_many_are_refused_and_then_the_caller_goes() -> None:
     async with chat(users=USERS) as house:
         client = house.call()

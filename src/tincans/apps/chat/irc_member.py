@@ -180,11 +180,12 @@ class IrcMember(Member):
             self.say(data)
 
     def ping(self) -> None:
-        self._send(irc.written("PING", self.form.server, source=self.form.server))
+        self._send(irc.written("PING", self.form.server))
 
     def dismiss(self, text: str) -> None:
         if self.dismissed:
             return
+        self.finish()
         self.dismissed = text or "goodbye"
         self.outbox.last(irc.written("ERROR", f"Closing link: {self.host} ({self.dismissed})"))
         if self._doer is not None and asyncio.current_task() is not self._doer:

@@ -6,6 +6,7 @@ from tincans.apps.chat.events import Kind
 from tincans.apps.chat.irc_member import IrcMember
 from tincans.apps.chat.irc_refusals import refuse
 from tincans.apps.chat.refusals import Refused, Why
+from tincans.limits import CHAT_TARGETS
 from tincans.protocols.irc import Message
 
 _CTCP = "\x01"
@@ -30,7 +31,7 @@ def _speak(caller: IrcMember, message: Message, kind: Kind) -> None:
     text, tags = message.parameters[1], message.client_tags
     if kind == "say" and (acted := _action(text)):
         text, kind = acted, "act"
-    for target in dict.fromkeys(message.parameters[0].split(",")):
+    for target in _targets(caller, message, kind):
         try:
             _say(caller, target, text, kind, tags)
         except Refused as refused:
@@ -38,9 +39,19 @@ def _speak(caller: IrcMember, message: Message, kind: Kind) -> None:
                 refuse(caller, refused, target, command="PRIVMSG")
 
 
-def _refuse(caller: IrcMember, kind: Kind, name: str, text: str) -> None:
+def _targets(caller: IrcMember, message: Message, kind: Kind) -> list[str]:
+    """Those who are named, each once, and no more than may be."""
+    targets = list(dict.fromkeys(message.parameters[0].split(",")))
+    if len(targets) > CHAT_TARGETS:
+        _refuse(
+            caller, kind, "ERR_TOOMANYTARGETS", f"at most {CHAT_TARGETS} at once", caller.word(targets[CHAT_TARGETS])
+        )
+    return targets[:CHAT_TARGETS]
+
+
+def _refuse(caller: IrcMember, kind: Kind, name: str, text: str, *about: str) -> None:
     if kind != "notice":
-        caller.reply(name, text)
+        caller.reply(name, *about, text)
 
 
 def _action(text: str) -> str:
@@ -54,6 +65,8 @@ def _say(caller: IrcMember, target: str, text: str, kind: Kind, tags: dict[str, 
             raise Refused(Why.MODERATED, "a room answers no CTCP")
         caller.hub.say(caller, target, text, kind, tags=tags)
         return
+    if text.startswith(_CTCP) and not isinstance(caller.hub.find(target), IrcMember):
+        return  # who is behind another door has no client that could answer
     other = caller.hub.whisper(caller, target, text, kind, tags=tags)
     if other.away and kind != "notice":
         caller.reply("RPL_AWAY", other.nick, other.away)
@@ -64,7 +77,7 @@ def tagmsg(caller: IrcMember, message: Message) -> None:
     tags = message.client_tags
     if not tags:
         return
-    for target in dict.fromkeys(message.parameters[0].split(",")):
+    for target in _targets(caller, message, "say"):
         try:
             caller.hub.tag(caller, target, tags)
         except Refused as refused:

@@ -14,6 +14,7 @@ from tincans.limits import (
     CHAT_REASON_BYTES,
     CHAT_ROOM_BYTES,
     CHAT_ROOMS_JOINED,
+    CHAT_TARGETS,
     CHAT_TOPIC_BYTES,
     IRC_MODES,
     IRC_MONITORED,
@@ -35,7 +36,8 @@ def isupport(hub: Hub) -> Iterator[tuple[str, ...]]:
         f"NETWORK={_escaped(hub.name)}", f"CHANLIMIT=#:{CHAT_ROOMS_JOINED}", f"NICKLEN={CHAT_NICK_BYTES}",
         f"CHANNELLEN={CHAT_ROOM_BYTES}", f"TOPICLEN={CHAT_TOPIC_BYTES}", f"KICKLEN={CHAT_REASON_BYTES}",
         f"AWAYLEN={CHAT_REASON_BYTES}", f"NAMELEN={CHAT_REASON_BYTES}",
-        "TARGMAX=PRIVMSG:,NOTICE:,TAGMSG:,JOIN:,PART:,KICK:,NAMES:",
+        "TARGMAX=JOIN:,PART:,KICK:,NAMES:,"
+        + ",".join(f"{verb}:{CHAT_TARGETS}" for verb in ("PRIVMSG", "NOTICE", "TAGMSG")),
         f"CHATHISTORY={CHAT_HISTORY_MESSAGES}", "MSGREFTYPES=msgid,timestamp", "UTF8ONLY",
         f"MONITOR={IRC_MONITORED}", "WHOX", "ELIST=CMNTU", "SAFELIST", "BOT=B", f"KEYLEN={CHAT_KEY_BYTES}",
     ]  # fmt: skip
