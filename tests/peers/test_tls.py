@@ -21,6 +21,7 @@ from tincans.peers.tls import CODE, FILE, MESH, PROTOCOLS, Peer, PeerTls, is_pee
 from tincans.tasks import spawn
 from tincans.testing import memory_pair
 from tincans.transports.tls import context_wrap
+from tincans.transports.tls_channel import TlsChannel
 from tincans.transports.tls_context import bare_context
 from wrapping import over_tcp
 
@@ -73,8 +74,12 @@ async def test_each_learns_the_others_key_name_and_protocol(ann: PeerTls, bob: P
         assert they.address == here.remote
         await here.send(b"hello")
         assert await there.receive() == b"hello"
-        facts = here.facts
-        assert (facts["tls.version"], facts["tls.resumed"]) == ("TLSv1.3", "no")
+        facts = there.facts
+        assert (facts["tls.version"], facts["tls.sni"]) == ("TLSv1.3", "peer.tincans.invalid")
+        await there.send(b"hello")
+        assert await here.receive() == b"hello"
+        assert isinstance(here, TlsChannel)
+        assert here.session is None or not here.session.has_ticket, "there is nothing to resume"
 
 
 async def test_it_goes_over_any_channel_of_which_the_first_bytes_were_looked_at(ann: PeerTls, bob: PeerTls) -> None:
