@@ -16,6 +16,7 @@ from tincans.apps.chat.events import File, Message, Who
 from tincans.apps.chat.history import MemoryHistory, Messages
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.names import is_nick
+from tincans.apps.chat.outbox import Outbox
 from tincans.apps.chat.plain import attend
 from tincans.apps.chat.plain_words import clock, plain, shown
 from tincans.channel import Channel
@@ -97,6 +98,37 @@ async def test_what_was_said_before_is_shown_to_who_comes() -> None:
         assert [re.sub(r"^\d\d:\d\d ", "", line) for line in before] == [
             f"bob: {number}" for number in range(1, CHAT_GREETING_MESSAGES + 1)
         ]
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_who_waits_where_one_has_to_log_in_is_told_once() -> None:
+    async with party(users=USERS, guests=False) as there:
+        ann = await there.call()
+        assert await ann.line() == "- this hub is for those who log in"
+        assert await ann.line() == "- /help says what there is"
+        await asyncio.sleep(0.02)
+        await ann.type("/login ann lovelace\n")
+        assert await ann.line() == "- you are logged in as ann"
+
+
+async def test_long_answers_are_taken_before_more_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    most, put = 0, Outbox.put
+
+    def measured(self: Outbox, data: bytes) -> None:
+        nonlocal most
+        put(self, data)
+        most = max(most, sum(map(len, self._parts)))
+
+    monkeypatch.setattr(Outbox, "put", measured)
+    async with party() as there:
+        ann = await there.person("ann", "#ops")
+        await ann.type("/help\n" * 1000)
+        answer = [await ann.line()]
+        while (line := await ann.line()) != answer[0]:
+            answer.append(line)
+        for _ in range(999 * len(answer) - 1):
+            await ann.line()
+    assert most <= 2 * len("\n".join(answer))
 
 
 async def test_who_ends_was_told_everything_and_what_they_said_is_kept() -> None:

@@ -35,9 +35,8 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 async def attend(hub: Hub, channel: Channel, first: bytes) -> None:
     """Talk with somebody to the end. Raises what the channel does, and then they have left, too."""
     person = Person(hub, channel)
-    if not first:
-        person.arrive()
-    waiting = asyncio.get_running_loop().call_later(CHAT_DOOR_SECONDS, person.arrive)
+    loop = asyncio.get_running_loop()
+    waiting = loop.call_later(CHAT_DOOR_SECONDS, person.arrive) if first else loop.call_soon(person.arrive)
     try:
         await person.serve(first)
     finally:
@@ -154,11 +153,12 @@ class Person(Caller):
         self.speak(text.removeprefix("/"))
         return None
 
-    def _command(self, command: Command, rest: str) -> Awaitable[None] | None:
+    def _command(self, command: Command, rest: str) -> Awaitable[None]:
+        """Do it, and have its answer, which may be long, taken before more is heard."""
         if command.needs_hub and not self.is_in:
             self.come_in()
         outcome = command.do(self, rest)
-        return self._wait_for(outcome) if outcome is not None else None
+        return self._wait_for(outcome) if outcome is not None else self.outbox.drained()
 
     async def _wait_for(self, outcome: Awaitable[None]) -> None:
         """Have done what takes its time; what was said next waits."""
