@@ -74,7 +74,7 @@ async def test_each_learns_the_others_key_name_and_protocol(ann: PeerTls, bob: P
         assert they.address == here.remote
         await here.send(b"hello")
         assert await there.receive() == b"hello"
-        facts = there.facts
+        facts = here.facts
         assert (facts["tls.version"], facts["tls.sni"]) == ("TLSv1.3", "peer.tincans.invalid")
         await there.send(b"hello")
         assert await here.receive() == b"hello"
