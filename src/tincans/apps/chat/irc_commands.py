@@ -81,6 +81,7 @@ COMMANDS: dict[str, Command] = {
     "NOTICE": Command(irc_messages.notice, 0, "NOTICE <room or nick>{,…} :<text>: say what no program answers"),
     "TAGMSG": Command(irc_messages.tagmsg, 1, "TAGMSG <room or nick>{,…}: say tags alone"),
     "CHATHISTORY": Command(irc_history.chathistory, 1, "CHATHISTORY LATEST <room> * <count>: what was said"),
+    "HISTORY": Command(irc_history.history, 1, "HISTORY <room> [<count>]: what was said, in words"),
     "AWAY": Command(irc_messages.away, 0, "AWAY [:<why>]: go away, or, without a word, come back"),
     # what rooms and people are
     "MODE": Command(irc_modes.mode, 1, "MODE <room> [+-<letters> {<what these need>}]: what is allowed, or change it"),

@@ -63,11 +63,12 @@ class IrcForm:
 
     def message(self, message: Message, *, batch: str = "", tags: dict[str, str] | None = None) -> bytes:
         """What was said in a room; `tags` are a client's."""
-        text = message.text
-        if message.file is not None:
-            text = f"{text} {self._url}{message.file.url}" if text else f"{self._url}{message.file.url}"
         said = self.tags(message.at, message.who, msgid=message.id, batch=batch)
-        return self._spoken(said, message.who, message.room, message.kind, text, tags)
+        return self._spoken(said, message.who, message.room, message.kind, self.text(message), tags)
+
+    def text(self, message: Message) -> str:
+        """The text of a message, with the link to its file behind it."""
+        return f"{message.text} {self._url}{message.file.url}" if message.file is not None else message.text
 
     def whisper(self, event: Whispered) -> bytes:
         said = self.tags(event.at, event.who, msgid=event.id)
