@@ -71,9 +71,12 @@ class Sent(NamedTuple):
     address: str
 
 
-def home(folder: Path, name: str) -> dict[str, str]:
-    """What makes a program that person's: a key and known peers of their own, and mDNS on loopback alone."""
-    return {"TINCANS_PEERS": str(folder / name), "TINCANS_MDNS": "127.0.0.1", "USER": name, "LOGNAME": name}
+def home(folder: Path, name: str, *, near: bool = False) -> dict[str, str]:
+    """What makes a program that person's: a key and known peers of their own; mDNS on loopback where they are `near`,
+    and else, as it takes its time, on an address that nobody has (RFC 5737).
+    """
+    mdns = "127.0.0.1" if near else "192.0.2.1"
+    return {"TINCANS_PEERS": str(folder / name), "TINCANS_MDNS": mdns, "USER": name, "LOGNAME": name}
 
 
 def named(user: str) -> str:
@@ -83,11 +86,12 @@ def named(user: str) -> str:
 
 @contextlib.contextmanager
 def offering(
-    folder: Path, *arguments: str, name: str = "ann", cwd: Path | None = None, stdin: int | bytes = subprocess.DEVNULL
-) -> Iterator[Sent]:
+    folder: Path, *arguments: str, name: str = "ann", cwd: Path | None = None,
+    stdin: int | bytes = subprocess.DEVNULL, near: bool = False,
+) -> Iterator[Sent]:  # fmt: skip
     """Run `tincans send` while the block runs; it waits on loopback."""
     command = tincans("send", "--listen", "127.0.0.1:0", *arguments)
-    with start(command, env=home(folder, name), cwd=cwd, stdin=stdin) as running:
+    with start(command, env=home(folder, name, near=near), cwd=cwd, stdin=stdin) as running:
         code = running.wait_for(r"^tincans receive (\S+)$")[1]
         address = running.wait_for(r"--from (\S+)$", stream="err")[1]
         yield Sent(running, code, address)

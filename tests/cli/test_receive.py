@@ -15,7 +15,7 @@ from partners import AtTerminal
 from passing import home, named, offering, part_grown, receiving
 from running import run, start, tincans
 
-SIZE = 48 * 1024 * 1024
+SIZE = 32 * 1024 * 1024
 DATA = random.Random(1).randbytes(SIZE)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")

@@ -14,7 +14,7 @@ from passing import home, named, offering, part_grown, receiving
 from running import run, start, tincans
 from tincans.limits import CODE_GUESSES, PASS_PORT
 
-SIZE = 48 * 1024 * 1024
+SIZE = 32 * 1024 * 1024
 
 
 def large(path: Path, seed: int = 1) -> bytes:
@@ -37,12 +37,15 @@ def test_it_says_what_to_type_and_ends_when_it_was_received(tmp_path: Path) -> N
 
 def test_the_offer_is_found_by_its_number_on_the_local_network(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"hello")
-    with offering(tmp_path, str(tmp_path / "a.txt")) as sent, offering(tmp_path, __file__, name="eve") as other:
+    with (
+        offering(tmp_path, str(tmp_path / "a.txt"), near=True) as sent,
+        offering(tmp_path, __file__, name="eve", near=True) as other,
+    ):
         assert sent.code.partition("-")[0] != other.code.partition("-")[0], "the network has each number once"
-        run(tincans("receive", sent.code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob"))
+        run(tincans("receive", sent.code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob", near=True))
         sent.program.wait()
         number = int(sent.code.partition("-")[0])
-        with start(tincans("receive", sent.code), env=home(tmp_path, "bob"), cwd=tmp_path) as late:
+        with start(tincans("receive", sent.code), env=home(tmp_path, "bob", near=True), cwd=tmp_path) as late:
             late.wait(1)
             assert late.err.decode().startswith(
                 f"tincans: nobody on the local network has offered {number} within 3 s\n  Both must be on one local"
@@ -178,7 +181,7 @@ def test_a_known_peer_needs_no_code_and_a_stranger_is_refused(tmp_path: Path) ->
         run(receiving(sent, "--to", str(tmp_path / "one")), env=home(tmp_path, "bob"))
         sent.program.wait()
     waiting = tincans("receive", "--listen", "127.0.0.1:0", "--yes", "--to", str(tmp_path / "two"))
-    with start(waiting, env=home(tmp_path, "bob")) as receiver:
+    with start(waiting, env=home(tmp_path, "bob", near=True)) as receiver:
         address = receiver.wait_for(r"waiting for known peers on tcp://(\S+)", stream="err")[1]
         (tmp_path / "eve").mkdir()
         line = next(line for line in (tmp_path / "ann" / "known_peers").read_text().splitlines() if "bob" in line)
@@ -187,7 +190,7 @@ def test_a_known_peer_needs_no_code_and_a_stranger_is_refused(tmp_path: Path) ->
         with start(tincans("send", str(tmp_path / "a"), *to_bob), env=home(tmp_path, "eve")) as stranger:
             stranger.wait(1)
             assert "you are not known here: pair by a code first" in stranger.err.decode()
-        run(tincans("send", str(tmp_path / "a"), "--peer", named("bob")), env=home(tmp_path, "ann"))  # found by mDNS
+        run(tincans("send", str(tmp_path / "a"), "--peer", named("bob")), env=home(tmp_path, "ann", near=True))
         receiver.wait()
         assert f"nothing was taken from {named('eve')}: " in receiver.err.decode()
     assert (tmp_path / "two" / "a").read_bytes() == b"hello"
@@ -204,21 +207,21 @@ def test_where_all_can_call_it_says_so_loudly(tmp_path: Path) -> None:
 def test_quiet_says_the_command_alone(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     command = tincans("send", "-q", "a", "--listen", "127.0.0.1:0")
-    with start(command, env=home(tmp_path, "ann"), cwd=tmp_path) as running:
+    with start(command, env=home(tmp_path, "ann", near=True), cwd=tmp_path) as running:
         code = running.wait_for(r"^tincans receive (\S+)$")[1]
-        run(tincans("receive", "-q", code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob"))
+        run(tincans("receive", "-q", code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob", near=True))
         running.wait()
         assert running.err == b""
 
 
 def test_at_a_terminal_there_are_bars_and_names_are_escaped(tmp_path: Path) -> None:
     (tmp_path / "\x1b[31mred").write_bytes(b"x" * 1000)
-    environment = home(tmp_path, "ann")
+    environment = home(tmp_path, "ann", near=True)
     command = ["env", *(f"{key}={value}" for key, value in environment.items())]
     command += tincans("send", str(tmp_path / "\x1b[31mred"), "--listen", "127.0.0.1:0")
     with AtTerminal(command) as terminal:
         code = terminal.wait_for(r"tincans receive (\d+-\w+-\w+)")[1]
-        run(tincans("receive", code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob"))
+        run(tincans("receive", code, "--to", str(tmp_path / "here")), env=home(tmp_path, "bob", near=True))
         terminal.wait_for(r"1000 B  \\x1b\[31mred")
         terminal.wait()
 

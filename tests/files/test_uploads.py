@@ -57,6 +57,39 @@ def test_it_appears_when_it_is_committed(files: Files, tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
+def test_it_appears_under_a_name_that_nothing_has(files: Files, tmp_path: Path) -> None:
+    os.symlink("nowhere", tmp_path / "link")
+    with files.create("/file") as upload:
+        upload.write(b"new")
+        for name in ("file", "link"):
+            with pytest.raises(FileExistsError):
+                upload.commit_as(name)
+        upload.commit_as("other")
+    assert content(files) == OLD
+    assert content(files, "/other") == b"new"
+    assert sorted(os.listdir(tmp_path)) == ["file", "link", "other"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_the_same_where_there_are_no_links(
+    files: Files, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on FAT, which a test cannot mount everywhere."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with files.create("/new") as upload:
+        upload.write(b"new")
+        with pytest.raises(FileExistsError):
+            upload.commit_as("file")
+        upload.commit_as("other")
+    assert content(files) == OLD
+    assert content(files, "/other") == b"new"
+    assert sorted(os.listdir(tmp_path)) == ["file", "other"]
+
+
 def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

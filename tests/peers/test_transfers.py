@@ -255,6 +255,22 @@ async def test_what_is_another_is_not_written_over(two: Two) -> None:
     assert (two.here / "a.tar").read_bytes() == b"hello"
 
 
+async def test_what_comes_to_be_there_meanwhile_is_not_written_over(two: Two) -> None:
+    file = two.files / "large"
+    file.write_bytes(noise(LARGE))
+    steps = Steps()
+
+    def meanwhile(step: Step) -> None:
+        steps(step)
+        (two.here / "large").write_bytes(b"mine")
+
+    async with sending(two, file) as (waiting, address):
+        await receive(two.bob, CODE, [address], two.here, progress=meanwhile)
+        await waiting.wait()
+    assert tree(two.here) == {"large": b"mine", "large (1)": noise(LARGE)}
+    assert [step.reason for step in steps.all if step.deed is Deed.DONE] == ["as large (1)"]
+
+
 async def test_a_name_that_is_as_long_as_can_be_gets_a_number_too(two: Two) -> None:
     file = two.files / ("x" * 251 + ".txt")
     file.write_bytes(b"hello")
@@ -380,7 +396,7 @@ async def test_two_who_receive_the_same_into_one_folder_are_not_in_each_other_s_
     async with sending(two, file, count=2) as (waiting, address):
         await asyncio.gather(*(receive(us, CODE, [address], two.here) for us in (two.bob, eve)))
         await waiting.wait()
-    assert tree(two.here) == {"large": noise(LARGE)}
+    assert tree(two.here) == {"large": noise(LARGE), "large (1)": noise(LARGE)}
 
 
 class Restless(Load):
@@ -639,7 +655,8 @@ async def test_a_link_that_is_there_leads_nowhere(two: Two, tmp_path: Path) -> N
     async with evil(two, replace) as address:
         await receive(two.bob, CODE, [address], two.here)
     assert os.listdir(tmp_path / "outside") == []
-    assert (two.here / "file").read_bytes() == b"hello"
+    assert (two.here / "file").is_symlink()
+    assert (two.here / "file (1)").read_bytes() == b"hello"
 
 
 async def test_two_of_one_name_are_refused(two: Two) -> None:

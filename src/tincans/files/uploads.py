@@ -25,6 +25,8 @@ from tincans.limits import FILE_NAME_BYTES
 _NEW = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: What copy_file_range(2) says where two filesystems cannot do it together.
 _NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+#: What link(2) says where a filesystem has no such links (FAT) or forbids them.
+_NO_LINK = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _OLD = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -50,6 +52,22 @@ class Upload:
     def commit(self) -> None:
         """Have it appear, in the place of what was there. Raises `OSError`; then it may still be discarded."""
         os.rename(self._part, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self._close()
+
+    def commit_as(self, name: str) -> None:
+        """Have it appear under that name in its folder, if there is nothing of it: at no moment is anything replaced.
+
+        Raises `FileExistsError`, and `OSError` otherwise; then it may still be committed or discarded.
+        """
+        try:  # unlike a rename, a link replaces nothing
+            os.link(self._part, name, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
+            os.unlink(self._part, dir_fd=self._folder)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            if _is_there(self._folder, name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
+            os.rename(self._part, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         self._close()
 
     def keep(self) -> None:
@@ -190,6 +208,15 @@ def _locked(folder: int, part: str, flags: int) -> int | None:
             os.close(fd)
             raise
         os.close(fd)
+
+
+def _is_there(folder: int, name: str) -> bool:
+    """Whether anything has that name, a link that leads nowhere too."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _bears_name(fd: int, folder: int, name: str) -> bool:

@@ -14,13 +14,9 @@ came of one that broke off stays, for a second attempt. The folder is a jail: no
 from __future__ import annotations
 
 import asyncio
-import errno
-import hashlib
-import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
-from stat import S_ISDIR
 
 from tincans.channel import Channel
 from tincans.errors import (
@@ -33,9 +29,10 @@ from tincans.errors import (
     UsageError,
 )
 from tincans.files import Files, Upload
-from tincans.limits import FILE_NAME_BYTES, PASS_ANSWER_SECONDS, PASS_CHANGES, PATIENCE_SECONDS
+from tincans.limits import PASS_ANSWER_SECONDS, PASS_CHANGES, PATIENCE_SECONDS
 from tincans.peers.frames import Frames
 from tincans.peers.giving import hashed
+from tincans.peers.landing import Folders, appear, begun, cut, keep, names, settle, too_many
 from tincans.peers.passing import (
     HASH,
     Begins,
@@ -50,9 +47,6 @@ from tincans.peers.passing import (
     add_checked,
 )
 from tincans.progress import Deed, Telling
-
-#: How many names beside the one that is taken are tried.
-_NAMES = 1000
 
 
 async def offered(frames: Frames) -> list[Entry]:
@@ -82,7 +76,6 @@ class Taker:
         self.places: dict[int, str] = {}
         #: Why the last that could not be given was not.
         self.failed = ""
-        self._folders: set[str] = {""}  # that are there, as paths
 
     async def run(self, entries: Sequence[Entry], files: Files, *, overwrite: bool = False) -> None:
         """Take all of them. What cannot be given is told as FAILED, and the others are taken.
@@ -91,6 +84,7 @@ class Taker:
         giver is told, too), `RemoteProtocolError`. Then, and when it is cancelled, what came is kept for another time.
         """
         with self._explained():
+            self._folders = Folders(files)
             wanted = [index for index, entry in enumerate(entries) if not entry.is_folder]
             if len(entries) > 1:
                 for index in wanted:
@@ -134,7 +128,7 @@ class Taker:
     # ── one file ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _take(self, index: int, entry: Entry, files: Files, overwrite: bool) -> None:
-        self._make_folder(files, f"/{entry.name}" if entry.is_folder else f"/{entry.name}".rpartition("/")[0])
+        self._folders.make(f"/{entry.name}" if entry.is_folder else f"/{entry.name}".rpartition("/")[0])
         if entry.is_folder:
             return
         place, is_there = await self._place(index, entry, files, overwrite)
@@ -149,21 +143,11 @@ class Taker:
                     break
             else:
                 raise PassingFailed(entry.name, "it does not stand still: it changed whenever it was sent")
+            if upload.fd >= 0:
+                self._appear(index, entry, upload, overwrite)
         except BaseException:
             keep(upload)
             raise
-
-    def _make_folder(self, files: Files, path: str) -> None:
-        """Make it, and those above it, where they are not there yet. Raises `OSError`."""
-        if path in self._folders:
-            return
-        self._make_folder(files, path.rpartition("/")[0])
-        try:
-            files.make_folder(path)
-        except FileExistsError:
-            if not S_ISDIR(files.stat(path).st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-        self._folders.add(path)
 
     async def _place(self, index: int, entry: Entry, files: Files, overwrite: bool) -> tuple[str, bool]:
         """The path under which the file is to be, and whether it is there already."""
@@ -178,11 +162,11 @@ class Taker:
                 with files.open(path) as file:
                     if status.st_size == entry.size and await self._is_same(index, file.fd, status.st_size):
                         return path, True
-            except IsADirectoryError:
+            except (IsADirectoryError, PermissionError):
                 continue
             if overwrite:
                 return path, False
-        raise OSError(errno.EEXIST, "there are too many files of that name")
+        raise too_many()
 
     async def _is_same(self, index: int, fd: int, size: int) -> bool:
         digest = (await hashed(fd, size)).digest()
@@ -193,7 +177,7 @@ class Taker:
             return (await self._frames.receive(Checked)).same
 
     async def _fetch(self, index: int, entry: Entry, upload: Upload, *, anew: bool) -> bool:
-        """Have the part become whole, and commit it; False where the file changed meanwhile."""
+        """Have the part become whole, or keep it where the file cannot be given; False where that changed meanwhile."""
         offset = 0 if anew else upload.size
         digest = await hashed(upload.fd, offset)
         await self._frames.send(Want(index, offset, digest.digest()))
@@ -216,26 +200,18 @@ class Taker:
         elif ended.changed:
             self._telling.tell(Deed.SKIPPED, entry.name, reason="it changed meanwhile, and is taken anew")
             return False
-        else:
-            size = upload.size
-            self._commit(entry, upload, begins, digest, ended)
-            self._done(index, entry, size)
-        return True
-
-    def _commit(self, entry: Entry, upload: Upload, begins: Begins, digest: hashlib._Hash, ended: Ended) -> None:
-        if digest.digest() != (self._expected or ended.digest):
+        elif digest.digest() != (self._expected or ended.digest):
             upload.discard()
             raise PassingFailed(entry.name, "what came is not what was offered: its SHA-256 is another")
-        if begins.runs:
-            mode = os.fstat(upload.fd).st_mode
-            os.fchmod(upload.fd, (mode | (mode & 0o444) >> 2) & 0o777)  # who may read it may run it
-        if begins.modified is not None:
-            with suppress(OSError, OverflowError):  # a time that this filesystem does not have
-                os.utime(upload.fd, ns=(begins.modified, begins.modified))
-        upload.commit()
+        else:
+            settle(upload, begins)
+        return True
 
-    def _done(self, index: int, entry: Entry, size: int) -> None:
-        place = self.places[index]
+    def _appear(self, index: int, entry: Entry, upload: Upload, overwrite: bool) -> None:
+        size = upload.size
+        path = f"/{self.places[index] if overwrite else entry.name}"
+        place = appear(upload, path, overwrite=overwrite).removeprefix("/")
+        self.places[index] = place
         how = "" if place == entry.name else f"as {PurePosixPath(place).name}"
         self._telling.tell(Deed.DONE, entry.name, size, size, how)
 
@@ -260,42 +236,3 @@ class Taker:
             raise PassingFailed(self._giver, "went away before all was there") from error
         except TimeoutError as error:
             raise PassingFailed(self._giver, "sent nothing for too long") from error
-
-
-# ── places ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def names(path: str) -> Iterator[str]:
-    """The path, and then those with a number in the name, before what tells the kind of file: `a (1).tar`."""
-    yield path
-    pure = PurePosixPath(path)
-    for number in range(1, _NAMES):
-        tail = f" ({number}){pure.suffix}"
-        stem = os.fsencode(pure.stem)[: FILE_NAME_BYTES - len(os.fsencode(tail))]
-        yield str(pure.with_name(os.fsdecode(stem) + tail))
-
-
-def begun(files: Files, path: str, size: int | None) -> Upload:
-    """The part for that file: the one that an earlier attempt left, or a new one. Raises `OSError`."""
-    kept = files.part_size(path)
-    if kept and size is not None:
-        try:
-            return files.create(path, offset=min(kept, size))
-        except OSError as error:
-            if error.errno not in (errno.EBUSY, errno.EINVAL, errno.ENOENT):  # another attempt goes on, or just ended
-                raise
-    return files.create(path)
-
-
-def keep(upload: Upload) -> None:
-    """Leave what came for another time, if anything did. Does nothing where the part is a file already."""
-    if upload.fd >= 0 and upload.size:
-        upload.keep()
-    else:
-        upload.discard()
-
-
-def cut(upload: Upload, offset: int) -> None:
-    """Throw away what is in the part from there on."""
-    os.ftruncate(upload.fd, offset)
-    os.lseek(upload.fd, offset, os.SEEK_SET)
