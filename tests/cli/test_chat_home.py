@@ -52,8 +52,11 @@ async def test_one_that_is_there_is_used(here: Address, monkeypatch: pytest.Monk
             return [Address.parse("tcp://127.0.0.1:1"), there]
 
         monkeypatch.setattr(chat_home, "near", near)
-        async with Home(None, None, News()) as home:
+        news, talk = News(), Talk()
+        async with Home(None, None, news) as home:
             assert await home.find() == there
+            news.show(talk)
+            assert talk.hub.rows[-1].text == f"this is the hub on {there}, which was found on the network"
             async with real_hub(address=str(here)):
                 assert await home.find() == await home.find_again() == here
             assert home.app is None

@@ -210,6 +210,13 @@ async def test_ctrl_c_says_how_to_leave_and_a_second_one_leaves() -> None:
         await ann.running
 
 
+async def test_a_message_may_have_several_lines() -> None:
+    async with seat("#ops") as (ann, hub), tincans.join(hub, "#ops", nick="bob") as bob:
+        ann.type("one\x1b\rtwo\r")
+        assert (await anext(aiter(bob))).text == "one\ntwo"
+        await ann.sees("ann: one")
+
+
 async def test_ctrl_d_leaves() -> None:
     async with seat("#ops") as (ann, _):
         ann.type("x\x04")

@@ -102,8 +102,9 @@ def command(entry: Entry, sitting: Sitting, peering: Peering, record: Record) ->
     With --peer there is no server: everybody listens and calls, and what one says reaches all, through others if need
     be. Peers find each other on the local network, by address, or by a code that one says to the other.
 
-    /help shows the commands. PageUp scrolls back, Alt-1 … Alt-9 and Ctrl-N turn to other rooms, Tab completes names,
-    commands and files, Ctrl-D leaves. In a pipe each line is said, and it leaves when all was acknowledged.
+    /help shows the commands. PageUp scrolls back, Alt-1 … Alt-9 and Ctrl-N turn to other rooms, Alt-A to what is new,
+    Tab completes names, commands and files, Alt-Enter begins another line, Ctrl-D leaves. In a pipe each line is said,
+    and it leaves when all was acknowledged.
 
     \b
       tincans chat

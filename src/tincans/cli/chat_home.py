@@ -56,10 +56,14 @@ class Home:
             return self._own
         if self._listen is not None:
             return await self._start(self._listen)
-        for address in [Address.parse(HERE), *await near()]:
+        here = Address.parse(HERE)
+        if await _answers(here):
+            return here
+        for address in await near():
             if await _answers(address):
+                self._say(f"this is the hub on {address}, which was found on the network")
                 return address
-        return await self._start(Address.parse(HERE))
+        return await self._start(here)
 
     async def find_again(self) -> Address:
         """The same, after the hub was lost. Raises `ConnectError`, and may be asked again."""

@@ -97,11 +97,11 @@ class Party:
     def look_back(self, pane: Pane, count: int = CHAT_PAGE_MESSAGES) -> None:
         """Ask for earlier messages of a pane, unless that is being done, or there are none."""
         if pane.member is not None and not pane.is_whole and pane.name not in self._asking:
+            self._asking.add(pane.name)
             self._keep(spawn(self._look_back(pane, count)))
 
     async def _look_back(self, pane: Pane, count: int) -> None:
         assert pane.member is not None
-        self._asking.add(pane.name)
         try:
             page = await pane.member.history(before=pane.oldest or None, limit=count)
             self.talk.earlier(pane, page.messages)

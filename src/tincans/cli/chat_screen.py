@@ -167,6 +167,7 @@ class Screen:
             keys.add(key)(lambda event, step=step: self._talk.turn(step))
         for number in range(10):
             keys.add("escape", str(number))(lambda event, number=number: self._turn_to(number))
+        keys.add("escape", "enter")(lambda event: self.buffer.insert_text("\n"))
         keys.add("escape", "a")(lambda event: self._talk.turn_to_unread())
         keys.add("pageup")(lambda event: self._scroll(1 - self.body.height))
         keys.add("pagedown")(lambda event: self._scroll(self.body.height - 1))

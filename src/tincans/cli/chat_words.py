@@ -133,7 +133,7 @@ def completions(before: str, known: Known) -> Iterator[tuple[str, int]]:
 
 
 def _beginning(names: Iterable[str], begin: str) -> Iterator[str]:
-    return (name for name in names if name.lower().startswith(begin.lower()))
+    return (name for name in names if name.lower().startswith(begin.lower()) and name.isprintable())
 
 
 def _paths(begin: str) -> list[str]:
