@@ -98,6 +98,11 @@ def changes(text: str) -> list[Change]:
     return found
 
 
+def ranks(hub: Hub, room: str = "#ops") -> dict[str, str]:
+    """Who is in a room, with their ranks."""
+    return {member.nick: ranks for member, ranks in hub.room(room).members.items()}
+
+
 _LINES = Lines()
 
 

@@ -1,4 +1,4 @@
-"""The hub: who is on it, under which names, and its rooms (`rooms.py`).
+"""The hub: who is on it, under which names, and its rooms (`rooms.py`, `governing.py`).
 
 All of it is synchronous, and happens in one loop: a member asks, the hub checks, keeps, and tells, and when the call
 returns it has happened for all. So every door sees the same in the same order, which is that of the history.
@@ -7,18 +7,19 @@ returns it has happened for all. So every door sees the same in the same order, 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from tincans.apps.chat.events import Away, Entered, Event, Kind, LoggedIn, NameSet, Quit, Renamed, Tagged, Whispered
 from tincans.apps.chat.files import Shelf
+from tincans.apps.chat.governing import Governed
 from tincans.apps.chat.history import History
 from tincans.apps.chat.member import Form, Gone, Member
 from tincans.apps.chat.names import folded, is_nick
 from tincans.apps.chat.once import Once
 from tincans.apps.chat.outbox import Flusher
 from tincans.apps.chat.refusals import Refused, Why
-from tincans.apps.chat.rooms import Rooms
 from tincans.apps.chat.texts import check_text, cut
 from tincans.clock import SYSTEM, Clock
 from tincans.limits import CHAT_GONE, CHAT_NICK_BYTES, CHAT_PING_SECONDS, CHAT_PONG_SECONDS
@@ -29,7 +30,7 @@ from tincans.users import Users
 _SWEEP = 5.0
 
 
-class Hub(Rooms):
+class Hub(Governed):
     """One hub. Made in a running loop; `aclose` lets everybody go and gives the history back."""
 
     def __init__(
@@ -70,10 +71,12 @@ class Hub(Rooms):
     def free_nick(self, wish: str = "guest") -> str:
         """A nick that nobody has and no user: the wish, or as much of it as there is room for, and a number."""
         wish = wish if is_nick(wish) else "guest"
-        number, nick = 0, wish
+        tried, nick = 0, wish
         while folded(nick) in self.people or folded(nick) in self._accounts:
-            number += 1
-            nick = cut(wish, CHAT_NICK_BYTES - len(str(number))) + str(number)
+            tried += 1
+            # One after the other would take the ten thousandth guest ten thousand tries.
+            number = str(tried if tried < 10 else random.randrange(10 ** (1 + tried // 10)))
+            nick = cut(wish, CHAT_NICK_BYTES - len(number)) + number
         return nick
 
     def enter(self, member: Member, nick: str) -> None:

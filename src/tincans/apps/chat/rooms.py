@@ -1,4 +1,4 @@
-"""The rooms of a hub: what is done in them, in one order, by whom it may be done, and who is told.
+"""The rooms of a hub: who enters and leaves them, and what is said in them, in one order; and who is told.
 
     member ─► say ─► may they? ─► number it ─► history.append ─► tell the room ─► own(event): the member itself
                        └─ Refused ─┴──────────────── the disk refuses: Refused, nobody was told
@@ -15,26 +15,17 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from msgspec.structs import replace
-
-from tincans.apps.chat import modes
 from tincans.apps.chat.events import (
-    Change,
     Event,
     File,
-    Invited,
     Joined,
-    Kicked,
     Kind,
     Left,
     Message,
-    ModesSet,
     RoomState,
     Said,
-    Topic,
-    TopicSet,
     Who,
 )
 from tincans.apps.chat.history import History
@@ -44,15 +35,12 @@ from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.room import Room
 from tincans.apps.chat.texts import check_text, cut
 from tincans.clock import Clock
-from tincans.limits import CHAT_ROOMS, CHAT_ROOMS_JOINED, CHAT_TOPIC_BYTES
-
-
-def _raising(change: Change, error: Refused) -> None:
-    raise error
+from tincans.limits import CHAT_ROOMS, CHAT_ROOMS_JOINED
 
 
 class Rooms:
-    """The rooms of one history, and those who may be in them. The hub adds how people come and go."""
+    """The rooms of one history, and those who may be in them. How they are governed is `Governed`, and how people come
+    and go `Hub`."""
 
     def __init__(self, history: History, name: str, clock: Clock) -> None:
         #: What the hub is called, which IRC has as the name of the network.
@@ -182,126 +170,12 @@ class Rooms:
             self.history.append((message,))
         return message
 
-    # ── what a room is ────────────────────────────────────────────────────────────────────────────────────
-
-    def set_topic(self, member: Member, name: str, text: str) -> None:
-        """An empty text takes it away. Raises `Refused`."""
-        room = self._governed(member, name)
-        if "t" in room.state.modes:
-            room.check_operator(member)
-        text, at = cut(text, CHAT_TOPIC_BYTES), self.now()
-        topic = Topic(text, member.who.source, at) if text else None
-        self._keep(room, replace(room.state, topic=topic))
-        self._tell_room(room, TopicSet(at=at, room=room.name, who=member.who, text=text), member)
-
-    def bring_topic(self, who: Who, name: str, text: str, at: int) -> None:
-        """A topic was set on another hub of a mesh: of two that stays which was set last. Raises `Refused`."""
-        room = self.rooms.get(folded(name)) or self._make(name)
-        text = cut(text, CHAT_TOPIC_BYTES)
-        if room.state.topic is not None and room.state.topic.at >= at:
-            return
-        self._keep(room, replace(room.state, topic=Topic(text, who.source, at) if text else None))
-        self._tell_room(room, TopicSet(at=at, room=room.name, who=who, text=text), None)
-
-    def set_modes(
-        self, member: Member | None, name: str, changes: Iterable[Change],
-        refused: Callable[[Change, Refused], None] = _raising,
-    ) -> tuple[Change, ...]:  # fmt: skip
-        """Change a room's modes; those are returned, and told, that were not so before. None is the hub itself.
-
-        `refused` is called for each that cannot be, and the others are changed. Without it the first of them raises
-        `Refused`, and those before it are changed and told.
-        """
-        room = self.room(name, member)
-        if member is not None:
-            room.check_operator(member)
-        done: list[Change] = []
-        try:
-            for change in changes:
-                try:
-                    done += self._change(room, member, change)
-                except Refused as error:
-                    refused(change, error)
-        finally:
-            if done:
-                who = member.who if member is not None else None
-                self._tell_room(room, ModesSet(at=self.now(), room=room.name, who=who, changes=tuple(done)), member)
-        return tuple(done)
-
-    def _change(self, room: Room, member: Member | None, change: Change) -> tuple[Change, ...]:
-        """The change as it was made; nothing where it was so before."""
-        if change.mode in modes.RANKS:
-            return self._rank(room, change)
-        if change.mode in modes.LISTS:
-            change = change._replace(value=modes.whole_mask(change.value))
-        by = member.who.source if member is not None else self.name
-        state = modes.changed(room.state, change, by, self.now())
-        if state is None:
-            return ()
-        self._keep(room, state)
-        return (modes.settled(state, change),)
-
-    def _rank(self, room: Room, change: Change) -> tuple[Change, ...]:
-        other = self._other_in(room, change.value)
-        ranks = room.members[other]
-        wanted = modes.with_rank(ranks, change.mode, change.on)
-        if wanted == ranks:
-            return ()
-        if other.account:
-            self._keep(room, modes.ranked(room.state, other.account, wanted))
-        room.members[other] = wanted
-        return (change._replace(value=other.nick),)
-
-    def give_back_ranks(self, member: Member) -> None:
-        """Somebody who is in rooms has logged in: have them be there again what their account is."""
-        for room in member.rooms:
-            wanted = room.state.ranks.get(member.account, "")
-            changes = [Change(rank, True, member.nick) for rank in wanted if rank not in room.members[member]]
-            self.set_modes(None, room.name, changes)
-
-    def kick(self, member: Member, name: str, nick: str, text: str = "") -> None:
-        """Raises `Refused`."""
-        room = self._governed(member, name)
-        room.check_operator(member)
-        other = self._other_in(room, nick)
-        event = Kicked(at=self.now(), room=room.name, by=member.who, who=other.who, text=cut(text or member.nick))
-        room.tell(event, member)
-        room.remove(other)
-        self._watch(event)
-        member.own(event)
-
-    def invite(self, member: Member, name: str, nick: str) -> Member:
-        """Tell somebody of a room; an operator's word lets them in, once, in spite of its rules. Raises `Refused`."""
-        room = self._governed(member, name)
-        if "i" in room.state.modes:
-            room.check_operator(member)
-        other = self.find(nick)
-        if other in room.members:
-            raise Refused(Why.ALREADY, f"{other.nick} is in {room.name} already")
-        if room.is_operator(member) or member.is_operator:
-            other.invitations.add(room)
-        event = Invited(at=self.now(), room=room.name, by=member.who, nick=other.nick)
-        other.tell(event)
-        room.tell_operators(event, member)
-        member.own(event)
-        return other
-
-    def _governed(self, member: Member, name: str) -> Room:
-        """A room that somebody may govern as far as they may: they are in it, or are one of the hub's operators."""
-        return self.room(name, member) if member.is_operator else self._their_room(member, name)
-
-    def _other_in(self, room: Room, nick: str) -> Member:
-        other = self.find(nick)
-        if other not in room.members:
-            raise Refused(Why.THEY_ARE_NOT, f"{other.nick} is not in {room.name}")
-        return other
+    # ── keeping and telling ───────────────────────────────────────────────────────────────────────────────
 
     def _keep(self, room: Room, state: RoomState) -> None:
         with _refusing():
             self.history.keep(state)
         room.state = state
-
-    # ── telling ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _tell_room(self, room: Room, event: Event, by: Member | None) -> None:
         room.tell(event, by)
