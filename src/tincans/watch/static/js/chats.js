@@ -61,6 +61,9 @@ function Hub({ row, room }) {
   useEffect(() => {
     if (room && chat.nick.peek() && room.toLowerCase() !== chat.shown.peek()) chat.join(room).catch((refusal) => chat.tell(refusal.message, true));
   }, [room]);
+  useEffect(() => {
+    if (!room && shown) replace("chat", [row.name, shown.name]);
+  }, [room, shown]);
   useEffect(() => () => void (looked = { name: "", room: "" }), []);
   return html`
     <div class="hub" role="tabpanel" aria-label=${row.name}>

@@ -60,7 +60,7 @@ export const newest = (chat, room) => fetching(chat, room, () => latest(chat, ro
 
 /** Those before. */
 export async function older(chat, room) {
-  if (room.isOlderAsked || !room.lane.before.peek()) return;
+  if (room.isOlderAsked || !room.lane.before.peek() || !room.lane.first) return;
   room.isOlderAsked = true;
   try {
     const { messages, more } = await ask(chat, room, { before: room.lane.first });

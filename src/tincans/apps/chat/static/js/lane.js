@@ -19,9 +19,10 @@ export const entryOf = (message) => ({ ...message, key: (keys += 1), at: Date.pa
 export const eventOf = (text, { at, ...more } = {}) => ({ key: (keys += 1), at: at ? Date.parse(at) : Date.now(), kind: "event", text, ...more });
 
 export class Lane {
-  constructor() {
+  /** @param {boolean} isAll nothing was said before */
+  constructor(isAll) {
     this.entries = signal([]);
-    this.before = signal(false);
+    this.before = signal(!isAll);
     this.after = signal(false);
   }
 

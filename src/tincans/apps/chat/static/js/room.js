@@ -12,7 +12,7 @@ export class Room {
   constructor(name, { isPrivate = false, read = null } = {}) {
     this.name = name;
     this.isPrivate = isPrivate;
-    this.lane = new Lane();
+    this.lane = new Lane(isPrivate);
     this.topic = signal("");
     this.people = signal(new Map());
     this.unread = signal(0);

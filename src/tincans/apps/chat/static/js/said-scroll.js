@@ -35,10 +35,12 @@ export class Scroll {
   #goal = 0; // the key of what is to be seen
   #from = 0;
   #to = 0;
-  #drawn = null;
+  #entries = []; // of which a part is drawn; the room may have more by now
+  #settled = null;
 
   part(entries) {
     const end = entries.length;
+    this.#entries = entries;
     if (this.#follows) {
       this.#from = Math.max(0, end - SHOWN);
     } else {
@@ -88,9 +90,8 @@ export class Scroll {
       const found = row(this.#anchor.key);
       if (found) box.scrollTop = endOf(found) - this.#anchor.end;
     }
-    const entries = this.room.lane.entries.peek();
-    if (this.#drawn === entries) return;
-    this.#drawn = entries;
+    if (this.#settled === this.#entries) return;
+    this.#settled = this.#entries;
     requestAnimationFrame(this.look);
   }
 
@@ -98,7 +99,7 @@ export class Scroll {
     const { box } = this;
     if (!box?.clientHeight || this.#goal) return;
     const { lane } = this.room;
-    const entries = lane.entries.peek();
+    const entries = this.#entries;
     const end = entries.length;
     const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
     const isLast = this.#to === end && !lane.after.peek();

@@ -58,8 +58,8 @@ function useTarget(chat, room, scroll, box) {
 
 function Beginning({ room, isAll }) {
   if (!isAll) return html`<p class="edge" role="status">Fetching what was said before…</p>`;
-  if (room.isPrivate) return html`<p class="edge">What is said here is for ${room.name} alone, and kept nowhere.</p>`;
-  return html`<p class="edge">This is where ${room.name} begins.</p>`;
+  if (room.isPrivate) return html`<p class="edge all">What is said here is for ${room.name} alone, and kept nowhere.</p>`;
+  return html`<p class="edge all">This is where ${room.name} begins.</p>`;
 }
 
 function ToEnd({ chat, room, scroll }) {

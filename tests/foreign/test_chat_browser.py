@@ -1,0 +1,762 @@
+"""A hub's rooms in Debian's Chromium: people and a program talk, scroll back, drop files, search, and lose the hub."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+from base64 import b64decode
+from collections.abc import Iterator
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Locator, expect
+
+from running import PATIENCE, Program, start, tincans
+from watch.page.test_accessible import AXE, COLOURS, serious
+from watching import PHONE, WIDE, Tab, chromium, listens, tab_of, up
+
+pytestmark = pytest.mark.foreign
+
+#: Ten by ten pixels of green.
+PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNk+M9Qz0AEYBxVSF+FABJADveWkH6oAAAAAElFTkSuQmCC"
+)
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "javascript:alert(1) https://example.org/\"onmouseover=alert(1)// 'x",
+    "</textarea></div></body><h1>owned",
+    "\u202egnp.exe \u2066inside\u2069 \u200f\u061c end",
+    "bell\x07 escape\x1b[31m back\x08space \x85 next",
+    "a\u0300" * 2000,
+    "w" * 8000,
+    "\n".join(str(number) for number in range(200)),
+    "https://example.org/" + "x" * 2000,
+    "https://[not-an-address http://",
+    "🥫" * 500,
+]
+
+
+class Hub:
+    """A hub that can be killed and started again, at the same port and with the same rooms."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.origin}/"
+        self.program: Program | None = None
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        ready = self.folder.with_name("port")
+        ready.unlink(missing_ok=True)
+        arguments = [
+            "listen",
+            f"tcp://127.0.0.1:{self.port}",
+            "chat",
+            "--rooms",
+            str(self.folder),
+            "--no-record",
+            "--flood",
+            "0",
+        ]
+        self.program = self._stack.enter_context(start(tincans(*arguments, "--port-file", str(ready))))
+        self.program.wait_for_file(ready)
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        assert self.program is not None
+        self.program.process.kill()
+        self.program.process.wait()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    hub = Hub(tmp_path / "rooms")
+    hub.start()
+    try:
+        yield hub
+    finally:
+        hub.close()
+
+
+class Robot:
+    """A program that is a member."""
+
+    def __init__(self, hub: Hub, nick: str, *rooms: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", hub.port), PATIENCE)
+        self._lines = self._socket.makefile("rb")
+        self._label = 0
+        assert self.do("hello", nick=nick)["on"] == "welcome"
+        for room in rooms:
+            self.do("join", room=room)
+
+    def do(self, do: str, **more: object) -> Any:
+        label = self.start(do, **more)
+        return self.until(lambda said: said.get("label") == label)
+
+    def start(self, do: str, **more: object) -> str:
+        """Say that it is to be done, with the label that this gives."""
+        self._label += 1
+        self._socket.sendall(json.dumps({"do": do, "label": str(self._label), **more}).encode() + b"\n")
+        return str(self._label)
+
+    def say(self, *texts: str, room: str = "#ops") -> None:
+        """Say all of these; the last was kept when this returns."""
+        for text in texts[:-1]:
+            self._socket.sendall(json.dumps({"do": "say", "room": room, "text": text}).encode() + b"\n")
+        assert self.do("say", room=room, text=texts[-1])["on"] == "message"
+
+    def hear(self, text: str) -> Any:
+        return self.until(lambda said: said["on"] in ("message", "whisper") and said["text"] == text)
+
+    def until(self, holds: Any) -> Any:
+        while not holds(said := json.loads(self._lines.readline())):
+            pass
+        return said
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def robot_of(hub: Hub, nick: str = "robot", *rooms: str) -> Iterator[Robot]:
+    robot = Robot(hub, nick, *(rooms or ("#ops",)))
+    try:
+        yield robot
+    finally:
+        robot.close()
+
+
+class Person:
+    """Somebody at a browser."""
+
+    def __init__(self, tab: Tab, nick: str) -> None:
+        self.tab, self.page, self.nick = tab, tab.page, nick
+
+    @property
+    def log(self) -> Locator:
+        return self.page.get_by_role("log")
+
+    @property
+    def field(self) -> Locator:
+        return self.page.get_by_role("textbox", name="Write in ").or_(
+            self.page.get_by_role("combobox", name="Write in ")
+        )
+
+    @property
+    def rooms(self) -> Locator:
+        return self.page.get_by_role("navigation", name="Rooms")
+
+    def say(self, text: str) -> None:
+        self.field.fill(text)
+        self.field.press("Enter")
+
+    def choose(self, name: str, data: bytes) -> None:
+        """Choose a file to send."""
+        kind = guess_type(name)[0] or "application/octet-stream"
+        payload = FilePayload(name=name, mimeType=kind, buffer=data)
+        self.page.locator("input[type=file]").set_input_files(payload)
+
+    def sees(self, text: str) -> Locator:
+        found = self.log.get_by_text(text, exact=True).last
+        expect(found).to_be_visible()
+        return found
+
+    def texts(self) -> list[str]:
+        """What is in the document of what was said."""
+        found: list[str] = self.log.locator(".one:not(.event) .text").all_inner_texts()
+        return found
+
+    def room(self, name: str) -> Locator:
+        return self.rooms.get_by_role("button", name=name)
+
+
+@contextlib.contextmanager
+def person(browser: Browser, hub: Any, nick: str, where: str = "#ops", **options: Any) -> Iterator[Person]:
+    """Somebody who has come in, and looks at that room. Whatever was wrong in their tab fails the block."""
+    with tab_of(browser, hub, **options) as tab:
+        tab.page.goto(hub.url + where)
+        tab.page.get_by_label("How others see you").fill(nick)
+        tab.page.keyboard.press("Enter")
+        someone = Person(tab, nick)
+        expect(someone.log.locator(".edge.all, [data-number]").first).to_be_visible()  # all that was said before came
+        yield someone
+
+
+# ── talking ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_people_and_a_program_talk_in_one_order(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann, person(browser, hub, "bob") as bob, robot_of(hub) as robot:
+        for number in range(20):
+            ann.say(f"ann {number}")
+            bob.say(f"bob {number}")
+            robot.start("say", room="#ops", text=f"robot {number}")
+        for each in (ann, bob):
+            for nick in ("ann", "bob", "robot"):
+                each.sees(f"{nick} 19")
+        history = robot.do("history", room="#ops", limit=100)
+        said = [message["text"] for message in history["messages"]]
+        assert len(said) == 60
+        assert ann.texts() == bob.texts() == said
+        ann.say("several\nlines, and https://example.org/a(b).")
+        assert robot.hear("several\nlines, and https://example.org/a(b).")["from"] == "ann"
+        link = bob.log.get_by_role("link")
+        expect(link).to_have_attribute("href", "https://example.org/a(b)")
+        assert "noopener" in (link.get_attribute("rel") or "")
+        ann.say("/me waves")
+        expect(bob.log.locator(".act").last).to_contain_text("ann waves")
+
+
+def test_who_comes_goes_and_is_renamed_is_told(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann:
+        people = ann.page.get_by_role("complementary", name="People in #ops")
+        with robot_of(hub, "robot") as robot:
+            expect(people.get_by_role("button", name="robot")).to_be_visible()
+            expect(people).to_contain_text("2 people")
+            robot.do("nick", nick="android")
+            ann.sees("robot is now android")
+            robot.do("away", text="to charge")
+            expect(people).to_contain_text("to charge")
+            ann.say("/mode +v android")
+            expect(people.get_by_role("button", name=re.compile("android.*may always speak"))).to_be_visible()
+            robot.do("topic", room="#ops", text="x")
+            ann.say("/topic Pears and plums")
+            robot.until(lambda said: said["on"] == "topic" and said["text"] == "Pears and plums")
+            expect(ann.page.locator(".roomhead")).to_contain_text("Pears and plums")
+        ann.sees("android left")
+        expect(people).to_contain_text("1 person")
+
+
+def test_one_is_remembered_and_comes_back(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann:
+        ann.say("before")
+        ann.sees("before")
+        ann.page.wait_for_function("() => localStorage['tincans.chat.hub']?.includes('#ops')")
+        ann.page.reload()
+        ann.sees("before")
+        expect(ann.page.locator(".me")).to_contain_text("ann")
+        ann.say("/nick anna")
+        expect(ann.page.locator(".me")).to_contain_text("anna")
+        ann.page.wait_for_function("() => localStorage['tincans.chat.hub']?.includes('anna')")
+        ann.page.goto(hub.url)
+        expect(ann.page.locator(".me")).to_contain_text("anna")
+        expect(ann.page).to_have_title(re.compile("^#ops · "))
+
+
+def test_a_nick_that_somebody_has_is_asked_for_again(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub, "robot"), tab_of(browser, hub) as tab:  # type: ignore[arg-type]
+        tab.page.goto(hub.url)
+        tab.page.get_by_label("How others see you").fill("Robot")
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.get_by_role("alert")).to_contain_text("Somebody is called")
+        tab.page.get_by_label("How others see you").fill("ann")
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.get_by_role("log")).to_be_visible()
+
+
+# ── what was said before ──────────────────────────────────────────────────────────────────────────────────
+
+#: Scrolls up or down by so much, and gives by how much what was looked at has moved on the screen besides.
+SCROLL = """
+async ([by]) => {
+    const box = document.querySelector("[role=log]");
+    const top = box.getBoundingClientRect().top;
+    const rows = [...box.querySelectorAll("[data-number]")];
+    const row = rows.find((each) => each.getBoundingClientRect().bottom > top + 40);
+    const before = row.getBoundingClientRect().bottom;
+    const from = box.scrollTop;
+    box.scrollTop += by;
+    const moved = box.scrollTop - from;
+    for (let frames = 0; frames < 4; frames += 1) await new Promise(requestAnimationFrame);
+    const same = box.querySelector(`[data-number="${row.dataset.number}"]`);
+    return {
+        jump: same ? Math.round(same.getBoundingClientRect().bottom - before + moved) : null,
+        rows: box.querySelectorAll("[data-number]").length,
+        first: Number(box.querySelector("[data-number]").dataset.number),
+        numbers: [...box.querySelectorAll("[data-number]")].map((each) => Number(each.dataset.number)),
+    };
+}
+"""
+
+
+def test_ten_thousand_messages_are_scrolled_through_without_a_jump_or_a_gap(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot:
+        for start_ in range(0, 10_000, 500):
+            robot.say(
+                *(
+                    f"line {number}\nand more" if number % 7 == 0 else f"line {number}"
+                    for number in range(start_, start_ + 500)
+                )
+            )
+        with person(browser, hub, "ann") as ann:
+            ann.sees("line 9999")
+            seen = set[int](ann.page.evaluate(SCROLL, [0])["numbers"])
+            for _ in range(3000):
+                state = ann.page.evaluate(SCROLL, [-1500])
+                assert state["jump"] in (0, None, 1, -1), state
+                assert state["rows"] <= 160
+                assert state["numbers"] == sorted(state["numbers"])
+                seen.update(state["numbers"])
+                if state["first"] == 1 and ann.log.get_by_text("This is where #ops begins.").is_visible():
+                    break
+            assert seen == set(range(1, 10_001))
+            expect(ann.log.get_by_text("line 0\nand more")).to_be_visible()
+            ann.page.get_by_role("button", name="To the newest").click()
+            ann.sees("line 9999")
+            robot.say("and one more")
+            ann.sees("and one more")
+
+
+def test_what_is_looked_at_stays_when_something_is_said(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot:
+        robot.say(*(f"line {number}" for number in range(300)))
+        with person(browser, hub, "ann") as ann:
+            ann.sees("line 299")
+            ann.page.evaluate(SCROLL, [-2000])
+            place = ann.log.evaluate(
+                "box => [...box.querySelectorAll('[data-number]')].map(r => r.getBoundingClientRect().top)[40]"
+            )
+            robot.say(*(f"more {number}" for number in range(30)))
+            button = ann.page.get_by_role("button", name="30 new")
+            expect(button).to_be_visible()
+            again = ann.log.evaluate(
+                "box => [...box.querySelectorAll('[data-number]')].map(r => r.getBoundingClientRect().top)[40]"
+            )
+            assert abs(place - again) <= 1
+            button.click()
+            ann.sees("more 29")
+            expect(button).to_be_hidden()
+
+
+def test_what_is_searched_is_shown_among_what_was_said_then(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot:
+        robot.say(
+            *(f"line {number}" for number in range(100)), "a ripe pear", *(f"later {number}" for number in range(900))
+        )
+        with person(browser, hub, "ann") as ann:
+            ann.sees("later 899")
+            ann.say("/search pear")
+            results = ann.page.get_by_role("complementary", name="Search")
+            results.get_by_role("button", name="a ripe pear").click()
+            expect(ann.sees("a ripe pear")).to_be_in_viewport()
+            ann.sees("line 99")
+            ann.sees("later 0")
+            robot.say("meanwhile")
+            for _ in range(400):
+                if ann.log.get_by_text("meanwhile", exact=True).is_visible():
+                    break
+                ann.page.evaluate(SCROLL, [1500])
+            numbers = ann.page.evaluate(SCROLL, [0])["numbers"]
+            assert numbers[-1] == 1002
+            assert numbers == list(range(numbers[0], 1003))
+
+
+# ── unread, and called ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_not_read_is_counted_and_marked(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub, "robot", "#ops", "#lobby") as robot, person(browser, hub, "ann", "#lobby") as ann:
+        ann.say("/join #ops")
+        expect(ann.field).to_have_attribute("aria-label", "Write in #ops")
+        ann.room("#lobby").click()
+        robot.say("one", "two")
+        expect(ann.room("#ops")).to_contain_text("2 not read")
+        expect(ann.page).to_have_title(re.compile("^• #lobby"))
+        robot.say("Ann: three, not annabel")
+        expect(ann.room("#ops")).to_contain_text("you were called")
+        expect(ann.page).to_have_title(re.compile(r"^\(1\) #lobby"))
+        icon = ann.page.locator("link[rel=icon]")
+        expect(icon).to_have_attribute("href", re.compile("tins-new"))
+        ann.room("#ops").click()
+        ann.sees("two")
+        marked = ann.log.locator("mark")
+        expect(marked).to_have_text("Ann")
+        fresh = ann.log.locator(".row", has=ann.page.locator(".fresh"))
+        expect(fresh).to_contain_text("one")
+        expect(ann.room("#ops")).not_to_contain_text("not read")
+        expect(ann.page).to_have_title(re.compile("^#ops"))
+        expect(icon).to_have_attribute("href", re.compile("tins.svg"))
+
+
+def test_what_was_not_read_is_known_when_one_comes_back(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot, person(browser, hub, "ann") as ann:
+        robot.say("read")
+        ann.sees("read")
+        ann.page.wait_for_function("() => JSON.parse(localStorage['tincans.chat.hub'] ?? '{}').read?.['#ops'] === 1")
+        ann.page.goto("about:blank")
+        robot.say(*(f"later {number}" for number in range(60)))
+        ann.page.goto(hub.url)
+        fresh = ann.log.locator(".row", has=ann.page.locator(".fresh"))
+        expect(fresh).to_contain_text("later 0")
+        expect(fresh).to_be_in_viewport()
+
+
+def test_a_word_to_one_alone(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot, person(browser, hub, "ann") as ann, person(browser, hub, "bob") as bob:
+        robot.do("say", to="ann", text="psst")
+        expect(ann.room("robot")).to_contain_text("1 not read")
+        ann.room("robot").click()
+        ann.sees("psst")
+        ann.say("what?")
+        assert robot.hear("what?")["from"] == "ann"
+        ann.say("/msg bob hello there")
+        expect(bob.room("ann")).to_be_visible()
+        assert "psst" not in bob.texts()
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+#: Drops files on the element, as a desktop does.
+DROP = """
+async (box, files) => {
+    const data = new DataTransfer();
+    for (const { name, type, bytes } of files) data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+    const tell = (kind) =>
+        box.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+    tell("dragenter");
+    tell("dragover");
+    await new Promise(requestAnimationFrame);
+    const isOver = document.querySelector(".drop") !== null;
+    tell("drop");
+    return isOver;
+}
+"""
+
+#: Pastes a file of so many bytes into the field.
+PASTE = """
+(field, [name, size]) => {
+    const data = new DataTransfer();
+    data.items.add(new File(["y".repeat(size)], name));
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}
+"""
+
+
+def test_files_that_are_dropped_are_in_the_room(browser: Browser, hub: Hub, tmp_path: Path) -> None:
+    evil = b"<script>alert(1)</script>"
+    files = [
+        {"name": "green.png", "type": "image/png", "bytes": list(PNG)},
+        {"name": "evil <img>.html", "type": "text/html", "bytes": list(evil)},
+    ]
+    with person(browser, hub, "ann") as ann, person(browser, hub, "bob") as bob, robot_of(hub) as robot:
+        assert ann.page.locator(".inroom").evaluate(DROP, files)
+        picture = bob.log.get_by_role("img", name="Picture: green.png")
+        expect(picture).to_be_visible()
+        picture.evaluate("picture => picture.decode()")
+        assert picture.evaluate("picture => picture.naturalWidth") == 10
+        said = robot.until(lambda said: said["on"] == "message" and said["kind"] == "file" and "evil" in said["text"])
+        assert said["text"].endswith(said["file"]["url"])
+        with bob.page.expect_download() as download:
+            bob.log.get_by_role("link", name="evil <img>.html").click()
+        download.value.save_as(tmp_path / "got")
+        assert (tmp_path / "got").read_bytes() == evil
+
+
+def test_a_file_is_chosen_or_pasted_and_can_be_stopped(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann:
+        ann.choose("a.txt", b"x")
+        expect(ann.log.get_by_role("link", name="a.txt")).to_be_visible()
+        ann.field.evaluate(PASTE, ["b.txt", 1])
+        expect(ann.log.get_by_role("link", name="b.txt")).to_be_visible()
+        # One that never comes to its end: the hub is held while it is sent.
+        assert hub.program is not None
+        hub.program.process.send_signal(19)
+        try:
+            ann.field.evaluate(PASTE, ["big.bin", 30_000_000])
+            expect(ann.page.get_by_role("progressbar", name="Sending big.bin")).to_be_visible()
+            ann.page.get_by_role("button", name="Do not send big.bin").click()
+            expect(ann.page.get_by_role("progressbar")).to_have_count(0)
+        finally:
+            hub.program.process.send_signal(18)
+        ann.say("after")
+        ann.sees("after")
+        expect(ann.log.get_by_role("link", name="big.bin")).to_have_count(0)
+
+
+def test_a_file_that_is_refused_says_why(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot, person(browser, hub, "ann") as ann:
+        ann.tab.allow(r"status of 403")
+        robot.do("mode", room="#ops", modes="+m")
+        ann.choose("a.txt", b"x")
+        expect(ann.page.get_by_role("alert")).to_contain_text("only some may speak in #ops")
+        ann.page.get_by_role("button", name="Forget a.txt").click()
+        ann.say("hello")
+        expect(ann.page.get_by_role("alert")).to_contain_text("Only some may speak in #ops.")
+        expect(ann.field).to_have_value("hello")
+
+
+# ── losing the hub ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_hub_that_is_killed_comes_back_without_a_gap_or_a_double(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann, person(browser, hub, "bob") as bob:
+        for each in (ann, bob):
+            each.tab.allow(r"WebSocket connection|ERR_CONNECTION")
+        for round_ in range(3):
+            with robot_of(hub, "robot") as robot:
+                robot.say(*(f"round {round_} line {number}" for number in range(50)))
+                ann.sees(f"round {round_} line 49")
+            hub.kill()
+            expect(ann.page.get_by_role("alert")).to_contain_text("The hub cannot be reached")
+            ann.say(f"said while it was gone {round_}")
+            expect(ann.log.locator(".pending")).to_contain_text(f"gone {round_}")
+            hub.start()
+            for each in (ann, bob):
+                if (again := each.page.get_by_role("button", name="Try now")).is_visible():
+                    with contextlib.suppress(Exception):
+                        again.click(timeout=500)
+                expect(each.page.get_by_role("alert")).to_have_count(0)
+                each.sees(f"said while it was gone {round_}")
+            expect(ann.log.locator(".pending")).to_have_count(0)
+        with robot_of(hub, "robot") as robot:
+            history = robot.do("history", room="#ops", limit=500)["messages"]
+            said = [message["text"] for message in history]
+            assert len(said) == len(set(said)) == 153
+            for each in (ann, bob):
+                assert each.texts() == said[-160:]
+
+
+def test_more_than_can_be_caught_up_at_once_leaves_no_gap(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann:
+        ann.tab.allow(r"WebSocket connection|ERR_|Failed to load")
+        with robot_of(hub) as robot:
+            robot.say("before")
+            ann.sees("before")
+            ann.page.context.set_offline(True)
+            ann.page.evaluate("() => dispatchEvent(new Event('offline'))")
+            hub.kill()
+        expect(ann.page.get_by_role("alert")).to_contain_text("The hub cannot be reached")
+        hub.start()
+        with robot_of(hub) as robot:
+            for start_ in range(0, 2500, 500):
+                robot.say(*(f"line {number}" for number in range(start_, start_ + 500)))
+            ann.page.context.set_offline(False)
+            ann.sees("line 2499")
+            seen = set[int](ann.page.evaluate(SCROLL, [0])["numbers"])
+            for _ in range(1000):
+                state = ann.page.evaluate(SCROLL, [-1500])
+                seen.update(state["numbers"])
+                if state["first"] == 1:
+                    break
+            assert seen == set(range(1, 2502))
+
+
+# ── for everybody ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_hostile_texts_do_nothing(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot, person(browser, hub, "ann", size=PHONE) as ann:
+        for text in HOSTILE:
+            robot.say(text)
+            robot.do("topic", room="#ops", text=text)
+        robot.do("away", text=HOSTILE[0])
+        robot.do("nick", nick="ro\u0300bot" if robot.do("nick", nick="x\u202ey")["on"] == "error" else "z")
+        robot.say("the end")
+        ann.sees("the end")
+        for text in HOSTILE[:2]:
+            ann.sees(text)
+        assert ann.log.locator("img, script, h1").count() == 0
+        for link in ann.log.get_by_role("link").all():
+            assert (link.get_attribute("href") or "").startswith("https://example.org/")
+            assert link.get_attribute("onmouseover") is None
+        shown = "".join(ann.texts())
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f]", shown)
+        assert ann.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        assert ann.log.evaluate("box => box.scrollWidth <= box.clientWidth")
+        fold = ann.log.get_by_role("button", name="Show all of it").first
+        fold.click()
+        expect(ann.log.get_by_role("button", name="Show less").first).to_be_visible()
+
+
+def test_all_of_it_by_keys(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub, "robot") as robot, tab_of(browser, hub) as tab:  # type: ignore[arg-type]
+        page = tab.page
+        page.goto(f"{hub.url}#ops")
+        press, write = page.keyboard.press, page.keyboard.type
+        expect(page.get_by_label("How others see you")).to_be_focused()
+        write("ann")
+        press("Enter")
+        ann = Person(tab, "ann")
+        expect(ann.field).to_be_focused()
+        expect(page.get_by_role("complementary", name="People in #ops")).to_contain_text("robot")
+        robot.do("mode", room="#ops", modes="-t")
+        write("ro")
+        press("Tab")
+        expect(ann.field).to_have_value("robot: ")
+        write("hello")
+        press("Enter")
+        robot.hear("robot: hello")
+        write("/to")
+        expect(page.get_by_role("listbox")).to_contain_text("/topic")
+        press("Tab")
+        write("Keys")
+        press("Shift+Enter")
+        expect(ann.field).to_have_value("/topic Keys\n")
+        press("Backspace")
+        press("Enter")
+        robot.until(lambda said: said["on"] == "topic" and said["text"] == "Keys")
+        for _ in range(2):
+            press("ArrowUp")
+        expect(ann.field).to_have_value("robot: hello")
+        for _ in range(2):
+            press("ArrowDown")
+        expect(ann.field).to_have_value("")
+        write("/join #plums")
+        press("Enter")
+        expect(ann.field).to_have_attribute("aria-label", "Write in #plums")
+        expect(ann.field).to_be_focused()
+        robot.say("news")
+        expect(ann.room("#ops")).to_contain_text("1 not read")
+        press("Shift+Tab")
+        press("Shift+Tab")
+        expect(ann.log).to_be_focused()
+        press("n")
+        expect(ann.field).to_have_attribute("aria-label", "Write in #ops")
+        ann.log.focus()
+        press("f")
+        expect(page.get_by_role("searchbox")).to_be_focused()
+        write("news")
+        expect(page.get_by_role("complementary", name="Search").get_by_role("button", name="news")).to_be_visible()
+        press("Escape")
+        expect(page.get_by_role("searchbox")).to_be_hidden()
+        page.locator("#main").focus()
+        press("/")
+        expect(ann.field).to_be_focused()
+        write("/nothing")
+        press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("There is no /nothing")
+
+
+@pytest.mark.parametrize(("colours", "rules"), [("light", None), ("dark", COLOURS)])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_axe_finds_nothing_serious(
+    browser: Browser, hub: Hub, size: tuple[int, int], colours: str, rules: list[str] | None
+) -> None:
+    found: dict[str, list[str]] = {}
+    with robot_of(hub) as robot, tab_of(browser, hub, size=size, color_scheme=colours) as tab:  # type: ignore[arg-type]
+        page = tab.page
+        page.goto(f"{hub.url}#ops")
+        page.evaluate(AXE)
+        expect(page.get_by_label("How others see you")).to_be_visible()
+        found["entry"] = serious(page, rules)
+        page.get_by_role("button", name="Log in with a password").click()
+        found["login"] = serious(page, rules)
+        page.get_by_role("button", name="Come in without a password").click()
+        page.get_by_label("How others see you").fill("ann")
+        page.keyboard.press("Enter")
+        ann = Person(tab, "ann")
+        expect(ann.log).to_be_visible()
+        for nick in ("a", "bb", "ccc", "dddd", "eeeee", "f6", "g77", "h888", "zoe", "yan", "xa", "wes"):
+            robot.do("nick", nick=nick)
+            robot.say(f"ann: {nick} says https://example.org/", "and more")
+        robot.do("act", room="#ops", text="waves")
+        robot.do("notice", room="#ops", text="noted")
+        robot.do("away", text="elsewhere")
+        ann.choose("a.png", PNG)
+        expect(ann.log.get_by_role("img", name="Picture: a.png")).to_be_visible()
+        ann.say("/join #plums")
+        expect(ann.field).to_have_attribute("aria-label", "Write in #plums")
+        robot.say("ann: come back")
+        expect(page).to_have_title(re.compile(r"^\(1\)"))
+        if size == PHONE:
+            page.get_by_role("button", name="Rooms").click()
+        found["rooms"] = serious(page, rules)
+        ann.room("#ops").click()
+        ann.sees("ann: come back")
+        found["talk"] = serious(page, rules)
+        ann.field.fill("/")
+        page.keyboard.type("m")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        found["completion"] = serious(page, rules)
+        ann.field.fill("/nothing")
+        ann.field.press("Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+        found["refused"] = serious(page, rules)
+        ann.field.fill("")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("searchbox").fill("more")
+        expect(page.get_by_role("complementary", name="Search").get_by_role("listitem").first).to_be_visible()
+        found["search"] = serious(page, rules)
+        page.keyboard.press("Escape")
+        if page.get_by_role("complementary", name="People in #ops").count() == 0:
+            page.get_by_role("button", name=re.compile("^People")).click()
+        expect(page.get_by_role("complementary", name="People in #ops")).to_be_visible()
+        found["people"] = serious(page, rules)
+        if size == PHONE:
+            page.get_by_role("complementary").get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="More").click()
+        found["menu"] = serious(page, rules)
+        page.get_by_role("menuitem", name="Commands").click()
+        found["help"] = serious(page, rules)
+        page.keyboard.press("Escape")
+        if size == PHONE:
+            page.get_by_role("button", name="Rooms").click()
+        page.get_by_role("button", name="Join or make a room").click()
+        expect(page.get_by_role("dialog").get_by_role("button", name="#plums")).to_be_visible()
+        found["join"] = serious(page, rules)
+    assert {view: faults for view, faults in found.items() if faults} == {}
+
+
+# ── on the page of `tincans up` ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_of_a_switchboard_talks_with_its_hub(browser: Browser, tmp_path: Path) -> None:
+    entry = listens("chat", "chat") + f'rooms = "{tmp_path / "rooms"}"\n'
+    with up(tmp_path / "up", listens("echo"), entry) as served, tab_of(browser, served) as tab:
+        port = served.port("chat")
+        hub = Hub(tmp_path)
+        hub.port = port
+        tab.open()
+        tab.page.keyboard.press("5")
+        tab.page.get_by_label("How others see you").fill("ann")
+        tab.page.keyboard.press("Enter")
+        ann = Person(tab, "ann")
+        expect(ann.log).to_be_visible()
+        with robot_of(hub, "robot", "#lobby") as robot:
+            ann.say("hello from the page")
+            robot.hear("hello from the page")
+            robot.say("hello back", room="#lobby")
+            ann.sees("hello back")
+            tab.page.get_by_role("link", name="Map").click()
+            robot.say("ann?", room="#lobby")
+            expect(tab.page.get_by_role("link", name="Chat 1 not read")).to_be_visible()
+            tab.page.get_by_role("link", name="Chat").click()
+            ann.sees("ann?")
+            expect(tab.page.get_by_role("link", name="Chat 1 not read")).to_have_count(0)
+            assert tab.page.url.endswith("#/chat/chat/%23lobby")
+
+
+def test_a_token_that_may_only_look_reads_the_rooms(browser: Browser, tmp_path: Path) -> None:
+    entry = listens("chat", "chat") + f'rooms = "{tmp_path / "rooms"}"\n'
+    with up(tmp_path / "up", entry) as served:
+        hub = Hub(tmp_path)
+        hub.port = served.port("chat")
+        with robot_of(hub, "robot", "#lobby") as robot, tab_of(browser, served) as tab:
+            robot.say("before", room="#lobby")
+            _, look = (served.folder / "data" / "tincans" / "page.tokens").read_text().split()
+            tab.page.goto(f"{served.origin}/#token={look}")
+            tab.go("chat")
+            looker = Person(tab, "guest")
+            looker.sees("before")
+            robot.say("after", room="#lobby")
+            looker.sees("after")
+            expect(tab.page.get_by_text("This token may only look.")).to_be_visible()
+            expect(looker.field).to_have_count(0)
