@@ -23,8 +23,9 @@ def said(text: str) -> Said:
 
 
 def test_the_same_capabilities_are_one_form() -> None:
-    assert form_with("batch", "chghost") is form_with("chghost", "batch")
-    assert form_with("batch") is not form_with("chghost")
+    assert form_with("setname", "chghost") is form_with("chghost", "setname")
+    assert form_with("setname") is not form_with("chghost")
+    assert form_with("batch", "echo-message", "setname", "sasl") is form_with("setname", "multi-prefix")
     assert form_of(frozenset(), "hub", "http://a") is not form_of(frozenset(), "hub", "http://b")
 
 

@@ -1,8 +1,11 @@
-"""How the IRC door writes what happens, for all callers who have the same capabilities.
+"""How the IRC door writes what happens, for all callers who want it alike.
 
-One form is one set of capabilities (IRCv3) at one address of the hub, and there is one object for each: members of the
-same form are told the same bytes. A text of several lines, or a long one, which other doors allow, is several messages
-that share a msgid; a file is a link to it.
+One form is a choice of those capabilities (IRCv3) that change what others do into bytes, at one address of the hub, and
+there is one object for each: members of the same form are told the same bytes. All other capabilities are between one
+caller and the hub, and make no difference here.
+
+A text of several lines, or a long one, which other doors allow, is several messages that share a msgid; a file is a
+link to it.
 """
 
 from __future__ import annotations
@@ -36,6 +39,20 @@ from tincans.apps.chat.events import (
 )
 from tincans.limits import IRC_MESSAGE_BYTES
 from tincans.protocols.irc import written, written_tags
+
+#: The capabilities by which forms differ.
+WRITTEN = frozenset(
+    (
+        "account-notify",
+        "account-tag",
+        "away-notify",
+        "chghost",
+        "extended-join",
+        "message-tags",
+        "server-time",
+        "setname",
+    )
+)
 
 
 class IrcForm:
@@ -84,9 +101,13 @@ class IrcForm:
         return b"".join([head + part + end for part in parts])
 
 
-@lru_cache(maxsize=1024)
 def form_of(caps: frozenset[str], server: str, url: str) -> IrcForm:
-    """The form of those who have these capabilities."""
+    """The form of those who have these capabilities, among others."""
+    return _form_of(caps & WRITTEN, server, url)
+
+
+@lru_cache(maxsize=1024)
+def _form_of(caps: frozenset[str], server: str, url: str) -> IrcForm:
     return IrcForm(caps, server, url)
 
 

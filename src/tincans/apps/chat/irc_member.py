@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tincans.apps.chat.events import Away, Event, Invited, Said, Tagged, Whispered
@@ -45,7 +46,7 @@ class IrcMember(Member):
     """One caller. There are thousands, hence the slots; what only some need is made when it is."""
 
     __slots__ = (
-        "_doer", "_gathered", "_label", "_url", "_woken", "dismissed", "hub", "knocked", "knows_302", "login",
+        "_doer", "_gathered", "_label", "_url", "_woken", "caps", "dismissed", "hub", "knocked", "knows_302", "login",
         "monitored", "registration", "secure", "user_modes", "wrong_logins",
     )  # fmt: skip
 
@@ -58,6 +59,8 @@ class IrcMember(Member):
         outbox = Outbox(channel, hub.flusher, self._is_slow)
         super().__init__(host_of(channel), form_of(_NO_CAPS, server_name(hub), self._url), outbox)
         self.hub = hub
+        #: The capabilities that they have asked for (`set_caps`).
+        self.caps = _NO_CAPS
         #: They have said CAP LS 302.
         self.knows_302 = False
         #: A login by SASL that goes on, and how many were wrong.
@@ -82,15 +85,12 @@ class IrcMember(Member):
 
     # ── what they want ────────────────────────────────────────────────────────────────────────────────────
 
-    @property
-    def caps(self) -> frozenset[str]:
-        """The capabilities that they have asked for."""
-        return self.form.caps
-
     def set_caps(self, caps: Iterable[str]) -> None:
         """From now on they have these capabilities."""
-        form = form_of(frozenset(caps), server_name(self.hub), self._url)
-        self.hub.reform(self, form)
+        self.caps = _interned(frozenset(caps))
+        form = form_of(self.caps, self.form.server, self._url)
+        if form is not self.form:
+            self.hub.reform(self, form)
 
     # ── what is said to them ──────────────────────────────────────────────────────────────────────────────
 
@@ -207,6 +207,12 @@ class IrcMember(Member):
 
     def _is_slow(self) -> None:
         self.hub.dismiss(self, "too slow")
+
+
+@lru_cache(maxsize=1024)
+def _interned(caps: frozenset[str]) -> frozenset[str]:
+    """The same set for all who have the same: it is two kilobytes."""
+    return caps
 
 
 def server_name(hub: Hub) -> str:
