@@ -28,7 +28,7 @@ KEEPS_RUNNING = re.compile(r"tincans (listen|relay|up)\b")
 VARIES = [
     (re.compile(r"\w+day, \d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"\d{4}-\d\d-\d\d "), "DAY "),
-    (re.compile(r"\d\d:\d\d:\d\d(\.\d{3})?"), "TIME"),
+    (re.compile(r"\b\d\d:\d\d(:\d\d(\.\d{3})?)?\b"), "TIME"),
     (re.compile(r"\d+(\.\d+)? (µs|ms|s)\b"), "LASTED"),
     (re.compile(r"(127\.0\.0\.1):\d{5}"), r"\1:PORT"),
     (re.compile(r" +"), " "),
