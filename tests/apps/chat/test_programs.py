@@ -353,9 +353,8 @@ async def test_who_is_too_quick_is_slowed_down_and_loses_nothing(monkeypatch: py
         ann = await there.program("ann", "#ops")
         await ann.say(*({"do": "say", "room": "#ops", "text": str(number)} for number in range(30)))
         assert [(await ann.told("message"))["text"] for _ in range(30)] == [str(number) for number in range(30)]
-    assert waits[:10] == [0] * 10
+    assert max(waits[:10]) < 0.001 < max(waits)
     assert len(waits) == 32
-    assert any(waits)
 
 
 async def test_somebody_who_is_lost_has_left() -> None:
