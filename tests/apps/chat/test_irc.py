@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ircing import IrcClient, chat
+from ircing import IrcClient, chat, messages
 from tincans.apps.chat import Chat, irc, pace
 from tincans.apps.chat.events import File
 from tincans.apps.chat.history import MemoryHistory
@@ -122,6 +122,27 @@ async def test_all_that_came_in_one_piece_is_said_in_one_go() -> None:
         numbers = [text for text in texts if text != "between"]
         assert numbers == [str(number) for number in range(64)]
         assert texts.index("between") in (0, 64)
+
+
+async def test_all_see_the_same_in_the_order_of_the_history() -> None:
+    """Whatever they have asked for, and however what they say is cut and comes between what others say."""
+    async with chat(history=MemoryHistory()) as house:
+        caps = ("", "server-time", "message-tags", "labeled-response batch message-tags", "account-tag chghost")
+        clients = [await house.enter(f"c{at}", "#tea", caps=f"echo-message {each}") for at, each in enumerate(caps)]
+
+        async def speak(client: IrcClient, nick: int) -> None:
+            said = b"".join(b"@label=%d PRIVMSG #tea :%d-%d\r\n" % (number, nick, number) for number in range(80))
+            for at in range(0, len(said), 97 * (nick + 1)):
+                await client.channel.send(said[at : at + 97 * (nick + 1)])
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(speak(client, nick) for nick, client in enumerate(clients)))
+        first = [await client.hears() for client in clients]  # so all was acted upon
+        kept = [message.text for message in house.hub.history.recent("#tea", 500)]
+        assert sorted(kept) == sorted(f"{nick}-{number}" for nick in range(5) for number in range(80))
+        for client, heard in zip(clients, first, strict=True):
+            said = messages(heard + await client.hears())
+            assert [message.parameters[1] for message in said if message.verb == "PRIVMSG"] == kept
 
 
 async def test_who_ends_what_they_say_hears_all_that_they_asked_for() -> None:
