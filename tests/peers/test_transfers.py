@@ -611,8 +611,7 @@ async def content(frames: Frames, *, ended: Ended | None = None) -> None:
     while isinstance(await frames.receive(Want, Thanks), Want):
         await frames.send(Begins(0, 5))
         await frames.send_piece(b"hello")
-        await frames.send_piece(b"")
-        await frames.send(ended or Ended(hashlib.sha256(b"hello").digest()))
+        await frames.send_end(ended or Ended(hashlib.sha256(b"hello").digest()))
 
 
 BAD_NAMES = [

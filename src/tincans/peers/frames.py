@@ -18,9 +18,9 @@ from typing import TypeVar, Union, overload
 
 import msgspec
 
-from tincans.channel import Buffer, Buffered, Channel
+from tincans.channel import Buffered, Channel
 from tincans.errors import ChannelError, PeerRefused, RemoteProtocolError
-from tincans.limits import PASS_MESSAGE_BYTES, PASS_PIECE_BYTES, RECEIVE_BYTES
+from tincans.limits import LARGE_BYTES, PASS_MESSAGE_BYTES, PASS_PIECE_BYTES, RECEIVE_BYTES
 
 _HEADER = struct.Struct("!I")
 _CONTENT = 1 << 31
@@ -52,9 +52,7 @@ class Frames:
 
     async def send(self, message: Message) -> None:
         """Raises as `Channel.send` does."""
-        data = msgspec.msgpack.encode(message)
-        assert len(data) <= PASS_MESSAGE_BYTES, "whoever makes messages keeps them short"
-        await self.channel.send(_HEADER.pack(len(data)) + data)
+        await self.channel.send(_framed(message))
 
     @overload
     async def receive(self, one: type[A], /) -> A: ...
@@ -84,11 +82,18 @@ class Frames:
 
     # ── content ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def send_piece(self, data: Buffer) -> None:
-        """One piece of a file, of at most PASS_PIECE_BYTES; an empty one is the file's end."""
-        await self.channel.send(_HEADER.pack(len(data) | _CONTENT))
-        if data:
+    async def send_piece(self, data: bytes) -> None:
+        """One piece of a file, of at most PASS_PIECE_BYTES, and not empty."""
+        header = _HEADER.pack(len(data) | _CONTENT)
+        if len(data) < LARGE_BYTES:  # cheaper to copy than to send by itself
+            await self.channel.send(header + data)
+        else:
+            await self.channel.send(header)
             await self.channel.send(data)
+
+    async def send_end(self, message: Message) -> None:
+        """The end of a file's content, and the message behind it."""
+        await self.channel.send(_HEADER.pack(_CONTENT) + _framed(message))
 
     async def receive_some(self) -> bytes:
         """Some bytes of a file's content, as they come; none at its end. Raises as `receive` does."""
@@ -118,6 +123,12 @@ class Frames:
 
     def abort(self) -> None:
         self.channel.abort()
+
+
+def _framed(message: Message) -> bytes:
+    data = msgspec.msgpack.encode(message)
+    assert len(data) <= PASS_MESSAGE_BYTES, "whoever makes messages keeps them short"
+    return _HEADER.pack(len(data)) + data
 
 
 @lru_cache(maxsize=32)

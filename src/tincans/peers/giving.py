@@ -69,7 +69,7 @@ class Giver:
             more = at + len(some) < len(entries)
             await self._send_within(Offering(some, more))
 
-    async def _send_within(self, message: Offering | Begins | Ended | Checked) -> None:
+    async def _send_within(self, message: Offering | Begins | Checked) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._frames.send(message)
 
@@ -98,8 +98,7 @@ class Giver:
             await self._send_within(Checked(False))
             return
         await self._send_within(Begins(0, 0))
-        await self._frames.send_piece(b"")
-        await self._send_within(Ended(reason=reason))
+        await self._frames.send_end(Ended(reason=reason))
         self._telling.tell(Deed.FAILED, self._name(asked.index), reason=reason)
 
     async def _check(self, asked: Check, fd: int) -> None:
@@ -147,8 +146,8 @@ class Giver:
         self._telling.tell(Deed.MOVED, name, len(piece), size)
 
     async def _end(self, index: int, ended: Ended, size: int) -> None:
-        await self._frames.send_piece(b"")
-        await self._send_within(ended)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._frames.send_end(ended)
         name = self._name(index)
         if ended.changed:
             self._telling.tell(Deed.SKIPPED, name, reason="it changed meanwhile, and is given anew if it is wanted")
