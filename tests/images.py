@@ -20,7 +20,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from letters import LETTERS, PARCEL, letter
+from chatters import Hub, person, robot_of
+from letters import LETTERS, PARCEL, letter, pear
 from running import program, start
 from scene import ORDER, Office, Post, made_of, office, post_office
 from watching import PHONE, Line, Tab, chromium, clog, tab_of
@@ -143,6 +144,55 @@ def picture_mails(browser: Browser, post: Post) -> None:
         keep(tab, "mails")
 
 
+#: What is said in the picture of a chat, and by whom.
+TALKED = [
+    ("deploybot", "orchard 4.2 is built: https://build.example.org/orchard/412"),
+    ("ada", "Thanks. Who looks at the ladder today?"),
+    ("charles", "I can, after ten. How are the pears on tree seven?"),
+]
+AFTER = [
+    ("charles", "Ripe, then. Grace, could you tell the cider people?"),
+    ("grace", "On it.\nThey want two hundred kilos, by Thursday."),
+    ("deploybot", "orchard 4.2 is deployed"),
+    ("charles", "Ada: the ladder is fine again, it was the third rung"),
+]
+
+
+def picture_chat(browser: Browser, folder: Path) -> None:
+    """People by a browser and programs, in one room."""
+    hub = Hub(folder / "rooms")
+    hub.start()
+    try:
+        with contextlib.ExitStack() as stack:
+            others = {
+                nick: stack.enter_context(robot_of(hub, nick, "#orchard", "#kitchen", "#lobby"))
+                for nick in ("deploybot", "charles", "grace", "nightwatch")
+            }
+            ada = stack.enter_context(person(browser, hub, "ada", "#lobby"))
+            for room in ("#kitchen", "#orchard"):
+                ada.say(f"/join {room}")
+                expect(ada.field).to_have_attribute("aria-label", f"Write in {room}")
+            others["deploybot"].do("topic", room="#orchard", text="Pears, plums, and the machines that look after them")
+            others["deploybot"].do("mode", room="#orchard", modes="+v charles")
+            others["nightwatch"].do("away", text="asleep until dusk")
+
+            def speak(lines: list[tuple[str, str]]) -> None:
+                for nick, text in lines:
+                    ada.say(text) if nick == "ada" else others[nick].say(text, room="#orchard")
+                    expect(ada.log).to_contain_text(text.partition("\n")[0])
+
+            speak(TALKED)
+            ada.choose("tree-seven.png", pear(170))
+            expect(ada.log.get_by_role("img")).to_be_visible()
+            speak(AFTER)
+            others["grace"].say("soup is ready", "and bread", room="#kitchen")
+            others["charles"].say("ada, are you there?", room="#lobby")
+            expect(ada.room("#lobby")).to_contain_text("you were called")
+            keep(ada.tab, "chat")
+    finally:
+        hub.close()
+
+
 def keep(tab: Tab, name: str) -> None:
     """What is seen, as a file that is as small as it can be without losing a pixel."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -202,6 +252,7 @@ def nearest(left: int, above: int, corner: int) -> int:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tincans-") as folder, chromium() as browser:
+        picture_chat(browser, Path(folder))
         with post_office(Path(folder) / "post") as post:
             picture_mails(browser, post)
         with office(Path(folder)) as work:
