@@ -182,6 +182,26 @@ async def test_a_hub_without_guests_says_so() -> None:
         ]
 
 
+async def test_one_s_own_nick_is_taken_back_from_a_connection_that_was_lost() -> None:
+    async with chat(users=USERS) as house:
+        lost = await house.enter("ann", "#tea", login="ann:ann")
+        back, eve = await house.enter("ann2", login="ann:ann"), await house.enter("eve", "#tea")
+        assert await back.says("NICK ann") == [":tincans 433 ann2 ann :somebody is called ann already"]
+        assert await eve.says("REGAIN ann", "REGAIN") == [
+            ":tincans 433 eve ann :somebody is called ann already", ":tincans 431 eve :no nick was given"
+        ]  # fmt: skip
+        assert await back.says("REGAIN") == [":ann2!ann@localhost NICK ann"]
+        assert (await lost.hears_the_end())[-1] == "ERROR :Closing link: localhost (ann has come back)"
+        assert await eve.hears() == [":ann!ann@localhost QUIT :ann has come back"]
+
+
+async def test_guests_take_nothing_from_each_other() -> None:
+    async with chat() as house:
+        await house.enter("ann")
+        eve = await house.enter("eve")
+        assert await eve.says("REGAIN ann") == [":tincans 433 eve ann :somebody is called ann already"]
+
+
 # ── being there, and going ────────────────────────────────────────────────────────────────────────────────
 
 

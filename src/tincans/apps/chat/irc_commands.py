@@ -59,6 +59,7 @@ def help_(caller: IrcMember, message: Message) -> None:
 COMMANDS: dict[str, Command] = {
     # coming and going
     "NICK": Command(irc_registration.nick, 0, "NICK <nick>: be called that", early=True),
+    "REGAIN": Command(irc_registration.regain, 0, "REGAIN [<nick>]: take it from a lost connection of your own"),
     "USER": Command(irc_registration.user, 4, "USER <user> 0 * :<real name>: say who you are", early=True),
     "PASS": Command(irc_registration.password, 1, "PASS <name>:<password>: log in", early=True),
     "PING": Command(irc_registration.ping, 0, "PING <word>: ask whether the hub is there", early=True),

@@ -67,6 +67,16 @@ def _check_wish(caller: IrcMember, wish: str, registration: Registration) -> Non
             raise
 
 
+def regain(caller: IrcMember, message: Message) -> None:
+    """Be called that, though somebody of the same account is: a connection of one's own that was lost, and whose end
+    the hub has not seen yet. It is let go."""
+    wish = message.parameters[0] if message.parameters else caller.account
+    other = caller.hub.people.get(folded(wish))
+    if other is not None and other is not caller and other.account and other.account == caller.account:
+        caller.hub.dismiss(other, f"{caller.account} has come back")
+    nick(caller, Message(verb="NICK", parameters=(wish,)))
+
+
 def user(caller: IrcMember, message: Message) -> None:
     if caller.registration is None or caller.registration.user:
         caller.reply("ERR_ALREADYREGISTERED", "you have said who you are already")
