@@ -115,6 +115,14 @@ async def test_who_knocks_is_heard_by_the_operators() -> None:
         ]
 
 
+async def test_one_may_knock_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.apps.chat.irc_operators.IRC_KNOCK_SECONDS", 0)
+    async with chat() as house:
+        ann, eve = await house.enter("ann", "#tea"), await house.enter("eve")
+        await ann.says("MODE #tea +k sesame")
+        assert [line.split()[1] for line in await eve.says("KNOCK #tea", "KNOCK #tea")] == ["711", "711"]
+
+
 async def test_who_is_banned_does_not_knock() -> None:
     async with chat() as house:
         ann, eve = await house.enter("ann", "#tea"), await house.enter("eve")

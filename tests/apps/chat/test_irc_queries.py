@@ -61,6 +61,18 @@ async def test_rooms_are_listed_by_mask_people_and_age(asked: str, found: list[s
         assert [line.split()[3] for line in lines[1:-1]] == found
 
 
+async def test_others_have_their_turn_while_rooms_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.apps.chat.irc_queries._SLICE", 1)
+    async with chat() as house:
+        ann, bob = await house.enter("ann", *(f"#r{number}" for number in range(100))), await house.enter("bob")
+        listing, turns = spawn(ann.says("LIST")), 0
+        while not listing.done():
+            await bob.hears()
+            turns += 1
+        assert turns > 10
+        assert len(await listing) == 102
+
+
 async def test_the_hub_says_what_it_is() -> None:
     async with chat(users=USERS, operators=["root"]) as house:
         ann = await house.enter("ann_")

@@ -5,6 +5,7 @@ There is one server, which is the hub: whoever asks another one by its name is t
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,18 +21,26 @@ from tincans.version import VERSION
 # ── LIST ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def list_(caller: IrcMember, message: Message) -> None:
+#: Rooms that are looked at in one turn of the loop: a millisecond.
+_SLICE = 200
+
+
+async def list_(caller: IrcMember, message: Message) -> None:
     """Rooms by name, or those that fit all conditions and one of the masks; secret ones are shown to who is in them."""
     asked = [each for each in (message.parameters or ("",))[0].split(",") if each]
     caller.reply("RPL_LISTSTART", "Channel", "Users  Name")
-    for room in _asked(caller, asked):
-        topic = room.state.topic
-        text = topic.text if topic is not None else ""
-        caller.reply("RPL_LIST", room.name, str(len(room.members)), text)
+    for at, room in enumerate(_asked(caller, asked)):
+        if room is not None:
+            topic = room.state.topic
+            text = topic.text if topic is not None else ""
+            caller.reply("RPL_LIST", room.name, str(len(room.members)), text)
+        if at % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
     caller.reply("RPL_LISTEND", "that is all")
 
 
-def _asked(caller: IrcMember, asked: list[str]) -> Iterator[Room]:
+def _asked(caller: IrcMember, asked: list[str]) -> Iterator[Room | None]:
+    """All rooms, with None for one that was not asked for."""
     conditions = [found for each in asked if (found := _condition(each, time.time())) is not None]
     names = [each for each in asked if each.startswith("#") or not _CONDITION.fullmatch(each)]
     without = [mask_pattern(folded(each[1:])) for each in names if each.startswith("!")]
@@ -39,8 +48,8 @@ def _asked(caller: IrcMember, asked: list[str]) -> Iterator[Room]:
     for name, room in sorted(caller.hub.rooms.items()):
         fits = not masks or any(mask.fullmatch(name) for mask in masks)
         fits = fits and not any(mask.fullmatch(name) for mask in without)
-        if fits and room.shows(caller) and all(condition(room) for condition in conditions):
-            yield room
+        fits = fits and room.shows(caller) and all(condition(room) for condition in conditions)
+        yield room if fits else None
 
 
 #: U people, C minutes since it was made, T minutes since its topic was set (https://modern.ircdocs.horse/#elist-parameter).
