@@ -176,5 +176,5 @@ def test_another_identity_at_the_same_address_is_refused_with_a_sentence(tmp_pat
             assert refused.endswith("if that is right: tincans chat --forget bob")
             say(swapped, "trust me")
             wait_for(swapped, "bob: trust me")
-            swapped.wait_for("it says: THE IDENTITY OF bob HAS CHANGED")  # ann is found, and called, by bob, too
+            swapped.wait_for("it says: THE IDENTITY OF bob HAS CHANGED")
             assert "bob: trust me" not in heard(calling)

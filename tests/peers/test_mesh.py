@@ -240,6 +240,7 @@ async def test_another_key_at_a_known_address_is_refused_by_who_calls(tmp_path: 
             )
             assert str(raised.value) in ann.ears.loud
             assert not ann.mesh.links
+            await until(lambda: any("it says: THE IDENTITY OF bob HAS CHANGED" in each.text for each in eve.ears.news))
             eve.say("believe me")
             ann.mesh.known.forget("bob")
             await ann.link(eve)

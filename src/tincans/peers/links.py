@@ -216,7 +216,7 @@ class Link:
                 await self._channel.send(frame(self._desk.hello(nonce)))
                 self._meet(await receive(self._channel), nonce)
         except TimeoutError as error:
-            raise PeerRefused(self.peer.address, f"it said no hello within {self._pace.hello:g} s") from error
+            raise self._refused(f"it said no hello within {self._pace.hello:g} s") from error
         except (RemoteProtocolError, WrongMesh, Parted) as error:
             await farewell(self._channel, error.reason)
             raise
@@ -226,7 +226,7 @@ class Link:
         if isinstance(hello, Bye):
             if hello.text == SPARE:
                 raise Spare(self.peer.address)
-            raise PeerRefused(self.peer.address, f"it says: {escape(hello.text)}")
+            raise self._refused(f"it says: {escape(hello.text)}")
         if not isinstance(hello, Hello):
             raise RemoteProtocolError("it did not say hello first")
         self.run, self.have = hello.run, dict(hello.have)
@@ -281,6 +281,9 @@ class Link:
     def _parted(self, reason: str) -> Parted:
         address = self.peer.address
         return Spare(address) if reason == SPARE else Parted(address, escape(reason))
+
+    def _refused(self, reason: str) -> PeerRefused:
+        return PeerRefused(self.peer.address, reason, caller=self.peer.side is Side.CLIENT)
 
     # ── telling ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -255,6 +255,9 @@ class Mesh:
                     await link.wait_over(doubted=True)
                     raise Spare(address)
                 await self._link(channel, peer, call)
+        except (UnknownPeer, IdentityChanged) as error:
+            await farewell(channel, error.reason)
+            raise
         finally:
             channel.abort()
 
