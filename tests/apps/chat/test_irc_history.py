@@ -219,30 +219,3 @@ async def test_a_disk_that_cannot_be_read_is_said() -> None:
         assert await ann.says("CHATHISTORY LATEST #tea * 1") == [
             ":tincans FAIL CHATHISTORY MESSAGE_ERROR LATEST #tea :the history cannot be read: Input/output error"
         ]
-
-
-# ── for people ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_who_has_a_simple_client_reads_it_in_words() -> None:
-    async with chat() as house:
-        ann = await house.enter("ann", "#tea")
-        me = house.hub.find("ann")
-        for number, (kind, text) in enumerate([("say", "one"), ("act", "waves"), ("notice", "two\nthree")]):
-            house.hub.say(me, "#tea", text, kind, at=SECOND + number * 10**9)  # type: ignore[arg-type]
-        said = [
-            ":tincans NOTICE ann :[2027-01-15 08:00:00] #tea <ann> one",
-            ":tincans NOTICE ann :[2027-01-15 08:00:01] #tea * ann waves",
-            ":tincans NOTICE ann :[2027-01-15 08:00:02] #tea <ann> two",
-            ":tincans NOTICE ann :[2027-01-15 08:00:02] #tea <ann> three",
-            ":tincans NOTICE ann :That is all of #tea.",
-        ]
-        assert await ann.says("HISTORY #tea") == said
-        assert await ann.says("HISTORY #tea 1") == said[2:]
-        house.hub.say(me, "#tea", "x" * 600)
-        *lines, _ = await ann.says("HISTORY #tea 1")
-        assert "".join(line.rpartition("> ")[2] for line in lines) == "x" * 600
-        assert await ann.says("HISTORY #none", "HISTORY #tea x") == [
-            ":tincans FAIL HISTORY INVALID_TARGET #none :there is no room #none",
-            ":tincans FAIL HISTORY INVALID_PARAMS x :the last parameter is how many messages at most",
-        ]

@@ -19,6 +19,7 @@ from tincans.apps.chat import (
     irc_modes,
     irc_monitor,
     irc_operators,
+    irc_past,
     irc_people,
     irc_queries,
     irc_registration,
@@ -82,7 +83,8 @@ COMMANDS: dict[str, Command] = {
     "NOTICE": Command(irc_messages.notice, 0, "NOTICE <room or nick>{,…} :<text>: say what no program answers"),
     "TAGMSG": Command(irc_messages.tagmsg, 1, "TAGMSG <room or nick>{,…}: say tags alone"),
     "CHATHISTORY": Command(irc_history.chathistory, 1, "CHATHISTORY LATEST <room> * <count>: what was said"),
-    "HISTORY": Command(irc_history.history, 1, "HISTORY <room> [<count>]: what was said, in words"),
+    "HISTORY": Command(irc_past.history, 1, "HISTORY <room> [<count>]: what was said, in words"),
+    "SEARCH": Command(irc_past.search, 1, "SEARCH :<words>: what was said with these words in your rooms"),
     "AWAY": Command(irc_messages.away, 0, "AWAY [:<why>]: go away, or, without a word, come back"),
     # what rooms and people are
     "MODE": Command(irc_modes.mode, 1, "MODE <room> [+-<letters> {<what these need>}]: what is allowed, or change it"),

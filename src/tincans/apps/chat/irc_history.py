@@ -1,5 +1,4 @@
-"""What was said in a room: CHATHISTORY, from any place in it (https://ircv3.net/specs/extensions/chathistory), and
-HISTORY, the newest of it for who reads, in words.
+"""CHATHISTORY: what was said in a room, from any place in it (https://ircv3.net/specs/extensions/chathistory).
 
 A place is `timestamp=…` or `msgid=…`, and becomes a number of the hub's order: `after` it, `before` it. A time has
 milliseconds, as server-time has, so what was said in that millisecond is the place itself: neither before nor after.
@@ -20,18 +19,15 @@ from typing import NamedTuple
 
 from tincans.apps.chat.events import Message as Said
 from tincans.apps.chat.history import History
-from tincans.apps.chat.irc_forms import parts_of, stamp
+from tincans.apps.chat.irc_forms import stamp
 from tincans.apps.chat.irc_member import IrcMember
+from tincans.apps.chat.names import folded
 from tincans.apps.chat.refusals import Refused
 from tincans.apps.chat.room import Room
 from tincans.limits import CHAT_HISTORY_MESSAGES
 from tincans.protocols.irc import Message
 
 _MILLISECOND = 10**6
-#: What HISTORY tells where it is not said how much.
-_LINES = 20
-#: What of a text fits into one line of that, behind the longest of names.
-_LINE_BYTES = 300
 #: Behind every message; and before every one, as a history takes 0 for no place.
 _END, _BEGINNING = 2**62, -1
 
@@ -78,22 +74,6 @@ def _checked(rest: Sequence[str], count: int) -> Sequence[str]:
     return rest
 
 
-async def history(caller: IrcMember, message: Message) -> None:
-    """Lines for people, whose program knows nothing of CHATHISTORY: it would show what is old as what is new."""
-    target, count = (*message.parameters, str(_LINES))[:2]
-    try:
-        found = await _read(caller, "LATEST", _readable(caller, target), ("*",), _limit(count))
-    except _Fault as fault:
-        caller.fail("HISTORY", fault.code, *map(caller.word, fault.about), text=fault.text)
-        return
-    for said in found:
-        at = datetime.fromtimestamp(said.at // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        who = f"* {said.who.nick}" if said.kind == "act" else f"<{said.who.nick}>"
-        for part in parts_of(caller.form.text(said), _LINE_BYTES):
-            caller.answer("NOTICE", caller.nick, f"[{at}] {said.room} {who} {part.decode()}")
-    caller.answer("NOTICE", caller.nick, f"That is all of {target}.")
-
-
 async def _tell(caller: IrcMember, subcommand: str, target: str, *rest: str) -> None:
     room, limit = _readable(caller, target), _limit(rest[-1])
     tell_history(caller, room.name or target, await _read(caller, subcommand, room, rest[:-1], limit))
@@ -124,7 +104,7 @@ async def _read(
     if not room.name:
         return []
     try:
-        return await _find(caller.hub.history, subcommand, room.name, places, limit)
+        return await _find(caller.hub.history, subcommand, folded(room.name), places, limit)
     except OSError as error:
         reason = f"the history cannot be read: {error.strerror or error}"
         raise _Fault("MESSAGE_ERROR", reason, room.name) from error
@@ -206,7 +186,7 @@ def _tell_targets(caller: IrcMember, one: str, other: str, limit: str) -> None:
     last = (
         (message.at, room.name)
         for room in caller.rooms
-        for message in caller.hub.history.recent(room.name, 1)
+        for message in caller.hub.history.recent(folded(room.name), 1)
         if low < message.at < high
     )
     found = sorted(last, reverse=times[0] > times[1])[: _limit(limit)]
