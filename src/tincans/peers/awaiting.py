@@ -50,8 +50,11 @@ class Waiting:
 
     async def _attend(self, channel: Channel) -> None:
         """One caller. What goes wrong is told to us in full, and to them what is theirs to know."""
-        async with asyncio.timeout(PAIRING_SECONDS):
-            secure, peer = await self._us.tls.accept(channel)
+        try:
+            async with asyncio.timeout(PAIRING_SECONDS):
+                secure, peer = await self._us.tls.accept(channel)
+        except TimeoutError:
+            return
         async with secure:
             frames = Frames(secure)
             try:

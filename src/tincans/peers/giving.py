@@ -123,6 +123,8 @@ class Giver:
             for piece in pieces(fd, offset, look.size):
                 digest.update(piece)
                 await self._send_piece(piece, name, look.size)
+        except TimeoutError:  # the taker's, not the file's
+            raise
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
         await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look), look.size)

@@ -92,6 +92,8 @@ class Taker:
             for index, entry in enumerate(entries):
                 try:
                     await self._take(index, entry, files, overwrite)
+                except TimeoutError:  # the giver's, not the disk's
+                    raise
                 except OSError as error:
                     refused = CannotWrite(entry.name, (error.strerror or str(error)).lower())
                     await decline(self._frames, str(refused))
