@@ -17,7 +17,9 @@ def test_a_word_is_one(name: str) -> None:
     assert checked_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "a b", "#ann", "@ann", "a\nb", "\x1b[31m", "a" * (PEER_NAME_BYTES + 1), "\u202e"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "#ann", "@ann", "..", "a/b", "a\nb", "\x1b[31m", "a" * (PEER_NAME_BYTES + 1), "\u202e"]
+)
 def test_anything_else_is_none(name: str) -> None:
     assert not is_name(name)
     with pytest.raises(UsageError, match="cannot be a peer's name"):

@@ -11,9 +11,11 @@ from tincans.limits import PEER_NAME_BYTES
 
 
 def is_name(name: str) -> bool:
-    """Whether a peer may be called so: no blanks, nothing that does not print, no # or @ at its beginning."""
+    """Whether a peer, or a mesh, may be called so: no blanks and slashes, nothing that does not print, and no sign at
+    its beginning that means something in a file.
+    """
     size = len(name.encode(errors="replace"))
-    return 0 < size <= PEER_NAME_BYTES and name.isprintable() and not re.search(r"\s|^[#@]", name)
+    return 0 < size <= PEER_NAME_BYTES and name.isprintable() and not re.search(r"[\s/]|^[#@.]", name)
 
 
 def checked_name(name: str) -> str:

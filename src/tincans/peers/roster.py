@@ -24,7 +24,7 @@ from typing import Annotated
 import msgspec
 
 from tincans.errors import RemoteProtocolError
-from tincans.limits import PEER_INTRODUCTIONS, PEER_MEMBERS, PEER_NAME_BYTES
+from tincans.limits import PEER_BATCH_POSTS, PEER_INTRODUCTIONS, PEER_MEMBERS, PEER_NAME_BYTES
 from tincans.peers.identity import Fingerprint, Identity
 from tincans.peers.known import Known
 from tincans.peers.log import RecordLog
@@ -66,13 +66,11 @@ class Roster:
         #: introduced: what is told to others.
         self.names: dict[bytes, str] = {}
         self.introductions: list[Sealed] = []
-        pinned = {peer.fingerprint for peer in known.peers}
-        place = 0
-        while records := self._log.read(place, 64):
-            place += len(records)
-            for record in records:
-                self._load(_decode(record), pinned)
-        self._reach(*self._by.get(identity.key, ()))
+        try:
+            self._load({peer.fingerprint for peer in known.peers})
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Idempotent."""
@@ -113,10 +111,15 @@ class Roster:
 
     # ── who belongs ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _load(self, sealed: Sealed, pinned: set[Fingerprint]) -> None:
-        introduction = SEAL.read(sealed)
-        if introduction.author != self._identity.key or Fingerprint.of(introduction.key) in pinned:
-            self._keep(sealed, introduction)
+    def _load(self, pinned: set[Fingerprint]) -> None:
+        place = 0
+        while records := self._log.read(place, PEER_BATCH_POSTS):
+            place += len(records)
+            for sealed in map(_decode, records):
+                introduction = SEAL.read(sealed)
+                if introduction.author != self._identity.key or Fingerprint.of(introduction.key) in pinned:
+                    self._keep(sealed, introduction)
+        self._reach(*self._by.get(self._identity.key, ()))
 
     def _keep(self, sealed: Sealed, introduction: Introduction) -> None:
         self._said[introduction.author, introduction.key] = sealed

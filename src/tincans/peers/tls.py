@@ -36,7 +36,7 @@ from cryptography.x509.oid import NameOID
 from tincans.address import Address
 from tincans.channel import Channel, Side
 from tincans.client import connect
-from tincans.errors import ConnectTimedOut, HandshakeFailed, WrongPeer
+from tincans.errors import ConnectTimedOut, HandshakeFailed, IdentityBroken, WrongPeer
 from tincans.limits import CONNECT_SECONDS, PEER_HELLO_BYTES, TLS_RECORD_BYTES
 from tincans.peers.identity import Fingerprint, Identity
 from tincans.peers.naming import checked_name, default_name, is_name
@@ -88,9 +88,13 @@ class PeerTls:
     """Handshakes with one's own key. It asks nobody whether the other's is trusted: who uses it does."""
 
     def __init__(self, identity: Identity, name: str = "") -> None:
-        """`name` is what one would like to be called by those who do not know one yet. Raises `UsageError`."""
+        """`name` is what one would like to be called by those who do not know one yet.
+
+        Raises `UsageError` for a name that is none, and `IdentityBroken` where the key's file has changed.
+        """
         self.identity, self.name = identity, checked_name(name or default_name())
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        #: One for each protocol that is called, and one, for all of them, to be called with.
+        self._contexts = {protocol: self._context(protocol) for protocol in ("", *PROTOCOLS)}
 
     async def accept(self, channel: Channel, *, looked_ahead: bool = False) -> tuple[Channel, Peer]:
         """The handshake of the one who was called, over a channel that it owns from now on.
@@ -99,7 +103,7 @@ class PeerTls:
         gives is the caller's to close. Raises `HandshakeFailed`; then, and when cancelled, all is closed. There is no
         limit of time here: who accepts has one.
         """
-        wrap = context_wrap(self._context(""), server_side=True, looked_ahead=looked_ahead)
+        wrap = context_wrap(self._contexts[""], server_side=True, looked_ahead=looked_ahead)
         return self._met(await wrap(channel), Side.CLIENT)
 
     async def call(
@@ -115,7 +119,7 @@ class PeerTls:
         try:
             async with asyncio.timeout(timeout):
                 channel = await connect(bare, timeout=timeout)
-                wrap = context_wrap(self._context(protocol), server_side=False, name=_NOBODY)
+                wrap = context_wrap(self._contexts[protocol], server_side=False, name=_NOBODY)
                 met = self._met(await wrap(channel), Side.SERVER, bare)
         except TimeoutError as error:
             raise ConnectTimedOut(bare, timeout) from error
@@ -143,18 +147,15 @@ class PeerTls:
         return channel, Peer(key, name, address, side, protocol)
 
     def _context(self, protocol: str) -> ssl.SSLContext:
-        """One for each protocol that is called, and one, for all of them, to be called with."""
-        context = self._contexts.get(protocol)
-        if context is None:
-            context = self._contexts[protocol] = bare_context(server_side=not protocol)
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(cadata=_authority())
-            context.set_alpn_protocols([protocol] if protocol else list(PROTOCOLS))
-            if not protocol:
-                context.num_tickets = 0
-            self._show(context)
+        context = bare_context(server_side=not protocol)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=_authority())
+        context.set_alpn_protocols([protocol] if protocol else list(PROTOCOLS))
+        if not protocol:
+            context.num_tickets = 0
+        self._show(context)
         return context
 
     def _show(self, context: ssl.SSLContext) -> None:
@@ -163,7 +164,10 @@ class PeerTls:
         with tempfile.NamedTemporaryFile(prefix="tincans-") as file:
             file.write(certificate.public_bytes(serialization.Encoding.PEM))
             file.flush()
-            context.load_cert_chain(file.name, self.identity.path)
+            try:
+                context.load_cert_chain(file.name, self.identity.path)
+            except OSError as error:  # ssl.SSLError is one
+                raise IdentityBroken(self.identity.path, "it is not the key any more that it was") from error
 
 
 def is_peer_hello(first_bytes: bytes) -> bool | None:
