@@ -20,15 +20,15 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, WebSocket
 
-from foreign.test_chat_browser import Hub, Person, browser, hub
+from chatters import Hub, Person
 from foreign.test_chat_languages import LANGUAGES, built
 from irc_programs import Irssi, Weechat, irssi, until, weechat
 from running import Program, program, start
-from watching import tab_of
+from watching import chromium, tab_of
 
 pytestmark = pytest.mark.foreign
 
-__all__ = ["browser", "built", "hub"]  # fixtures
+__all__ = ["built"]  # a fixture
 
 #: What is said by each before the next comes; less would have them wait for Playwright.
 CHUNK = 20
@@ -86,6 +86,22 @@ class Everybody(NamedTuple):
             "jane": printed(self.jane.out.decode()),
             "chris": in_json(self.frames),
         }
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    found = Hub(tmp_path / "rooms")
+    found.start()
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 @pytest.fixture
