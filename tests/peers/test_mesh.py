@@ -52,7 +52,7 @@ async def test_a_line_of_peers_passes_it_on_to_its_end(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(peered(tmp_path, name)) for name in "abcde"]
         for peer in peers:
-            peer.mesh._served.clear()
+            peer.mesh._presenter.served.clear()
         for one, other in itertools.pairwise(peers):
             await one.link(other)
         for number in range(20):
@@ -139,7 +139,7 @@ async def test_a_link_that_was_lost_is_made_again(tmp_path: Path) -> None:
 async def test_all_hear_who_is_where_and_who_leaves(tmp_path: Path) -> None:
     async with peered(tmp_path, "ann") as ann, peered(tmp_path, "bob") as bob:
         for peer in (ann, bob):
-            peer.mesh._served.clear()
+            peer.mesh._presenter.served.clear()
         async with peered(tmp_path, "cyd") as cyd:
             await ann.link(bob)
             await bob.link(cyd)

@@ -12,6 +12,12 @@
     mesh.py       all of them together
     finding.py    who is on the local network, by mDNS
 
+    naming.py sealing.py log.py              names; statements that are signed; a file that only grows
+    intake.py                                what becomes of a post that a link brings
+    presences.py presenting.py               who is on the mesh, in their own words and in ours
+    seeking.py calls.py                      whom a mesh calls, and how often
+    news.py                                  what it tells whoever uses it
+
 and how two people who know nothing of each other do, and what files they pass:
 
     words.py codes.py      a code that is said: 7-hovercraft-orbit
@@ -25,16 +31,16 @@ and how two people who know nothing of each other do, and what files they pass:
 
 Nothing here knows a room's rules or a hub: `tincans.apps.chat.peering` joins the two.
 
-    identity = Identity.open()                              # folders.peers_folder(); made the first time
-    known = Known.open()                                    # known_peers, in the same folder
-    store = Store.open(folder, mesh="tincans")              # PostsBusy if another process has it
-    async with Mesh(identity, known, store, hearer=hearer, ask=Trust.of(["new"])) as mesh:
-        server = await mesh.listen(Address.parse("tcp://*:7767"))
+    identity, known = Identity.open(), Known()              # identity.pem and known_peers in folders.peers_folder()
+    store = Store(folder, "tincans")                        # PostsBusy if another process has it
+    async with Mesh(identity, known, store, hearer=hearer, ask=Trust(new=True)) as mesh:
+        server = await mesh.listen(Address.parse("tcp://*:7769"))
         await mesh.accept(channel, looked_ahead=True)       # or: a channel that a door found to be a peer's
-        call = mesh.call(Address.parse("tcp://host:7767"))  # until call.stop(); await call.linked() is a Member
-        mesh.post(room="#ops", kind="say", nick="ann", text="deploy done")
+        call = mesh.call(Address.parse("tcp://host:7769"))  # until it is stopped; `await call.linked()` gives the key
+        mesh.found(found)                                   # somebody is on the local network
+        mesh.post(room="#ops", nick="ann", text="deploy done")
         mesh.present([Person("ann", ("#ops",))])            # who is here, told to all
-        mesh.members                                        # key → Member: name, people, linked
+        mesh.members                                        # by key: what they call themselves, and who is there
 
-A `hearer` has `posts_came()`, `member_changed(before, after)` and `told(news)`: see `mesh.Hearer`.
+docs/peers.md says whom peers trust, what they promise, and what they say to each other.
 """

@@ -26,8 +26,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 
-import msgspec
-
 from tincans.address import Address
 from tincans.channel import Channel, Side
 from tincans.clock import SYSTEM, Clock
@@ -43,12 +41,8 @@ from tincans.errors import (
 )
 from tincans.limits import (
     LINGER_SECONDS,
-    PEER_ADDRESSES,
     PEER_CALLS,
     PEER_LINKS,
-    PEER_PEOPLE,
-    PEER_ROOMS,
-    PEER_STATEMENT_BYTES,
 )
 from tincans.peers.calls import Call
 from tincans.peers.finding import Found
@@ -59,13 +53,13 @@ from tincans.peers.links import SPARE, Link, Pace, Spare, farewell
 from tincans.peers.news import Hearer, News, Nobody
 from tincans.peers.posts import SEAL, Post, PostFile, PostKind
 from tincans.peers.presences import Member, Presences
+from tincans.peers.presenting import Presenter
 from tincans.peers.roster import Roster
 from tincans.peers.sealing import Sealed
 from tincans.peers.seeking import Seeker
 from tincans.peers.store import Store
 from tincans.peers.tls import MESH, Peer, PeerTls
-from tincans.peers.wire import RUN_BYTES, Hello, Person, Presence
-from tincans.peers.wire import SEAL as PRESENCE_SEAL
+from tincans.peers.wire import RUN_BYTES, Hello, Person
 from tincans.server import Server, serve
 from tincans.tasks import spawn
 
@@ -101,10 +95,7 @@ class Mesh:
         self._presences = Presences(identity.key, store.mesh, self.pace.gone, self._member_changed)
         own = identity.fingerprint
         self._seeker = Seeker(self, own, known, self.roster, self._presences, self._hearer, jitter)
-        self._people: tuple[Person, ...] = ()
-        self._served: list[Address] = []
-        self._stamp = 0
-        self._own: Sealed | None = None
+        self._presenter = Presenter(identity, store.mesh, self.tls.name, clock)
         self._answers: dict[str, Answer] = {}
         self._calling = asyncio.Semaphore(PEER_CALLS)
         self._servers: list[Server] = []
@@ -125,11 +116,7 @@ class Mesh:
     @property
     def addresses(self) -> list[str]:
         """Where we can be called, as we tell others: PEER_ADDRESSES at most."""
-        found: dict[str, None] = {}
-        for address in self._served:
-            hosts = {link.local_host for link in self.links.values()} if address.host == "*" else {address.host}
-            found.update(dict.fromkeys(str(address._replace(host=host)) for host in sorted(hosts) if host))
-        return list(found)[:PEER_ADDRESSES]
+        return self._presenter.addresses(self._hosts())
 
     # ── what is asked of it ───────────────────────────────────────────────────────────────────────────────
 
@@ -152,9 +139,7 @@ class Mesh:
 
     def present(self, people: Sequence[Person]) -> None:
         """Tell all who is on this peer: at most PEER_PEOPLE, in PEER_ROOMS rooms, and as many as fit."""
-        people = tuple(person if len(person.rooms) <= PEER_ROOMS else _fewer_rooms(person) for person in people)
-        if people[:PEER_PEOPLE] != self._people:
-            self._people = people[:PEER_PEOPLE]
+        if self._presenter.change(people):
             self._publish()
 
     def call(self, address: Address) -> Call:
@@ -177,7 +162,7 @@ class Mesh:
 
     def served_at(self, address: Address) -> None:
         """We can be called there: somebody hands the channels to `accept`. A host `*` is whatever others see."""
-        self._served.append(address.without_wraps())
+        self._presenter.served.append(address.without_wraps())
         self._publish()
 
     def answer(self, protocol: str, answer: Answer) -> None:
@@ -330,8 +315,8 @@ class Mesh:
         self._publish()
 
     def presences(self) -> dict[bytes, Sealed]:
-        own = {self.key: self._own} if self._own is not None else {}
-        return {**self._presences.sealed, **own}
+        own = self._presenter.said
+        return self._presences.sealed | ({self.key: own} if own is not None else {})
 
     def linked_with(self, key: bytes | None, fingerprint: Fingerprint | None) -> Link | None:
         if key is None and fingerprint is not None:
@@ -402,19 +387,13 @@ class Mesh:
 
     def _publish(self, *, gone: bool = False) -> None:
         """Tell all who is here, and where we can be called."""
-        self._stamp = max(self._clock.now(), self._stamp + 1)
-        people = () if gone else self._people
-        while True:
-            presence = Presence(
-                mesh=self.store.mesh, author=self.key, stamp=self._stamp, name=self.tls.name,
-                addresses=tuple(self.addresses), people=people, gone=gone,
-            )  # fmt: skip
-            if len(msgspec.msgpack.encode(presence)) <= PEER_STATEMENT_BYTES:
-                break
-            people = people[: len(people) // 2]
-        self._own = PRESENCE_SEAL.seal(self.identity, presence)
+        sealed = self._presenter.present(self._hosts(), gone=gone)
         for link in self.links.values():
-            link.tell_presence(self.key, self._own)
+            link.tell_presence(self.key, sealed)
+
+    def _hosts(self) -> set[str]:
+        """By which hosts others see us."""
+        return {link.local_host for link in self.links.values()}
 
     async def _tick(self) -> None:
         """Say every now and then that we are here, and let those go who do not."""
@@ -428,7 +407,3 @@ class Mesh:
 
     def _cannot_keep(self, error: OSError) -> PostsError:
         return PostsError(self.store.path, (error.strerror or str(error)).lower())
-
-
-def _fewer_rooms(person: Person) -> Person:
-    return Person(person.nick, person.rooms[:PEER_ROOMS], person.away)
