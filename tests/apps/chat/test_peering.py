@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,19 +14,25 @@ import pytest
 
 from meshing import LOOPBACK, QUICK, until
 from rooming import Guest, changes, refused
+from running import Certificates
 from tincans.address import Address
+from tincans.apps.chat.doors import Lobby, attend
 from tincans.apps.chat.events import File, Message
 from tincans.apps.chat.history import History, MemoryHistory
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.apps.chat.hub import Hub
-from tincans.apps.chat.peering import Peering, peered
+from tincans.apps.chat.peering import Peering, peered, with_peers
 from tincans.apps.chat.refusals import Why
 from tincans.apps.chat.remotes import Remote
+from tincans.channel import Buffered
+from tincans.client import connect
 from tincans.errors import PostsError
 from tincans.limits import CHAT_NICK_BYTES
 from tincans.peers.identity import Identity
 from tincans.peers.known import Trust
 from tincans.peers.news import News
+from tincans.server import serve
+from tincans.transports.tls import server_wrap
 
 
 class Side(NamedTuple):
@@ -266,6 +273,29 @@ async def test_a_hub_for_those_who_log_in_shows_nobody_and_tells_all(tmp_path: P
         other.hub.say(bob, "#tins", "hello")
         await until(lambda: one.said() == ["bob: hello"])
         assert one.people() == []
+
+
+async def test_peers_come_in_by_the_port_of_the_other_doors(tmp_path: Path, certificates: Certificates) -> None:
+    async with side(tmp_path, "one") as one, side(tmp_path, "two") as other:
+        wrap = server_wrap(Address.parse(f"tls://127.0.0.1:0{certificates.served}"), looked_ahead=True)
+        lobby = with_peers(Lobby(one.hub, lambda: wrap), one.peering.mesh)
+        async with await serve(LOOPBACK, partial(attend, lobby)) as server:
+            one.peering.mesh.served_at(server.address)
+            await other.peering.mesh.call(server.address).linked()
+            bob = other.guest("bob")
+            plain = await connect(server.address)
+            inside = await connect(f"tls://127.0.0.1:{server.address.port}{certificates.trusted}")
+            async with plain, inside:
+                for channel, nick in ((plain, "ann"), (inside, "cyd")):
+                    await channel.send(
+                        f'{{"do": "hello", "nick": "{nick}"}}\n{{"do": "join", "room": "#tins"}}\n'.encode()
+                    )
+                await until(lambda: one.people() == ["ann", "bob", "cyd"])
+                other.hub.say(bob, "#tins", "through three doors of one port")
+                for channel in (plain, inside):
+                    lines = Buffered(channel)
+                    while b"through three doors of one port" not in await lines.receive_until(b"\n"):
+                        pass
 
 
 # ── coming back ───────────────────────────────────────────────────────────────────────────────────────────

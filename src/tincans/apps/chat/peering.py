@@ -21,8 +21,10 @@ import os
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
+from tincans.apps.chat.doors import Lobby
 from tincans.apps.chat.events import Event, Message, Said, TopicSet
 from tincans.apps.chat.history_folder import FolderHistory
 from tincans.apps.chat.hub import Hub
@@ -41,6 +43,7 @@ from tincans.peers.news import News
 from tincans.peers.posts import SEAL, Post, PostFile
 from tincans.peers.presences import Member as Peer
 from tincans.peers.store import Store
+from tincans.peers.tls import is_peer_hello
 from tincans.peers.wire import Person
 from tincans.text import human_bytes
 
@@ -77,6 +80,14 @@ async def peered(
                 peering.close()
     finally:
         store.close()
+
+
+def with_peers(lobby: Lobby, mesh: Mesh) -> Lobby:
+    """The lobby of a hub whose port is the mesh's as well: peers are known by their ClientHello.
+
+    `mesh.served_at` tells others the address.
+    """
+    return lobby._replace(is_peer=is_peer_hello, attend_peer=partial(mesh.accept, looked_ahead=True))
 
 
 class Peering:
