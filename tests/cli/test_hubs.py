@@ -12,8 +12,10 @@ from tincans.address import Address
 from tincans.cli import hubs
 from tincans.cli.hubs import Entry, own_name, room_name
 from tincans.errors import AddressError, ChatRefused, ConnectionRefused, NoHub, UsageError
+from tincans.peers.finding import Announcement
 from tincans.server import serve
 
+NEAR = hubs.near
 ENTRY = Entry(None, "", "", "", False, 10.0, 0.0)
 
 
@@ -82,6 +84,16 @@ async def test_else_the_one_of_this_machine_or_one_near(monkeypatch: pytest.Monk
         monkeypatch.setattr(hubs, "HERE", str(here))
         async with await ENTRY.open() as chat:
             assert chat.address == here
+
+
+async def test_a_hub_that_is_announced_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINCANS_MDNS", "127.0.0.1")
+    address = Address.parse(f"tcp://127.0.0.1:{free_port()}")
+    async with Announcement("hub", "home", address, interfaces=["127.0.0.1"]):
+        tried = [await NEAR()]
+        while address not in tried[-1] and len(tried) < 5:  # a busy machine answers late
+            tried.append(await NEAR())
+        assert address in tried[-1]
 
 
 async def test_where_there_is_none_one_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

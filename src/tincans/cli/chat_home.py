@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from tincans.address import Address
-from tincans.cli.hubs import HERE, near
+from tincans.cli.hubs import HERE, interfaces, near
 from tincans.errors import AddressInUse, ConnectError, TincansError
 from tincans.limits import HOME_SECONDS
 
@@ -105,8 +105,9 @@ class Home:
         from tincans.errors import NoDiscovery
         from tincans.peers.finding import Announcement
 
+        announcement = Announcement("hub", own_name() or "tincans", address, interfaces=interfaces())
         try:
-            await self._stack.enter_async_context(Announcement("hub", own_name() or "tincans", address))
+            await self._stack.enter_async_context(announcement)
         except (NoDiscovery, OSError) as error:
             self._say(f"it is not announced on the network: {error}")
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from prompt_toolkit.utils import get_cwidth
 
 from tincans.cli.chat_talk import Pane, Row, mention_of
-from tincans.clients.chat_room import folded
+from tincans.clients.chat_present import folded
 from tincans.text import escape
 
 Piece = tuple[str, str]

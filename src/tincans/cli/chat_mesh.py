@@ -16,7 +16,6 @@ Somebody unknown who calls waits until a person has typed /trust, for TRUST_SECO
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -31,7 +30,7 @@ from tincans.apps.settings import Settings
 from tincans.channel import Channel
 from tincans.cli.chat_home import Say
 from tincans.cli.chat_shares import Shares
-from tincans.cli.hubs import HERE
+from tincans.cli.hubs import HERE, interfaces
 from tincans.errors import AddressInUse, ConnectError, NobodyInvited, NoDiscovery, NoSuchPeer, TincansError, UsageError
 from tincans.folders import peers_folder
 from tincans.limits import CODE_GUESSES, PAIRING_SECONDS, PEER_PORT, TRUST_SECONDS
@@ -144,15 +143,14 @@ class Meshed:
     async def _announce(self, address: Address) -> None:
         from tincans.peers.finding import Announcement, Finding
 
-        mesh, chosen = self.mesh, os.environ.get("TINCANS_MDNS")
-        interfaces = [chosen] if chosen else None
+        mesh = self.mesh
         announcement = Announcement(
             "peer", mesh.tls.name, address, mesh=mesh.store.mesh, fingerprint=mesh.identity.fingerprint,
-            interfaces=interfaces,
+            interfaces=interfaces(),
         )  # fmt: skip
         try:
             await self._stack.enter_async_context(announcement)
-            await self._stack.enter_async_context(Finding(mesh.found, interfaces=interfaces))
+            await self._stack.enter_async_context(Finding(mesh.found, interfaces=interfaces()))
         except (NoDiscovery, OSError) as error:
             self._say(f"others are not found on the network: {error}")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tincans.cli.chat_acts import Acts
 from tincans.cli.chat_talk import Pane, Talk
 from tincans.cli.chat_words import Known, NotACommand, parse
-from tincans.clients.chat_room import folded
+from tincans.clients.chat_present import folded
 from tincans.errors import ChannelError, ChatRefused, TincansError
 from tincans.limits import CHAT_PAGE_MESSAGES
 from tincans.tasks import spawn

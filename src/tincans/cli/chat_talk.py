@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from tincans.clients.chat import Lost, Regained
-from tincans.clients.chat_room import folded
+from tincans.clients.chat_present import folded
 from tincans.clients.chat_wire import (
     Away,
     Event,

@@ -16,6 +16,7 @@ import click
 
 from tincans.cli import options
 from tincans.cli.options import ADDRESS
+from tincans.limits import FIND_SECONDS
 
 if TYPE_CHECKING:
     from tincans.address import Address
@@ -118,13 +119,19 @@ async def call_any(me: Me, how: Calling, *, reconnect: bool) -> Chat:
     raise NoHub(f"nobody listens on {HERE}, and nobody near announces one")
 
 
-async def near() -> list[Address]:
+def interfaces() -> list[str] | None:
+    """The own addresses on whose networks one announces and finds: TINCANS_MDNS, or all."""
+    chosen = os.environ.get("TINCANS_MDNS")
+    return [chosen] if chosen else None
+
+
+async def near(seconds: float = FIND_SECONDS) -> list[Address]:
     """The hubs that are announced on the local network; none where the extra p2p is not installed."""
     from tincans.errors import NoDiscovery
     from tincans.peers.finding import find_hubs
 
     try:
-        return [found.address for found in await find_hubs()]
+        return [found.address for found in await find_hubs(seconds, interfaces=interfaces())]
     except (NoDiscovery, OSError):
         return []
 

@@ -27,7 +27,9 @@ from typing import Any, TypeVar
 from tincans.address import Address
 from tincans.clients.calling import Calling
 from tincans.clients.chat_line import Find, Line, Me
-from tincans.clients.chat_room import Membership, Waiting, folded
+from tincans.clients.chat_present import folded
+from tincans.clients.chat_room import Membership
+from tincans.clients.chat_waiting import Waiting
 from tincans.clients.chat_wire import (
     Away,
     Event,

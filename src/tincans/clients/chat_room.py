@@ -15,111 +15,30 @@ begun anew: it is begun with at its last CHAT_PAGE_MESSAGES.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from tincans.channel import Turn
+from tincans.clients.chat_present import Present, folded
+from tincans.clients.chat_waiting import Waiting
 from tincans.clients.chat_wire import (
-    Away,
     Event,
     Found,
     History,
-    Joined,
     Kicked,
     Left,
-    LoggedIn,
     Message,
-    ModesSet,
     Person,
     Quit,
-    Renamed,
     RoomState,
     Topic,
-    TopicSet,
 )
 from tincans.errors import ChatRefused
-from tincans.limits import CHAT_PAGE_MESSAGES, CHAT_WAITING_EVENTS
-from tincans.tasks import wake
+from tincans.limits import CHAT_PAGE_MESSAGES
 
 if TYPE_CHECKING:
     from tincans.clients.chat import Chat
-
-
-def folded(name: str) -> str:
-    """A nick or a room's name as hubs compare it."""
-    return name.lower()
-
-
-class Waiting:
-    """Events that wait for whoever takes them, one task at a time; and why there will be no more."""
-
-    def __init__(self) -> None:
-        self.events: deque[Event] = deque()
-        #: Somebody has taken, or wanted to take, from it.
-        self.is_read = False
-        #: No more will come: quietly, or because of an error.
-        self.over: BaseException | bool = False
-        self._turn = Turn("taking events")
-        self._waiter: asyncio.Future[None] | None = None
-        self._idle: asyncio.Future[None] | None = None  # who waits for somebody to wait
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.events) >= CHAT_WAITING_EVENTS
-
-    def put(self, *events: Event) -> None:
-        self.events.extend(events)
-        self.wake()
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Say that no more will come; the first reason counts."""
-        self.over = self.over or error or True
-        self.wake()
-        wake(self._idle)
-
-    def wake(self) -> None:
-        """Have whoever waits look again."""
-        wake(self._waiter)
-
-    async def take(self, more: Callable[[], Awaitable[bool]] | None = None) -> Event | None:
-        """The next event; None where it is quietly over, or the error that ended it.
-
-        Where there is none, `more` is asked to get some first. Cancelling loses nothing.
-        """
-        self.is_read = True
-        with self._turn:
-            while not self.events:
-                if more is not None and not self.over and await more():
-                    continue
-                if self._check():
-                    return None
-                await self._change()
-            return self.events.popleft()
-
-    def _check(self) -> bool:
-        if isinstance(self.over, BaseException):
-            raise self.over
-        return self.over
-
-    async def idle(self) -> None:
-        """Wait until whoever takes events waits for more of them."""
-        if self._idle is None:
-            self._idle = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._idle)
-
-    async def _change(self) -> None:
-        """Wait until something may have changed."""
-        wake(self._idle)
-        self._idle = None
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
 
 class Membership:
@@ -132,13 +51,20 @@ class Membership:
         self.chat = chat
         #: As the hub writes it, and the key that lets us in.
         self.room, self.key = room, key
-        #: Who is in it, by folded nick.
-        self.people: dict[str, Person] = {}
-        self.topic: Topic | None = None
+        self._present = Present()
         self.waiting = Waiting()
         #: The number of the last message that was given or waits, and its id; the greatest number of those left out.
         self.last, self._last_id, self.missed = 0, "", 0
         self._behind = True  # until it is known which messages are to be given
+
+    @property
+    def people(self) -> dict[str, Person]:
+        """Who is in it now, by folded nick."""
+        return self._present.people
+
+    @property
+    def topic(self) -> Topic | None:
+        return self._present.topic
 
     # ── what is said ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,8 +147,8 @@ class Membership:
 
     def entered(self, state: RoomState) -> None:
         """The hub has let us in."""
-        self.room, self.topic = state.room, state.topic
-        self.people = {folded(person.nick): person for person in state.people}
+        self.room = state.room
+        self._present.begin(state)
 
     def begin(self, page: History, history: int, after: int | None) -> None:
         """Begin with the last messages of a page, or behind a number."""
@@ -264,7 +190,8 @@ class Membership:
 
     def hear(self, event: Event, *, must_read: bool) -> None:
         """Take what happens. Where it is full that is left out, if it cannot be left in the socket."""
-        self._note(event)
+        self._present.hear(event)
+        self._leave(event)
         left_out = self._behind or (self.waiting.is_full and (must_read or not self.waiting.is_read))
         if not isinstance(event, Message):
             if not left_out:
@@ -284,49 +211,17 @@ class Membership:
     def has(self, nick: str) -> bool:
         return folded(nick) in self.people
 
-    def _note(self, event: Event) -> None:
-        """Keep `people` and `topic` as they are."""
-        people = self.people
-        match event:
-            case Joined(who=who):
-                people[folded(who.nick)] = who
-            case Left(who=who) | Quit(who=who):
-                people.pop(folded(who.nick), None)
-                self._left(who.nick)
-            case Kicked(nick=nick):
-                people.pop(folded(nick), None)
-                self._left(nick, _kicked(self.room, event))
-            case Renamed(nick=nick, new=new) if person := people.pop(folded(nick), None):
-                people[folded(new)] = msgspec.structs.replace(person, nick=new)
-            case LoggedIn(who=who) if person := people.get(folded(who.nick)):
-                people[folded(who.nick)] = msgspec.structs.replace(person, account=who.account)
-            case Away(who=who, text=text) if person := people.get(folded(who.nick)):
-                people[folded(who.nick)] = msgspec.structs.replace(person, away=text)
-            case TopicSet(text=text):
-                self.topic = Topic(text=text, by=event.who.nick, at=event.at) if text else None
-            case ModesSet(modes=modes):
-                self._ranked(modes)
-
-    def _left(self, nick: str, error: ChatRefused | None = None) -> None:
+    def _leave(self, event: Event) -> None:
+        """We may be in the room no more."""
+        if isinstance(event, Left | Quit):
+            nick, error = event.who.nick, None
+        elif isinstance(event, Kicked):
+            nick, error = event.nick, _kicked(self.room, event)
+        else:
+            return
         if folded(nick) == folded(self.chat.nick):
             self.chat.rooms.pop(folded(self.room), None)
             self.waiting.end(error)
-
-    def _ranked(self, modes: str) -> None:
-        """Modes as IRC writes them: signs and letters, and then a value for those that have one."""
-        letters, *values = modes.split() or [""]
-        on = True
-        for letter in letters:
-            if letter in "+-":
-                on = letter == "+"
-            elif letter in "ovbeIq" or (letter in "kl" and on):
-                value = values.pop(0) if values else ""
-                if letter in _RANKS and (person := self.people.get(folded(value))):
-                    rank = _RANKS[letter] if on else ""
-                    self.people[folded(value)] = msgspec.structs.replace(person, rank=rank)
-
-
-_RANKS = {"o": "operator", "v": "voice"}
 
 
 def _kicked(room: str, event: Kicked) -> ChatRefused:
