@@ -15,10 +15,10 @@ from tincans.tasks import spawn
 
 async def test_it_is_taken_in_order_and_waited_for() -> None:
     waiting = Waiting()
-    assert not waiting.is_read
+    was_read = [waiting.is_read]
     taking = spawn(waiting.take())
     await asyncio.sleep(0)
-    assert waiting.is_read
+    assert [*was_read, waiting.is_read] == [False, True]
     with pytest.raises(ChannelBusy):
         await waiting.take()
     waiting.put(Ping(), Pong())
