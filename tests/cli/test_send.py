@@ -14,7 +14,7 @@ from passing import home, named, offering, part_grown, receiving
 from running import run, start, tincans
 from tincans.limits import CODE_GUESSES, PASS_PORT
 
-SIZE = 32 * 1024 * 1024
+SIZE = 24 * 1024 * 1024
 
 
 def large(path: Path, seed: int = 1) -> bytes:
@@ -108,7 +108,7 @@ def test_a_wrong_code_is_told_at_both_ends_until_it_is_void(tmp_path: Path) -> N
     assert sorted(os.listdir(tmp_path)) == ["a", "ann", "bob"]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_sender_that_is_killed_is_gone_on_with_by_the_same_commands(tmp_path: Path, seed: int) -> None:
     data, rng = large(tmp_path / "large", seed), random.Random(seed)
     here, file = tmp_path / "here", tmp_path / "here" / "large"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -67,8 +68,6 @@ def test_a_void_one_is_not_gone_on_with(tmp_path: Path) -> None:
     ("age", "good"), [(CODE_KEPT_SECONDS - 60, True), (CODE_KEPT_SECONDS + 1, False), (-60, False)]
 )
 def test_an_old_one_is_not_gone_on_with(tmp_path: Path, age: float, good: bool) -> None:
-    import time
-
     file = tmp_path / "it.json"
     kept = {"code": str(CODE), "left": CODE_GUESSES, "port": 1, "since": time.time() - age}
     file.write_bytes(msgspec.json.encode(kept))
@@ -82,8 +81,6 @@ def test_a_file_that_says_nothing_is_none(tmp_path: Path, data: bytes) -> None:
 
 
 def test_nobody_gives_themselves_more_guesses(tmp_path: Path) -> None:
-    import time
-
     file = tmp_path / "it.json"
     file.write_bytes(msgspec.json.encode({"code": str(CODE), "left": 99, "port": 1, "since": time.time()}))
     opened = Invitation.opened(file)
@@ -97,3 +94,31 @@ def test_another_number_is_kept(tmp_path: Path) -> None:
     opened = Invitation.opened(tmp_path / "it.json")
     assert opened is not None
     assert str(opened.code) == "9-hovercraft-orbit"
+
+
+def test_one_process_at_a_time_goes_on_with_what_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "sending" / "it.json"
+    first = Invitation.kept(file)
+    first.keep()
+    other = Invitation.kept(file)
+    other.keep()
+    assert other.code != first.code, "somebody invites to that already: this is an invitation of its own"
+    other.close()
+    first.close()
+    first.close()
+    again = Invitation.kept(file)
+    assert (again.code, again.is_known) == (first.code, True)
+    again.forget()
+    again.close()
+    assert list(file.parent.iterdir()) == []
+
+
+def test_what_a_killed_process_had_locked_is_free(tmp_path: Path) -> None:
+    file = tmp_path / "it.json"
+    first = Invitation.kept(file)
+    first.keep()
+    first.close()
+    file.with_suffix(".lock").touch()
+    again = Invitation.kept(file)
+    assert again.code == first.code
+    again.close()

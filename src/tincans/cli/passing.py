@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import signal
+import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -18,7 +19,7 @@ from tincans.cli.bars import shown, sum_up
 from tincans.cli.serving import say, warn_if_open
 from tincans.errors import CannotWrite, NoDiscovery, NoSuchOffer, PeerNotFound, UsageError
 from tincans.folders import peers_folder
-from tincans.limits import NOTICE_SECONDS, PASS_PORT
+from tincans.limits import LINE_BYTES, NOTICE_SECONDS, PASS_PORT
 from tincans.peers.awaiting import Waiting
 from tincans.peers.codes import Code
 from tincans.peers.hosts import offer_name, peer_name, reachable
@@ -227,7 +228,7 @@ def _is_asked() -> bool:
 
 
 async def _asking(progress: _Showing, offered: Offered) -> bool:
-    """Show what is offered, and ask. It blocks: nothing else goes on without the answer."""
+    """Show what is offered, and ask until the answer is yes or no."""
     progress.rest()
     say(_summary(offered))
     for entry in offered.entries[:_SHOWN]:
@@ -235,11 +236,26 @@ async def _asking(progress: _Showing, offered: Offered) -> bool:
         say(f"{kind:>9}  {escape(entry.name)}")
     if len(offered.entries) > _SHOWN:
         say(f"{'':>9}  and {len(offered.entries) - _SHOWN} more")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # the loop's own waits for the answer
+    while True:
+        click.echo("Take it? [Y/n]: ", nl=False, err=True)
+        answer = await _typed()
+        if answer.strip().lower() in ("y", "yes", "n", "no", ""):
+            return answer != "" and answer.strip().lower() not in ("n", "no")
+
+
+async def _typed() -> str:
+    """The line that is typed next at the terminal, with its end; empty where there will be none.
+
+    Unlike `input` it lets the loop go on, and Ctrl-C cancels it at any moment. A terminal gives whole lines.
+    """
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ready.set)
     try:
-        return click.confirm("Take it?", err=True, default=True)
+        await ready.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
+        loop.remove_reader(sys.stdin.fileno())
+    return os.read(sys.stdin.fileno(), LINE_BYTES).decode(errors="replace")
 
 
 def _summary(offered: Offered) -> str:
