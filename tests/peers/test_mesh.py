@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -131,6 +132,21 @@ async def test_a_link_that_was_lost_is_made_again(tmp_path: Path) -> None:
             ann.say("through it all")
             await until(lambda link=link: ann.mesh.links.get(bob.mesh.key) not in (None, link))  # type: ignore[misc]
         await all_have([ann, bob], 3)
+
+
+async def test_links_that_break_all_the_time_lose_nothing(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    async with AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(peered(tmp_path, name)) for name in "abcd"]
+        for one, other in itertools.pairwise(peers):
+            await one.link(other)
+        for number in range(60):
+            dice.choice(peers).say(f"{number}")
+            links = [link for peer in peers for link in peer.mesh.links.values()]
+            if links and not number % 3:
+                dice.choice(links)._channel.abort()
+            await asyncio.sleep(0.002)
+        await all_have(peers, 60)
 
 
 # ── who is here ───────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ import pytest
 
 from tincans.address import Address
 from tincans.channel import Side
-from tincans.errors import RemoteProtocolError
+from tincans.errors import KnownPeersBroken, RemoteProtocolError
 from tincans.limits import PEER_INTRODUCTIONS, PEER_MEMBERS
 from tincans.peers.identity import Identity
 from tincans.peers.known import Known
@@ -132,6 +132,12 @@ def test_all_of_it_is_kept_but_what_we_said_of_whom_we_forgot(
     assert again.introduce(who["bob"].key, "bob", 2), "and can be trusted again"
     assert belong(again, who) == {"ann", "bob", "cyd", "dan"}
     again.close()
+
+
+def test_a_file_of_known_peers_that_is_broken_is_an_error(who: dict[str, Identity], known: Known, store: Store) -> None:
+    known.path.write_text("rubbish\n")
+    with pytest.raises(KnownPeersBroken):
+        Roster(who["us"], known, store)
 
 
 def test_as_many_belong_as_may(roster: Roster, who: dict[str, Identity]) -> None:

@@ -36,7 +36,10 @@ class Presenter:
         """Where we can be called, PEER_ADDRESSES at most: on every interface, at the hosts by which others see us."""
         found: dict[str, None] = {}
         for address in self.served:
-            seen = sorted({host for host in hosts if host}) if address.host == "*" else [address.host]
+            # An address with a scope, fe80::1%eth0, means something else on every machine (RFC 4007 §11).
+            seen = (
+                sorted({host for host in hosts if host and "%" not in host}) if address.host == "*" else [address.host]
+            )
             found.update(dict.fromkeys(str(address._replace(host=host)) for host in seen))
         return list(found)[:PEER_ADDRESSES]
 

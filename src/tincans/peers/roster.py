@@ -12,8 +12,8 @@ in it for whom no chain of people answers. A name in an introduction is how its 
 
 What a trusted peer passes on, posts and who is here, is taken from it whoever said it, as long as it is signed: it
 could introduce its author as well. An introduction cannot be taken back by anybody but its author, who leaves it out
-after `tincans chat --forget`; whoever was introduced by others as well stays. To be rid of somebody who has many
-friends begin a new mesh.
+after `tincans chat --forget`, from its next start on; whoever was introduced by others as well stays. To be rid of
+somebody who has many friends begin a new mesh.
 """
 
 from __future__ import annotations
