@@ -61,7 +61,9 @@ class Robot:
         self._socket = socket.create_connection(("127.0.0.1", hub.port), PATIENCE)
         self._lines = self._socket.makefile("rb")
         self._label = 0
-        assert self.do("hello", nick=nick)["on"] == "welcome"
+        self._hub = hub
+        #: Shows that a file is this program's.
+        self.ticket = self.do("hello", nick=nick)["ticket"]
         for room in rooms:
             self.do("join", room=room)
 
@@ -80,6 +82,13 @@ class Robot:
         for text in texts[:-1]:
             self._socket.sendall(json.dumps({"do": "say", "room": room, "text": text}).encode() + b"\n")
         assert self.do("say", room=room, text=texts[-1])["on"] == "message"
+
+    def send(self, name: str, data: bytes, room: str = "%23ops") -> bytes:
+        """Put a file into a room; gives the answer."""
+        head = f"POST /files?room={room}&name={name} HTTP/1.0\r\nAuthorization: Bearer {self.ticket}\r\n"
+        with socket.create_connection(("127.0.0.1", self._hub.port), PATIENCE) as sender:
+            sender.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+            return b"".join(iter(lambda: sender.recv(65536), b""))
 
     def hear(self, text: str) -> Any:
         return self.until(lambda said: said["on"] in ("message", "whisper") and said["text"] == text)

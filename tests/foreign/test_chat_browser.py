@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from chatters import Hub, Person, person, robot_of
+from running import POLL
 from watch.page.test_accessible import AXE, COLOURS, serious
 from watching import PHONE, WIDE, chromium, listens, tab_of, up
 
@@ -412,6 +415,26 @@ def test_more_than_can_be_caught_up_at_once_leaves_no_gap(browser: Browser, hub:
             assert seen == set(range(1, 2502))
 
 
+def test_of_a_file_that_a_kill_cuts_off_nothing_is_shown_or_kept(hub: Hub) -> None:
+    with robot_of(hub) as robot, socket.create_connection(("127.0.0.1", hub.port)) as sender:
+        head = (
+            f"POST /files?room=%23ops&name=half HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {robot.ticket}\r\n"
+        )
+        sender.sendall(f"{head}Content-Length: 1000000\r\n\r\n".encode() + bytes(500_000))
+        while sum(part.stat().st_size for part in hub.folder.glob("files/*/.*")) < 500_000:
+            time.sleep(POLL)
+        hub.kill()
+    hub.start()
+    with robot_of(hub) as robot:
+        assert robot.do("history", room="#ops")["messages"] == []
+        answer = robot.send("whole.txt", b"whole")
+        assert answer.startswith(b"HTTP/1.1 201 ")
+        (message,) = robot.do("history", room="#ops")["messages"]
+        assert message["file"]["name"] == "whole.txt"
+    assert [file.name for file in hub.folder.glob("files/*/*")] == ["whole.txt"]
+    assert len(list(hub.folder.glob("files/*"))) == 1
+
+
 # ── for everybody ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -595,6 +618,18 @@ def test_the_page_of_a_switchboard_talks_with_its_hub(browser: Browser, tmp_path
             ann.sees("ann?")
             expect(tab.page.get_by_role("link", name="Chat 1 not read")).to_have_count(0)
             assert tab.page.url.endswith("#/chat/chat/%23lobby")
+            tab.page.evaluate(AXE)
+            for colours in ("light", "dark"):
+                tab.page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+                assert serious(tab.page, None) == []
+
+
+def test_a_page_without_a_hub_says_how_to_have_one(browser: Browser, tmp_path: Path) -> None:
+    with up(tmp_path / "up", listens("echo")) as served, tab_of(browser, served) as tab:
+        tab.open("chat")
+        tab.shows("No hub of a chat runs here")
+        tab.page.evaluate(AXE)
+        assert serious(tab.page, None) == []
 
 
 def test_a_token_that_may_only_look_reads_the_rooms(browser: Browser, tmp_path: Path) -> None:
@@ -613,3 +648,4 @@ def test_a_token_that_may_only_look_reads_the_rooms(browser: Browser, tmp_path: 
             looker.sees("after")
             expect(tab.page.get_by_text("This token may only look.")).to_be_visible()
             expect(looker.field).to_have_count(0)
+            robot.until(lambda said: said["on"] == "joined" and said["who"]["nick"] == "guest")

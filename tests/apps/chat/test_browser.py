@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import re
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asking import Answer, Asker, asking, raw
 from rooming import USERS
+from running import Certificates
 from tincans.apps.chat import Chat
 from tincans.apps.chat.hub import Hub
 from tincans.apps.settings import Settings
@@ -597,6 +599,24 @@ async def test_a_message_of_a_websocket_has_just_so_many_bytes() -> None:
         with pytest.raises(ConnectionClosed):
             await ann.do("ping", x="x" * (CHAT_LINE_BYTES - room + 1))
         await _until(lambda: not visit.hub.people)
+
+
+async def test_inside_tls_all_is_the_same(certificates: Certificates) -> None:
+    leaf = str(certificates.leaf)
+    trusting = ssl.create_default_context(cafile=certificates.ca)
+    async with visiting(cert=leaf, key=leaf) as visit:
+        host = f"localhost:{visit.ask.address.port}"
+        async with connect(f"wss://{host}/chat", ssl=trusting, origin=f"https://{host}", proxy=None) as socket:  # type: ignore[arg-type]
+            ann = Nick(socket)
+            ticket = (await ann.do("hello", nick="ann"))["ticket"]
+            await ann.do("join", room="#ops")
+            reader, writer = await asyncio.open_connection("localhost", visit.ask.address.port, ssl=trusting)
+            head = f"POST /files?room=%23ops&name=a HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {ticket}\r\n"
+            writer.write(f"{head}Connection: close\r\nContent-Length: 1\r\n\r\nx".encode())
+            said = json.loads((await reader.read()).rpartition(b"\r\n\r\n")[2])
+            assert f" https://{host}/files/" in said["text"]
+            writer.close()
+            await writer.wait_closed()
 
 
 async def test_a_hub_that_stops_says_so() -> None:
