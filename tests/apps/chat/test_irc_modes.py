@@ -154,6 +154,18 @@ async def test_bans_and_their_exceptions_hold() -> None:
         assert await ann.hears() == [":eve!eve@localhost PRIVMSG #ops :hi"]
 
 
+async def test_who_is_quieted_keeps_the_nick_that_is() -> None:
+    async with chat() as house:
+        ann, eve = await house.enter("ann", "#ops"), await house.enter("eve", "#ops")
+        await ann.says("MODE #ops +q eve")
+        await eve.hears()
+        assert await eve.says("NICK mallory") == [
+            ":tincans 435 eve mallory #ops :you may not speak in #ops, and keep your name there"
+        ]
+        await ann.says("MODE #ops +v eve")
+        assert (await eve.says("NICK mallory"))[-1] == ":eve!eve@localhost NICK mallory"
+
+
 @pytest.mark.parametrize(
     ("rules", "refusal"),
     [

@@ -305,6 +305,26 @@ async def test_who_may_speak(rules: str, place: str, why: Why | None) -> None:
             assert hub.history.last == 0
 
 
+@pytest.mark.parametrize(
+    ("rules", "may"),
+    [("+b bob", False), ("+q b*", False), ("+q b* +e bob", True), ("+q bob +v bob", True), ("+m", True)],
+)
+async def test_who_may_not_speak_does_not_under_another_name(rules: str, may: bool) -> None:
+    async with hub_of() as hub:
+        ann, bob = Guest(hub, "ann"), Guest(hub, "bob")
+        hub.join(ann, "#ops")
+        hub.join(bob, "#ops")
+        hub.set_modes(ann, "#ops", changes(rules))
+        if may:
+            hub.rename(bob, "robert")
+        else:
+            with refused(Why.BANNED):
+                hub.rename(bob, "robert")
+            assert hub.find("bob") is bob
+            hub.part(bob, "#ops")
+            hub.rename(bob, "robert")
+
+
 async def test_a_secret_room_is_not_there_for_others() -> None:
     async with hub_of(users=USERS, operators=["root"]) as hub:
         ann, bob, root = Guest(hub, "a"), Guest(hub, "b"), Guest(hub, "root", account="root")

@@ -111,6 +111,8 @@ class Hub(Governed):
         if nick == member.nick:
             return
         self.check_nick(nick, member)
+        for room in member.rooms:
+            room.check_rename(member)
         event = Renamed(at=self.now(), who=member.who, nick=nick)
         self.gone.append(Gone(event.who, member.real_name, event.at))
         del self.people[folded(member.nick)]

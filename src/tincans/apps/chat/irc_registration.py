@@ -52,7 +52,11 @@ def nick(caller: IrcMember, message: Message) -> None:
             return
         _check_wish(caller, wish, caller.registration)
     except Refused as refused:
-        refuse(caller, refused, wish)
+        if refused.why is Why.BANNED:
+            barring = next(room.name for room in caller.rooms if room.bars(caller))
+            caller.reply("ERR_BANNICKCHANGE", caller.word(wish), barring, refused.text)
+        else:
+            refuse(caller, refused, wish)
         return
     caller.registration.nick = wish
     welcome(caller)

@@ -115,9 +115,19 @@ class Room:
             raise Refused(Why.NOT_IN_ROOM, f"you are not in {self.name}")
         if "m" in self.state.modes:
             raise Refused(Why.MODERATED, f"only some may speak in {self.name}")
-        barred = bool(self.state.masks) and (self.matches("b", member) or self.matches("q", member))
-        if barred and not self.matches("e", member):
+        if self.bars(member):
             raise Refused(Why.BANNED, f"you may not speak in {self.name}")
+
+    def check_rename(self, member: Member) -> None:
+        """Raises `Refused` where somebody would speak under another name who may not."""
+        if self.bars(member):
+            raise Refused(Why.BANNED, f"you may not speak in {self.name}, and keep your name there")
+
+    def bars(self, member: Member) -> bool:
+        """Whether a ban, or a mask of the quieted, keeps somebody from speaking."""
+        if not self.state.masks or self.members.get(member) or member.is_operator:
+            return False
+        return (self.matches("b", member) or self.matches("q", member)) and not self.matches("e", member)
 
     def matches(self, letter: str, member: Member) -> bool:
         """Whether somebody is on one of the lists."""
