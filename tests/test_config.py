@@ -31,7 +31,10 @@ from tincans.users import Users, Verifier
 ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
 
 #: The settings of a [[listen]].
-LISTEN = "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days, rooms, flood, operators"
+LISTEN = (
+    "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days, rooms, flood, "
+    "operators"
+)
 
 
 def read(text: str, folder: Path = Path("/etc")) -> Config:
@@ -73,7 +76,8 @@ def test_the_head_of_the_module_is_a_good_file() -> None:
 
 def test_the_default_is_an_echo_and_a_relay_in_front_of_it() -> None:
     assert [(entry.name, short(entry.at)) for entry in default().entries] == [
-        ("echo", ":7707"), ("web", ":7780"), ("mail", ":7725"), ("inbox", ":7710"), ("chat", ":7767"), ("front", ":7708"),
+        ("echo", ":7707"), ("web", ":7780"), ("mail", ":7725"), ("inbox", ":7710"), ("chat", ":7767"),
+        ("front", ":7708"),
     ]  # fmt: skip
 
 

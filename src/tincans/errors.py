@@ -610,7 +610,7 @@ class HistoryTooNew(HistoryError):
 
 
 class NoCodes(TincansError):
-    """Install it: pip install 'tincans[p2p]'; or use what needs no code: --peer NAME, for peers that know each other."""
+    """Install it: pip install 'tincans[p2p]'; or use what needs no code, --peer NAME: it is for those you know."""
 
     def __init__(self) -> None:
         super().__init__("spoken codes need spake2, which is not installed")

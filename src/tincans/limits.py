@@ -674,18 +674,18 @@ CHAT_WAITING_EVENTS = 1024
 CHAT_ALIVE_SECONDS = 50.0
 #: Rows of one room that a terminal holds, to be scrolled through; earlier ones are asked for again. WeeChat has 4096.
 CHAT_SHOWN_ROWS = 4096
-#: How long a hub that was lost has to come back, before one who was on it starts another in its place: a service that is
-#: restarted is there within one to three seconds (systemd's RestartSec is 0.1).
+#: How long a hub that was lost has to come back, before one who was on it starts another in its place: a service that
+#: is restarted is there within one to three seconds (systemd's RestartSec is 0.1).
 HOME_SECONDS = 3.0
-#: Where a peer of a chat is called, unless that port is taken: beside a hub's and that of files (PASS_PORT). And how long
-#: somebody unknown who calls waits for a person to say whether they are let in: a peer calls again by itself.
+#: Where a peer of a chat is called, unless that port is taken: beside a hub's and that of files (PASS_PORT). And how
+#: long somebody unknown who calls waits for a person to say whether they are let in: a peer calls again by itself.
 PEER_PORT = 7769
 TRUST_SECONDS = 60.0
 #: Messages that `tincans say` has said and that the hub has not yet acknowledged: one write, as a burst.
 CHAT_AHEAD_MESSAGES = 64
 
-#: A spoken code: words behind its number (as Magic Wormhole's, of 512 words where that has 256), the highest number (two
-#: digits are said quickly), and wrong guesses that an offer bears: a person may mistype twice, and who guesses has
+#: A spoken code: words behind its number (as Magic Wormhole's, of 512 words where that has 256), the highest number
+#: (two digits are said quickly), and wrong guesses that an offer bears: a person may mistype twice, and who guesses has
 #: 3 of 262,144, a smaller chance than the one guess of 65,536 that Magic Wormhole gives.
 CODE_WORDS = 2
 CODE_NUMBER = 99
@@ -709,8 +709,8 @@ PAIRING_SECONDS = 10.0
 #: users leave one open, a day.
 CODE_KEPT_SECONDS = 86_400.0
 
-#: Files passed between peers: what is read, hashed and sent at once (as UPLOAD_STEP_BYTES, four of them a megabyte); one
-#: message between them; files and folders of one offer (as LISTING_BYTES has names), told so many at a time; and what a
+#: Files passed between peers: what is read, hashed and sent at once (as UPLOAD_STEP_BYTES, four of them a megabyte);
+#: one message between them; files and folders of one offer (as LISTING_BYTES has names), told so many at a time; and what a
 #: path may be (PATH_MAX).
 PASS_PIECE_BYTES = 256 * 1024
 PASS_MESSAGE_BYTES = 1024 * 1024
@@ -749,7 +749,7 @@ PEER_INTRODUCTIONS = 10_000
 PEER_HELD_POSTS = 1024
 #: Links of one peer. All in a small mesh are linked; in a large one what is said goes through several.
 PEER_LINKS = 32
-#: Addresses at which one peer can be called; the people of one peer, and the rooms of one of them, that others are told.
+#: Addresses at which one peer can be called; the people of one peer, and the rooms of one, that others are told.
 PEER_ADDRESSES = 8
 PEER_PEOPLE = 256
 PEER_ROOMS = CHAT_ROOMS_JOINED

@@ -21,8 +21,8 @@ _ADDRESS = "is an address and not an app; tincans relay passes callers on to an 
 
 
 FORMS = (
-    "echo, discard, chargen, daytime, time, http:DIR, asgi:MODULE:APP, ftp:DIR, mail[:pop3], chat[:NAME], exec:COMMAND, "
-    "MODULE:FUNCTION"
+    "echo, discard, chargen, daytime, time, http:DIR, asgi:MODULE:APP, ftp:DIR, mail[:pop3], chat[:NAME], "
+    "exec:COMMAND, MODULE:FUNCTION"
 )
 
 

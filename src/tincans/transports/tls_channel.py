@@ -85,7 +85,7 @@ class TlsChannel(Channel):
 
     @property
     def certificate(self) -> bytes:
-        """What the other side showed, as DER, verified or not, for as long as the channel is open; empty for nothing."""
+        """What the other side showed, as DER, verified or not, while the channel is open; empty for nothing."""
         return self._tls.getpeercert(binary_form=True) or b""
 
     @property
