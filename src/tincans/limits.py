@@ -710,8 +710,8 @@ PAIRING_SECONDS = 10.0
 CODE_KEPT_SECONDS = 86_400.0
 
 #: Files passed between peers: what is read, hashed and sent at once (as UPLOAD_STEP_BYTES, four of them a megabyte);
-#: one message between them; files and folders of one offer (as LISTING_BYTES has names), told so many at a time; and what a
-#: path may be (PATH_MAX).
+#: one message between them; files and folders of one offer (as LISTING_BYTES has names), told so many at a time; and
+#: what a path may be (PATH_MAX).
 PASS_PIECE_BYTES = 256 * 1024
 PASS_MESSAGE_BYTES = 1024 * 1024
 PASS_FILES = 100_000
