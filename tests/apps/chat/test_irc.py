@@ -178,6 +178,7 @@ async def test_a_hub_that_stops_says_so() -> None:
         ann = await house.enter("ann")
         house.hub.retire()
         assert await ann.hears_the_end() == ["ERROR :Closing link: localhost (the hub stops)"]
+        await ann.channel.aclose()
         await ann.door
 
 

@@ -244,6 +244,7 @@ async def test_who_never_says_who_they_are_has_to_go(monkeypatch: pytest.MonkeyP
     async with chat() as house:
         client = house.call(first=b"NICK ann\r\n")
         assert await client.hears_the_end() == ["ERROR :Closing link: localhost (you did not say who you are)"]
+        await client.channel.aclose()
         await client.door
 
 
