@@ -137,6 +137,7 @@ def welcome(address: Address) -> list[str]:
         f"this is a new hub, on {address}; others join it by",
         f"    tincans chat tcp://{host}:{address.port}      nc {where}",
         f"    http://{host}:{address.port}/ in a browser    an IRC client at {where}",
+        "it ends when you leave: whoever is on it by tincans chat then goes on, on one of theirs",
     ]
     if address.is_loopback:
         return [*lines, "only this machine can: --listen '*:7767' shares it on the network"]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from datetime import date
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -78,7 +79,7 @@ def lines_of(row: Row, width: int, nick: str) -> list[Line]:
 
 def _head(row: Row, width: int) -> tuple[Line, str]:
     """What stands before the text, and the text's style."""
-    time = f"{row.at.astimezone():%H:%M} " if width >= _NARROW else ""
+    time = f"{row.at:%H:%M} " if width >= _NARROW else ""
     head: Line = [("class:time", time)] if time else []
     nick = escape(row.nick)
     if row.kind == "act":
@@ -116,6 +117,8 @@ def _wrapped(text: str, first: int, width: int) -> Iterator[str]:
 
 def _fitting(text: str, room: int) -> int:
     """How many characters fit; at least one."""
+    if text.isascii():
+        return room
     used = 0
     for place, character in enumerate(text):
         used += get_cwidth(character)
@@ -136,28 +139,33 @@ class View:
         self._serials: list[int] = []  # of the row of each line
         self._drawn: tuple[int, int, int | None, str] = (-1, 0, None, "")
         self._last = 0  # the serial of the last row that is drawn
-        self._day = ""
+        self._day: date | None = None
+        self._wrapped: dict[int, list[Line]] = {}  # by serial, as long as width and nick stay
 
     def refresh(self, width: int, nick: str) -> None:
         """Draw what is new; or all, where something before it has changed."""
         pane = self.pane
         how = (pane.version, width, pane.marker, nick)
         if how != self._drawn:
-            self.lines, self._serials, self._day = [], [], ""
+            if (width, nick) != (self._drawn[1], self._drawn[3]) or len(self._wrapped) > 2 * len(pane.rows):
+                self._wrapped = {}
+            self.lines, self._serials, self._day = [], [], None
             self._drawn, self._last = how, pane.rows[0].serial - 1 if pane.rows else 0
         at = bisect_right(pane.rows, self._last, key=lambda row: row.serial)
         for row in pane.rows[at:]:
-            lines = [*self._rules(row, width), *lines_of(row, width, nick)]
+            wrapped = self._wrapped.get(row.serial)
+            if wrapped is None:
+                wrapped = self._wrapped[row.serial] = lines_of(row, width, nick)
+            lines = [*self._rules(row, width), *wrapped]
             self.lines += lines
             self._serials += [row.serial] * len(lines)
             self._last = row.serial
 
     def _rules(self, row: Row, width: int) -> Iterator[Line]:
         """What separates a row from the one before: another day, and what was not seen."""
-        day = f"{row.at.astimezone():%A, %Y-%m-%d}"
-        if day != self._day:
-            self._day = day
-            yield _rule(day, width, "class:day")
+        if row.at.date() != self._day:
+            self._day = row.at.date()
+            yield _rule(f"{row.at:%A, %Y-%m-%d}", width, "class:day")
         if row.serial == self.pane.marker:
             yield _rule("new", width, "class:new")
 

@@ -40,6 +40,7 @@ class Row(NamedTuple):
 
     #: Grows from one row of a pane to the next.
     serial: int
+    #: When, in our zone.
     at: datetime
     #: How it was meant: say, act, notice, file; or event (somebody came), note (an answer), warning, error.
     kind: str
@@ -210,20 +211,20 @@ class Talk:
             self.trouble = text if isinstance(event, Lost) else ""
         if not text:
             return None
-        row = Row(0, event.at or now(), "event", "", text, isinstance(event, Invited))
+        row = Row(0, local(event.at), "event", "", text, isinstance(event, Invited))
         return self._put(pane or self.current, row)
 
     def earlier(self, pane: Pane, messages: Iterable[Message]) -> None:
         """Show messages before those that are shown."""
         pane.prepend(
-            Row(0, event.at or now(), event.kind, event.nick, self.read(spoken(event)), number=event.number)
+            Row(0, local(event.at), event.kind, event.nick, self.read(spoken(event)), number=event.number)
             for event in messages
         )
 
     def note(self, text: str, pane: Pane | None = None, *, error: bool = False, loud: bool = False) -> Row:
         """Show an answer to what was typed, an error, or, loudly, something that a person has to know."""
         kind = "error" if error else "warning" if loud else "note"
-        return self._put(pane or self.current, Row(0, now(), kind, "", text, mention=loud))
+        return self._put(pane or self.current, Row(0, local(None), kind, "", text, mention=loud))
 
     def _say(
         self, pane: Pane, at: datetime | None, kind: str, nick: str, text: str, mention: bool, number: int = 0
@@ -231,7 +232,7 @@ class Talk:
         if (pane is not self.current or pane.bottom is not None) and not self.is_me(nick):
             pane.unread += 1
             pane.mentions += mention
-        return self._put(pane, Row(0, at or now(), kind, nick, text, mention, number))
+        return self._put(pane, Row(0, local(at), kind, nick, text, mention, number))
 
     def _put(self, pane: Pane, row: Row) -> Row:
         row = pane.add(row)
@@ -245,8 +246,9 @@ class Talk:
         return bool(self.nick) and mention_of(self.nick).search(text) is not None
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def local(at: datetime | None) -> datetime:
+    """A time in our zone; the present where there is none."""
+    return (at or datetime.now(UTC)).astimezone()
 
 
 def mention_of(nick: str) -> re.Pattern[str]:
