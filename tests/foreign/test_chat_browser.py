@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import socket
 import time
 from base64 import b64decode
@@ -179,6 +180,16 @@ def test_ten_thousand_messages_are_scrolled_through_without_a_jump_or_a_gap(brow
             ann.sees("line 9999")
             robot.say("and one more")
             ann.sees("and one more")
+
+
+def test_a_room_that_is_new_to_one_is_shown_at_its_end(browser: Browser, hub: Hub) -> None:
+    with robot_of(hub) as robot:
+        robot.say(*(f"line {number}" for number in range(300)))
+        with person(browser, hub, "ann") as ann:
+            expect(ann.sees("line 299")).to_be_in_viewport()
+            expect(ann.log.locator(".fresh")).to_have_count(0)
+            expect(ann.page.get_by_role("button", name="To the newest")).to_have_count(0)
+            expect(ann.page).to_have_title(re.compile("^#ops"))
 
 
 def test_what_is_looked_at_stays_when_something_is_said(browser: Browser, hub: Hub) -> None:
@@ -388,6 +399,24 @@ def test_a_hub_that_is_killed_comes_back_without_a_gap_or_a_double(browser: Brow
             assert len(said) == len(set(said)) == 153
             for each in (ann, bob):
                 assert each.texts() == said[-160:]
+
+
+def test_a_hub_that_has_forgotten_all_is_begun_anew(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann:
+        ann.tab.allow(r"WebSocket connection|ERR_CONNECTION")
+        for number in range(5):
+            ann.say(f"before {number}")
+        ann.sees("before 4")
+        hub.kill()
+        shutil.rmtree(hub.folder)
+        hub.start()
+        expect(ann.log.get_by_text("before 4")).to_have_count(0)
+        with robot_of(hub) as robot:
+            robot.say("anew")
+            ann.sees("anew")
+        ann.page.reload()
+        ann.sees("anew")
+        expect(ann.log.locator(".fresh")).to_have_count(0)
 
 
 def test_more_than_can_be_caught_up_at_once_leaves_no_gap(browser: Browser, hub: Hub) -> None:
@@ -620,7 +649,7 @@ def test_the_page_of_a_switchboard_talks_with_its_hub(browser: Browser, tmp_path
             assert tab.page.url.endswith("#/chat/chat/%23lobby")
             tab.page.evaluate(AXE)
             for colours in ("light", "dark"):
-                tab.page.emulate_media(color_scheme=colours)  # type: ignore[arg-type]
+                tab.page.emulate_media(color_scheme=colours)
                 assert serious(tab.page, None) == []
 
 
@@ -648,4 +677,5 @@ def test_a_token_that_may_only_look_reads_the_rooms(browser: Browser, tmp_path: 
             looker.sees("after")
             expect(tab.page.get_by_text("This token may only look.")).to_be_visible()
             expect(looker.field).to_have_count(0)
-            robot.until(lambda said: said["on"] == "joined" and said["who"]["nick"] == "guest")
+            people = robot.do("who", room="#lobby")["people"]
+            assert [each["nick"] for each in people] == ["robot", "guest"]

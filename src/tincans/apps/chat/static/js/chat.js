@@ -214,7 +214,8 @@ export class Chat {
 
   /** All of a room was seen. */
   seen(room) {
-    const { last } = room.lane;
+    const { last, before } = room.lane;
+    if (!last && before.peek()) return; // nothing was fetched yet
     if (room.unread.peek()) room.unread.value = 0;
     if (room.mentions.peek()) room.mentions.value = 0;
     if (room.isPrivate || (room.read !== null && last <= room.read)) return;

@@ -32,6 +32,8 @@ export const catchUp = (chat, room) =>
   fetching(chat, room, async () => {
     const { lane } = room;
     if (!lane.last) return begin(chat, room);
+    const [same] = (await ask(chat, room, { before: lane.last + 1, limit: 1 })).messages;
+    if (same?.id !== lane.lastId) return begin(chat, room); // the hub has forgotten all, and counts anew
     if (lane.after.peek()) return undefined; // one looks at what was long before
     for (let parts = 0; parts < PARTS; parts += 1) {
       const { messages, more } = await ask(chat, room, { after: lane.last, limit: MOST });
@@ -43,6 +45,7 @@ export const catchUp = (chat, room) =>
 
 async function begin(chat, room) {
   await latest(chat, room);
+  if (room.read > room.lane.last) room.read = null; // it counts anew
   if (room.read === null) return void chat.seen(room); // one was never here before
   const { read } = room;
   const missed = room.lane.entries.peek().filter(({ number }) => number > read);

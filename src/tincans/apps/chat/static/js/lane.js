@@ -2,7 +2,7 @@
 //
 //   lane.entries      a signal: [entry], the oldest first; a new array with each change
 //   lane.before       there are older ones at the hub that are not here; lane.after: newer ones
-//   lane.last         the number of the newest message here, 0 for none
+//   lane.last         the number of the newest message here, 0 for none; lane.lastId its id
 //
 // An entry is { key, at, kind, … }: a message as the hub says it, with `at` in milliseconds, or kind "event", with `text`.
 // Messages are here once, and by their numbers in order, whichever way they came. At most MOST are held: the far end goes.
@@ -28,6 +28,10 @@ export class Lane {
 
   get last() {
     return this.entries.peek().findLast(({ number }) => number)?.number ?? 0;
+  }
+
+  get lastId() {
+    return this.entries.peek().findLast(({ number }) => number)?.id ?? "";
   }
 
   get first() {
