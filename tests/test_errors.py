@@ -33,7 +33,9 @@ GIVEN: dict[str, Any] = {
     "address": "tcp://127.0.0.1:9000", "seconds": 2.5, "host": "nowhere", "doing": "receiving", "kind": "udp",
     "what": "a line", "limit": 5, "path": "/journal", "format_number": 9, "known": 1, "number": 7, "missing": 12,
     "name": "echo", "error": ConnectionRefused("tcp://127.0.0.1:1"), "others": (), "caller": False, "language": "C",
-    "url": "http://127.0.0.1/x", "code": 404, "failed": 2, "count": 3, "left": 2,
+    "url": "http://127.0.0.1/x", "code": 404, "failed": 2, "count": 3, "left": 2, "nick": "ann",
+    "old": "abcd-efgh", "new": "ijkl-mnop", "expected": "abcd-efgh", "found": "ijkl-mnop", "fingerprint": "abcd-efgh",
+    "by": "name", "ours": "tincans", "theirs": "other",
 }  # fmt: skip
 
 
