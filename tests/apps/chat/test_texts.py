@@ -27,6 +27,11 @@ def test_a_character_is_never_halved() -> None:
 def test_a_text_is_as_long_as_it_may_be() -> None:
     check_text("x" * CHAT_TEXT_BYTES)
     check_text("several\nlines")
-    for text, why in (("x" * (CHAT_TEXT_BYTES + 1), Why.TOO_LONG), (" \n", Why.EMPTY), ("\udc80", Why.NOT_UNDERSTOOD)):
+    for text, why in (
+        ("x" * (CHAT_TEXT_BYTES + 1), Why.TOO_LONG),
+        (" \n", Why.EMPTY),
+        ("\0 \0", Why.EMPTY),
+        ("\udc80", Why.NOT_UNDERSTOOD),
+    ):
         with refused(why):
             check_text(text)

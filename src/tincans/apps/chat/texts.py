@@ -8,7 +8,7 @@ from tincans.limits import CHAT_REASON_BYTES, CHAT_TEXT_BYTES
 
 def check_text(text: str) -> None:
     """Raises `Refused` where this cannot be said: it is empty, too long, or cannot be written in UTF-8."""
-    if not text.strip():
+    if not text.translate(_BLANKS).strip():
         raise Refused(Why.EMPTY, "there is nothing in it")
     try:
         size = len(text.encode())
