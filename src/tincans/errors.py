@@ -493,7 +493,9 @@ class IdentityChanged(PeerError):
     """Somebody may be posing as your peer. Ask them, by another way, for their fingerprint (tincans chat --identity);
     if the new one is theirs, tincans chat --forget NAME forgets the old one."""
 
-    def __init__(self, address: object, name: str, old: object, new: object, *, by: str, caller: bool = False) -> None:
+    def __init__(
+        self, address: object, name: str, old: object, new: object, *, by: str = "name", caller: bool = False
+    ) -> None:
         #: The name in the known-peers file, the fingerprint that it has there, the one that was shown; whether the
         #: peer is known by its "name" or its "address".
         self.name, self.old, self.new, self.by = name, old, new, by
