@@ -390,6 +390,14 @@ async def test_a_file_in_chunks_has_no_length_before_its_end() -> None:
         assert told["file"]["size"] == 10
 
 
+async def test_who_names_no_host_is_told_where_he_has_called() -> None:
+    async with visiting() as visit, called(visit, "ann", "#ops") as ann:
+        head = f"POST /files?room=%23ops&name=a HTTP/1.0\r\nAuthorization: Bearer {ann.ticket}\r\nContent-Length: 1\r\n"
+        said = await raw(visit.ask, f"{head}\r\nx".encode())
+        told = json.loads(said.rpartition(b"\r\n\r\n")[2])
+        assert told["text"].endswith(f" http://{visit.ask.host}{told['file']['url']}")
+
+
 async def test_parts_of_a_file() -> None:
     async with visiting() as visit, called(visit, "ann", "#ops") as ann:
         url = json.loads((await visit.send(ann, b"0123456789", name="a.bin")).body)["file"]["url"]

@@ -131,4 +131,6 @@ class Desk:
 def _words(exchange: Exchange, file: File) -> str:
     """What is said of it where there is only text: the link, as this caller calls us."""
     scheme = "https" if "tls.version" in exchange.channel.facts else "http"
-    return f"{file.name} ({human_bytes(file.size)}) {scheme}://{exchange.request.host}{file.url}"
+    local = exchange.channel.local
+    host = exchange.request.host or f"{f'[{local.host}]' if ':' in local.host else local.host}:{local.port}"
+    return f"{file.name} ({human_bytes(file.size)}) {scheme}://{host}{file.url}"
