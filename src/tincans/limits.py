@@ -768,6 +768,8 @@ PEER_RETRY_FIRST = 0.5
 PEER_RETRY_MOST = 30.0
 #: Calls of one peer that are under way at once.
 PEER_CALLS = 8
+#: Callers whom nobody knows and about whom a person is asked at once: what fits on a screen.
+PEER_STRANGERS = 8
 #: A sentence that one peer tells another, as why it lets it go.
 PEER_SENTENCE_BYTES = 1024
 #: How long the local network is asked who is there: an answer comes within 120 ms (RFC 6762 §6), a lost question is

@@ -15,7 +15,7 @@ from tincans import transports
 from tincans.address import Address
 from tincans.channel import Buffered, Channel
 from tincans.errors import IdentityChanged, PeerRefused, ThisPeer, UsageError, WrongMesh
-from tincans.limits import PEER_ADDRESSES, PEER_CALLS, PEER_LINKS, PEER_PEOPLE, PEER_ROOMS
+from tincans.limits import PEER_ADDRESSES, PEER_CALLS, PEER_LINKS, PEER_PEOPLE, PEER_ROOMS, PEER_STRANGERS
 from tincans.peers.identity import Identity
 from tincans.peers.known import Known, Trust
 from tincans.peers.links import farewell
@@ -240,6 +240,26 @@ async def test_who_is_trusted_by_their_fingerprint_comes_in(tmp_path: Path) -> N
         await until(lambda: any("nobody here knows eve" in text for text in bob.ears.loud))
         await call.stop()
         assert [each.name for each in bob.mesh.known.peers] == ["ann"]
+
+
+async def test_as_many_strangers_are_asked_about_at_once_as_may_be(tmp_path: Path) -> None:
+    asked: list[str] = []
+    answer = asyncio.Event()
+
+    async def ask(peer: Peer) -> bool:
+        asked.append(peer.name)
+        return await answer.wait()
+
+    async with peered(tmp_path, "ann", ask=ask) as ann, AsyncExitStack() as stack:
+        for number in range(PEER_STRANGERS + 1):
+            stranger = PeerTls(Identity.open(tmp_path / f"eve{number}"), f"eve{number}")
+            channel, _ = await stranger.call(ann.address)
+            stack.push_async_callback(channel.aclose)
+            if number < PEER_STRANGERS:
+                await until(lambda number=number: len(asked) == number + 1)  # type: ignore[misc]
+        await until(lambda: any(f"nobody here knows eve{PEER_STRANGERS}" in text for text in ann.ears.loud))
+        answer.set()
+        await until(lambda: len(ann.mesh.known.peers) == PEER_STRANGERS)
 
 
 async def test_another_key_at_a_known_address_is_refused_by_who_calls(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import logging
 import os
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 
@@ -43,6 +44,7 @@ from tincans.limits import (
     LINGER_SECONDS,
     PEER_CALLS,
     PEER_LINKS,
+    PEER_STRANGERS,
 )
 from tincans.peers.calls import Call
 from tincans.peers.finding import Found
@@ -90,6 +92,7 @@ class Mesh:
         self.links: dict[bytes, Link] = {}
         self._hearer: Hearer = hearer or Nobody()
         self._ask, self._clock = ask, clock
+        self._strangers: Counter[bytes] = Counter()  # keys about which somebody is being asked
         self._run = os.urandom(RUN_BYTES)
         self._intake = Intake(store, self._hearer)
         self._presences = Presences(identity.key, store.mesh, self.pace.gone, self._member_changed)
@@ -268,7 +271,7 @@ class Mesh:
             return
         known = self.known.recognize(peer)
         if known is None:
-            if not explicit and not (self._ask is not None and await self._ask(peer)):
+            if not explicit and not await self._asked(peer):
                 called = peer.side is Side.CLIENT
                 raise UnknownPeer(peer.address, peer.name, peer.fingerprint, caller=called)
             known = self.known.pin(peer)
@@ -277,6 +280,19 @@ class Mesh:
             )
         self.known.seen(peer)
         self._introduce(peer, known.name)
+
+    async def _asked(self, peer: Peer) -> bool:
+        """Whether somebody unknown is let in. Only so many are asked about at once: anybody may call, with any key."""
+        strangers = self._strangers
+        if self._ask is None or (peer.key not in strangers and len(strangers) >= PEER_STRANGERS):
+            return False
+        strangers[peer.key] += 1
+        try:
+            return await self._ask(peer)
+        finally:
+            strangers[peer.key] -= 1
+            if not strangers[peer.key]:
+                del strangers[peer.key]
 
     def _introduce(self, peer: Peer, name: str) -> None:
         try:
