@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ import pytest_asyncio
 from hearing import Hearing
 from running import Certificates
 from tincans.address import Address
+from tincans.apps.chat import Chat
 from tincans.apps.echo import echo
 from tincans.certificates import local_authority
 from tincans.channel import Channel, Listener
@@ -85,6 +87,16 @@ async def test_a_listener_and_a_relay_in_front_of_it(board: Switchboard) -> None
     assert board.clients == 2
     await channel.aclose()
     await until(board, 0)
+
+
+async def test_what_answers_at_each_listener(board: Switchboard) -> None:
+    await board.apply(config('echo :0 | name = "one"', 'chat :0 | name = "two"; rooms = "memory:"', ":0 > :9"))
+    assert list(board.apps) == ["one", "two"]
+    assert board.apps["one"] is echo
+    hub = cast("Chat", board.apps["two"]).hub
+    assert hub.name == "tincans"
+    await board.stop("two")
+    assert list(board.apps) == ["one"]
 
 
 async def test_the_limits_and_the_target_s_patience_are_the_entry_s(board: Switchboard) -> None:
