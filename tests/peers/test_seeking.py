@@ -55,6 +55,30 @@ async def test_who_was_known_is_called_when_one_comes_back(tmp_path: Path) -> No
             await until(lambda: ann.is_linked(bob))
 
 
+async def test_another_identity_where_somebody_known_was_is_said_loudly(tmp_path: Path) -> None:
+    async with peered(tmp_path, "ann") as ann:
+        async with peered(tmp_path, "bob") as bob:
+            await ann.link(bob)
+        async with peered(tmp_path, "eve", address=bob.address):
+            said = "THE IDENTITY OF bob HAS CHANGED: the address is known with the fingerprint "
+            await until(lambda: any(f"{said}{bob.mesh.identity.fingerprint}" in text for text in ann.ears.loud))
+            assert not ann.mesh.links
+
+
+async def test_a_friend_where_another_friend_was_is_no_alarm(tmp_path: Path) -> None:
+    async with peered(tmp_path, "ann") as ann, peered(tmp_path, "dan") as dan:
+        async with peered(tmp_path, "bob") as bob, peered(tmp_path, "cyd") as cyd:
+            await ann.link(dan)
+            await ann.link(bob)
+            await cyd.link(dan)  # whom dan trusts, and so ann does
+            await until(lambda: cyd.mesh.key in ann.mesh.roster)
+    async with peered(tmp_path, "cyd", address=bob.address), peered(tmp_path, "ann") as ann:
+        calls = ann.mesh._seeker._trusted_calls
+        found = f"its fingerprint is {cyd.mesh.identity.fingerprint}, and not {bob.mesh.identity.fingerprint}"
+        await until(lambda: found in calls[bob.mesh.identity.fingerprint]._told)
+        assert not any("HAS CHANGED" in text for text in ann.ears.loud)
+
+
 async def test_whoever_comes_back_elsewhere_is_found_by_their_own_calls(tmp_path: Path) -> None:
     async with peered(tmp_path, "ann") as ann:
         async with peered(tmp_path, "bob") as bob:

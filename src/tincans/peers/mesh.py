@@ -233,7 +233,8 @@ class Mesh:
             if peer.key == self.key:
                 raise ThisPeer(address)
             if call.expected not in (None, peer.fingerprint):
-                self.known.recognize(peer)  # it may be known for its address
+                if peer.key not in self.roster:
+                    self.known.recognize(peer)  # the address may be known for somebody else's
                 raise WrongPeer(address, call.expected, peer.fingerprint)
             with self._seeker.near(peer.key):
                 await self._admit(peer, explicit=call.explicit)
