@@ -33,7 +33,7 @@ ECHO = '[[listen]]\naddress = ":7707"\napp = "echo"\n'
 #: The settings of a [[listen]].
 LISTEN = (
     "address, app, name, limits, record, write, guests, tls, cert, key, passive, mails, keep, days, rooms, flood, "
-    "operators"
+    "trust, operators"
 )
 
 

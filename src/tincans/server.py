@@ -40,9 +40,9 @@ from tincans.tasks import spawn
 
 #: A party that answers one caller: an `async def` of a `Channel`, or a plain `def`, which runs in a thread of its own
 #: and is given a `BlockingChannel`. The channel is closed when it returns, and aborted when it raises. Where it has a
-#: `start`, that is awaited before the first caller is taken; a `retire` is called when its server begins to close, so
-#: that nobody is kept who only might say something later; a `close` is called when the server has closed and the last
-#: caller has left, and its end is waited for.
+#: `start`, that is awaited before the first caller is taken; a `listens` is told the address then, with its real port;
+#: a `retire` is called when its server begins to close, so that nobody is kept who only might say something later; a
+#: `close` is called when the server has closed and the last caller has left, and its end is waited for.
 App = Callable[[Channel], Awaitable[None]] | Callable[[BlockingChannel], object]
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,10 @@ async def serve(
     except BaseException:
         await listener.aclose()
         raise
-    return Server(listener, app, limits or Limits(), recorders, name, turned_away)
+    server = Server(listener, app, limits or Limits(), recorders, name, turned_away)
+    if (told := getattr(app, "listens", None)) is not None:
+        told(server.address)
+    return server
 
 
 class Server:

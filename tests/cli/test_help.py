@@ -44,6 +44,7 @@ def test_the_options_of_listen_are_under_titles(capsys: Told) -> None:
     ]
     inside = text.partition(titles[1])[2].partition(titles[2])[0]
     assert re.findall(r"^  (--\w+)", inside, re.MULTILINE) == [
-        "--write", "--guests", "--users", "--tls", "--cert", "--key", "--passive", "--mails", "--keep", "--days"
+        "--write", "--guests", "--users", "--tls", "--cert", "--key", "--passive", "--mails", "--keep", "--days",
+        "--rooms", "--flood", "--trust", "--operator",
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in text.splitlines())

@@ -61,7 +61,9 @@ KINDS: dict[str, Kind] = {
     "ftp": Kind("ftp:load", "DIR", _FILES | _TLS | {"passive"}),
     "mail": Kind("mail:load", "[pop3]", _MAIL | {"keep", "days"}),
     "chat": Kind(
-        "chat:load", "[NAME]", frozenset({"users", "guests", *_TLS, "keep", "days", "rooms", "flood", "operators"})
+        "chat:load",
+        "[NAME]",
+        frozenset({"users", "guests", *_TLS, "keep", "days", "rooms", "flood", "operators", "trust"}),
     ),
     "exec": Kind("process:load", "COMMAND"),
 }

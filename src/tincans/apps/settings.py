@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rooms: Annotated[str, Meta(min_length=1, description="a folder in quotes")] = ""
     #: Commands of one member that are acted upon in a second; what is too much waits. 0 for any number (chat).
     flood: Annotated[int, Meta(ge=0, le=10**6, description="a whole number, or 0 for any number")] = CHAT_RATE
+    #: The peers who are let in, by fingerprint, or "new" for whoever calls (chat).
+    trust: Annotated[tuple[str, ...], Meta(description="fingerprints in quotes, in brackets")] = ()
     #: The users who may do what only the operators of a hub may (chat).
     operators: Annotated[tuple[str, ...], Meta(description="names in quotes, in brackets")] = ()
 

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from tincans.address import Address
-from tincans.cli.hubs import HERE, interfaces, near
+from tincans.cli.hubs import HERE, near
 from tincans.errors import AddressInUse, ConnectError, TincansError
 from tincans.limits import HOME_SECONDS
 
@@ -96,20 +96,7 @@ class Home:
         self._own = server.address
         for line in welcome(self._own):
             self._say(line)
-        if not self._own.is_loopback:
-            await self._announce(self._own)
         return self._own
-
-    async def _announce(self, address: Address) -> None:
-        from tincans.cli.hubs import own_name
-        from tincans.errors import NoDiscovery
-        from tincans.peers.finding import Announcement
-
-        announcement = Announcement("hub", own_name() or "tincans", address, interfaces=interfaces())
-        try:
-            await self._stack.enter_async_context(announcement)
-        except (NoDiscovery, OSError) as error:
-            self._say(f"it is not announced on the network: {error}")
 
     async def __aenter__(self) -> Home:
         return self

@@ -30,7 +30,7 @@ from tincans.apps.settings import Settings
 from tincans.channel import Channel
 from tincans.cli.chat_home import Say
 from tincans.cli.chat_shares import Shares
-from tincans.cli.hubs import HERE, interfaces
+from tincans.cli.hubs import HERE
 from tincans.errors import AddressInUse, ConnectError, NobodyInvited, NoDiscovery, NoSuchPeer, TincansError, UsageError
 from tincans.folders import peers_folder
 from tincans.limits import CODE_GUESSES, PAIRING_SECONDS, PEER_PORT, TRUST_SECONDS
@@ -141,7 +141,7 @@ class Meshed:
             return (await self.mesh.listen(address._replace(port=0))).address
 
     async def _announce(self, address: Address) -> None:
-        from tincans.peers.finding import Announcement, Finding
+        from tincans.peers.finding import Announcement, Finding, interfaces
 
         mesh = self.mesh
         announcement = Announcement(

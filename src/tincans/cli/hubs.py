@@ -119,16 +119,10 @@ async def call_any(me: Me, how: Calling, *, reconnect: bool) -> Chat:
     raise NoHub(f"nobody listens on {HERE}, and nobody near announces one")
 
 
-def interfaces() -> list[str] | None:
-    """The own addresses on whose networks one announces and finds: TINCANS_MDNS, or all."""
-    chosen = os.environ.get("TINCANS_MDNS")
-    return [chosen] if chosen else None
-
-
 async def near(seconds: float = FIND_SECONDS) -> list[Address]:
     """The hubs that are announced on the local network; none where the extra p2p is not installed."""
     from tincans.errors import NoDiscovery
-    from tincans.peers.finding import find_hubs
+    from tincans.peers.finding import find_hubs, interfaces
 
     try:
         return [found.address for found in await find_hubs(seconds, interfaces=interfaces())]

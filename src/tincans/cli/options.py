@@ -419,6 +419,7 @@ class Telling(NamedTuple):
     rooms: str | None
     flood: int | None
     operators: tuple[str, ...]
+    trust: tuple[str, ...]
 
     @property
     def settings(self) -> AppSettings:
@@ -462,6 +463,9 @@ telling = bundle(
     click.option("--rooms", metavar="DIR", help="Where a chat's rooms are kept. [$TINCANS_ROOMS, or in your home]"),
     click.option(
         "--flood", type=click.IntRange(0, 10**6), metavar="N", help=f"Commands of a member in a second. [{CHAT_RATE}]"
+    ),
+    click.option(
+        "--trust", multiple=True, metavar="WHO", help="A peer's fingerprint, or `new`: lets peers into a chat."
     ),
     click.option("--operator", "operators", multiple=True, metavar="NAME", help="A user who may run the chat."),
 )

@@ -42,6 +42,12 @@ _LOOPBACK = "127.0.0.1"
 Kind = Literal["hub", "peer"]
 
 
+def interfaces() -> list[str] | None:
+    """The own addresses on whose networks one announces and finds: TINCANS_MDNS, or all."""
+    chosen = os.environ.get("TINCANS_MDNS")
+    return [chosen] if chosen else None
+
+
 class Found(NamedTuple):
     """What somebody announces; none of it is proved."""
 

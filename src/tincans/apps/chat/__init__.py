@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Coroutine
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -30,6 +30,10 @@ from tincans.errors import ChannelError, UsageError
 from tincans.folders import rooms_folder
 from tincans.transports import Wrap
 
+if TYPE_CHECKING:
+    from tincans.address import Address
+    from tincans.apps.chat.around import Around
+
 
 def load(name: str, settings: Settings) -> Chat:
     """The app, told its settings; `name` is the hub's. Raises `UsageError` where nobody could come in."""
@@ -39,6 +43,12 @@ def load(name: str, settings: Settings) -> Chat:
         raise UsageError(f"the operator {unknown[0]!r} is no user")
     if settings.tls != "off":
         settings.wrap()  # raises where a file cannot be used
+    if settings.trust:
+        from tincans.peers.known import Trust
+
+        Trust.parse(settings.trust)  # raises where one is no fingerprint
+        if settings.rooms == "memory:":
+            raise UsageError("peers need a hub whose rooms are kept in a folder")
     return Chat(name or "tincans", settings)
 
 
@@ -53,9 +63,13 @@ class Chat:
     def __init__(self, name: str, settings: Settings) -> None:
         self._name, self._settings = name, settings
         self._lobby: Lobby | None = None
+        self._around: Around | None = None
 
     async def start(self) -> None:
-        """Open the history. Raises as `open_history` does. Cancelling leaves nothing open."""
+        """Open the history, and the peers' door for those who are trusted. Raises as `open_history` and `peered` do.
+
+        Cancelling leaves nothing open.
+        """
         settings = self._settings
 
         def opening() -> History:
@@ -72,6 +86,28 @@ class Chat:
             operators=settings.operators, flood=settings.flood, shelf=Shelf(_files_folder(settings.rooms)),
         )  # fmt: skip
         self._lobby = Lobby(hub, cache(self._wrap), tls_only=settings.tls == "required")
+        if settings.trust:
+            await self._let_peers_in(self._lobby)
+
+    async def _let_peers_in(self, lobby: Lobby) -> None:
+        from tincans.apps.chat.around import Around
+        from tincans.peers.known import Trust
+
+        self._around = Around()
+        try:
+            self._lobby = await self._around.open_door(lobby, Trust.parse(self._settings.trust))
+        except BaseException:
+            await self._end(lobby)
+            raise
+
+    def listens(self, address: Address) -> None:
+        """Others may find the hub there, where they reach it."""
+        if self._around is None and not address.is_loopback:
+            from tincans.apps.chat.around import Around
+
+            self._around = Around()
+        if self._around is not None:
+            self._around.listens(self._name, address)
 
     def _wrap(self) -> Wrap:
         """TLS for those who begin with it, also where nothing was said about it: nobody else notices."""
@@ -100,4 +136,9 @@ class Chat:
     def close(self) -> Coroutine[Any, Any, None] | None:
         """Give the history back, if it was opened; its end is to be waited for. Idempotent."""
         lobby, self._lobby = self._lobby, None
-        return lobby.hub.aclose() if lobby is not None else None
+        return self._end(lobby) if lobby is not None else None
+
+    async def _end(self, lobby: Lobby) -> None:
+        if self._around is not None:
+            await self._around.aclose()
+        await lobby.hub.aclose()
