@@ -22,8 +22,8 @@ from bench.figures import Figure, Target, alternate
 from bench.peers import COMMAND, TINCANS
 from bench.workplace import Workplace
 from tincans.apps.chat.events import Message, RoomState, Who
-from tincans.apps.chat.history_folder import FolderHistory
-from tincans.apps.chat.history_index import remove_index
+from tincans.apps.chat.history.folder import FolderHistory
+from tincans.apps.chat.history.index import remove_index
 
 MESSAGES = 1_000_000
 BURST = 64

@@ -21,7 +21,7 @@ from meshing import check_causal
 from namespaces import Network, capturing, network
 from running import Program, start, tincans
 from tincans.apps.chat.events import Message
-from tincans.apps.chat.history_folder import FolderHistory
+from tincans.apps.chat.history.folder import FolderHistory
 from tincans.limits import CHAT_HISTORY_MESSAGES
 from tincans.peers.posts import SEAL, Post
 from tincans.peers.store import Store

@@ -465,7 +465,7 @@ telling = bundle(
         "--flood", type=click.IntRange(0, 10**6), metavar="N", help=f"Commands of a member in a second. [{CHAT_RATE}]"
     ),
     click.option(
-        "--trust", multiple=True, metavar="WHO", help="A peer's fingerprint, or `new`: lets peers into a chat."
+        "--trust", multiple=True, metavar="WHO", help="Let that peer into a chat: a fingerprint, or `new` for all."
     ),
     click.option("--operator", "operators", multiple=True, metavar="NAME", help="A user who may run the chat."),
 )

@@ -13,7 +13,7 @@ from rooming import Guest
 from running import PATIENCE
 from tincans.address import Address
 from tincans.apps.chat import Chat, load
-from tincans.apps.chat.history_folder import FolderHistory
+from tincans.apps.chat.history.folder import FolderHistory
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.peering import Peering, peered
 from tincans.apps.settings import Settings

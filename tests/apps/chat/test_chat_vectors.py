@@ -12,7 +12,10 @@ import pytest
 
 from conversing import Object, Party, Talker, party
 from rooming import user
-from tincans.apps.chat import plain_commands, program_acts, program_commands, program_words
+from tincans.apps.chat.plain import commands as plain_commands
+from tincans.apps.chat.programs import acts as program_acts
+from tincans.apps.chat.programs import commands as program_commands
+from tincans.apps.chat.programs import words as program_words
 from tincans.apps.chat.refusals import Why
 from tincans.errors import EndOfStream
 from tincans.users import Users

@@ -19,7 +19,7 @@ from tincans.address import Address
 from tincans.apps.chat.doors import Lobby, attend
 from tincans.apps.chat.events import File, Message
 from tincans.apps.chat.history import History, MemoryHistory
-from tincans.apps.chat.history_folder import FolderHistory
+from tincans.apps.chat.history.folder import FolderHistory
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.peering import Peering, peered, with_peers
 from tincans.apps.chat.refusals import Why

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tincans.apps.chat.doors import Lobby
 from tincans.apps.chat.events import Event, Message, Said, TopicSet
-from tincans.apps.chat.history_folder import FolderHistory
+from tincans.apps.chat.history.folder import FolderHistory
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.names import folded, is_room
 from tincans.apps.chat.refusals import Refused, Why
