@@ -63,7 +63,7 @@ def command(
       ftp:DIR            an FTP server for the files of a folder
       mail               takes every mail by SMTP or LMTP, and keeps it
       mail:pop3          gives them out by POP3
-      chat               rooms for IRC clients, browsers, nc and programs, on one port
+      chat               rooms for IRC, browsers, nc and programs, on one port
       exec:COMMAND       a process for each caller, on its stdin and stdout
       MODULE:FUNCTION    your function of one channel
 
