@@ -19,7 +19,7 @@ from tincans.watch.trouble import NoSuchPath, Refused
 
 FOLDER = Path(__file__).with_name("static")
 #: Folders beside it, by the first step of their paths: what the page shares with that of a hub.
-BESIDE = {"chat": Path(__file__).parents[1] / "apps" / "chat" / "static"}
+BESIDE = {"chat": Path(__file__).parents[1] / "apps" / "chat" / "browser" / "static"}
 
 _MEDIA = {
     ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",

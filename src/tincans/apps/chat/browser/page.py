@@ -20,7 +20,7 @@ from tincans.apps.http.site import More, fail, send_file
 from tincans.files import Files, OpenFile
 
 OWN = Path(__file__).with_name("static")
-SHARED = Path(__file__).parents[2] / "watch" / "static"
+SHARED = Path(__file__).parents[3] / "watch" / "static"
 
 #: What of the shared files is given out.
 _SHARED = ("js/", "css/", "vendor/", "tins.svg")
