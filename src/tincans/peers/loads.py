@@ -71,7 +71,7 @@ def _entries(path: Path, progress: Progress | None) -> Iterator[tuple[Entry, Pat
         raise CannotRead(str(path), (error.strerror or str(error)).lower()) from error
     name = path.resolve().name
     if stat.S_ISREG(status.st_mode):
-        if not os.access(path, os.R_OK):
+        if not os.access(path, os.R_OK, effective_ids=True):
             raise CannotRead(str(path), "permission denied")
         yield Entry(os.fsencode(path.name), status.st_size), path
     elif stat.S_ISDIR(status.st_mode) and name:
