@@ -50,7 +50,9 @@ async def test_hubs_and_peers_are_found_as_soon_as_they_are_there() -> None:
         await until(lambda: hub in found and peer in found)
         hubs = await find_hubs(0.05, interfaces=LOOPBACK)
         assert all(each.kind == "hub" for each in hubs)
-    assert found.count(hub) == found.count(peer) == 1
+    # Not as often as it is announced; twice where a busy machine let go of a record that it was late to hear again.
+    assert 1 <= found.count(hub) <= 2
+    assert 1 <= found.count(peer) <= 2
 
 
 @pytest.mark.usefixtures("_hasty")
