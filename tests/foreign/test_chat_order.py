@@ -183,8 +183,10 @@ def test_all_see_one_order_and_who_leaves(everybody: Everybody, pytestconfig: py
     everybody.chris.sees(order[-1][1])
     others = total - count
     until(lambda: all(len(without(said, nick)) >= others for nick, said in everybody.seen().items()), "all saw all")
+    told_all = ("phil", "jane", "chris")  # their own words, too
+    until(lambda: all(len(everybody.seen()[nick]) >= total for nick in told_all), "all saw their own")
     seen = everybody.seen()
-    assert [nick for nick in ("phil", "jane", "chris") if seen[nick] != order] == []
+    assert [nick for nick in told_all if seen[nick] != order] == []
     assert [nick for nick in ("wendy", "iris", "nina") if without(seen[nick], nick) != without(order, nick)] == []
     shown = everybody.chris.texts()
     assert shown == [text for _, text in order[-len(shown) :]]
