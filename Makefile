@@ -18,10 +18,10 @@ test: $(VENV)/.dev
 
 deep: $(VENV)/.dev
 	$(PYTHON) tests/debian.py
-	$(BIN)/pytest --deep tests/test_exactly.py tests/apps/mail/test_store.py
+	$(BIN)/pytest --deep tests/test_exactly.py tests/apps/mail/test_store.py tests/foreign/test_chat_order.py tests/foreign/test_chat_kills.py
 
 fuzz: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export tests/apps/mail/test_store_look.py tests/watch/test_broken_mails.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n 2 tests/protocols tests/test_tin.py tests/test_address.py tests/export tests/apps/mail/test_store_look.py tests/watch/test_broken_mails.py tests/apps/chat tests/peers
 
 style: $(VENV)/.dev
 	$(BIN)/ruff check .
