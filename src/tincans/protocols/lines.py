@@ -15,12 +15,15 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
+import msgspec
+
 from tincans.channel import Side
 from tincans.errors import LocalProtocolError
 from tincans.limits import LINE_BYTES, MESSAGE_BYTES
 from tincans.protocols.cursor import varint
 from tincans.protocols.events import Event, encoded, text
 from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.plain_secrets import PATTERN, secrets_in, without_secrets
 from tincans.protocols.session import Match, Session
 
 _MARKS = {"lf": b"\n", "crlf": b"\r\n", "nul": b"\0"}
@@ -43,6 +46,9 @@ class Line(Event, frozen=True, kw_only=True):
     def summary(self) -> str:
         return self.line + self.finish
 
+    def masked(self) -> Line:
+        return msgspec.structs.replace(self, line=without_secrets(self.line)) if self.hidden else self
+
 
 class Record(Event, frozen=True, kw_only=True):
     """So many bytes as the length before them said."""
@@ -59,6 +65,7 @@ class LinesSession(Session):
 
     name: ClassVar[str] = "lines"
     title: ClassVar[str] = "lines"
+    suspicious = PATTERN
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
@@ -101,7 +108,7 @@ class LinesSession(Session):
 
     def _read(self, side: Side, inbox: Inbox) -> Event | None:
         if self._pattern is not None:
-            return self._read_until_match(self._pattern, inbox)
+            return self._read_until_match(side, self._pattern, inbox)
         if self._option in _LENGTHS or self._option == "varint":
             return self._read_record(inbox)
         end = _MARKS.get(self._option, b"\n")
@@ -110,14 +117,21 @@ class LinesSession(Session):
             return None
         if not self._option and line.endswith(b"\r\n"):
             end = b"\r\n"
-        return Line(line=text(line[: -len(end)]), finish=text(end))
+        return self._said(side, inbox, line[: -len(end)], end)
 
-    def _read_until_match(self, pattern: re.Pattern[bytes], inbox: Inbox) -> Event | None:
+    def _said(self, side: Side, inbox: Inbox, line: bytes, finish: bytes) -> Line:
+        """A line that was just taken; what is secret in it is hidden."""
+        begin = inbox.start - len(line) - len(finish)
+        for start, end in secrets_in(line):
+            self._hide(side, begin + start, begin + end)
+        return Line(line=text(line), finish=text(finish))
+
+    def _read_until_match(self, side: Side, pattern: re.Pattern[bytes], inbox: Inbox) -> Event | None:
         # A match that touches the end of what came may grow with what comes next.
         match = pattern.search(inbox.data)
         if match is not None and match.end() > match.start() and (match.end() < len(inbox) or inbox.ended):
             line = inbox.take(match.end())
-            return Line(line=text(line[: match.start()]), finish=text(line[match.start() :]))
+            return self._said(side, inbox, line[: match.start()], line[match.start() :])
         if len(inbox) > LINE_BYTES:
             raise Wrong(f"a line is longer than {LINE_BYTES} bytes", inbox.start + LINE_BYTES, skip=LINE_BYTES)
         return None
@@ -149,7 +163,7 @@ class LinesSession(Session):
     def _finish(self, side: Side, inbox: Inbox) -> Event | None:
         if not inbox.data or self._option in _LENGTHS or self._option == "varint":
             return None
-        return Line(line=text(inbox.take_all()), finish="")
+        return self._said(side, inbox, inbox.take_all(), b"")
 
     def _skip(self, side: Side, count: int) -> bool:
         return self._option not in _LENGTHS and self._option != "varint"

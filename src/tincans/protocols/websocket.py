@@ -38,6 +38,7 @@ from tincans.errors import LocalProtocolError
 from tincans.limits import WEBSOCKET_EVENT_BYTES
 from tincans.protocols.events import Event, Malformed, encoded
 from tincans.protocols.inbox import Inbox, Wrong
+from tincans.protocols.plain_secrets import secrets_in
 from tincans.protocols.session import Session
 from tincans.protocols.view import View, Viewer
 from tincans.protocols.websocket_events import CONTROL_BYTES, NO_CODE, Binary, Close, Ping, Pong, Text
@@ -204,6 +205,8 @@ class WebSocketSession(Session):
             half.kind = None
         if kind is not Opcode.TEXT:
             return Binary(data=content, fin=fin)
+        if any(secrets_in(content)):  # which of the frame's bytes those are, masked and packed, nobody can tell
+            self._hide(half.side, self._marks[half.side], self._inboxes[half.side].start)
         try:
             return Text(text=half.decoder.decode(content, fin), fin=fin)
         except UnicodeDecodeError:

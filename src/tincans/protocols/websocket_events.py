@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from websockets.exceptions import ProtocolError
 from websockets.frames import CLOSE_CODE_EXPLANATIONS, CloseCode
 from websockets.frames import Close as CloseFrame
 
 from tincans.protocols.events import Event, text
+from tincans.protocols.plain_secrets import without_secrets
 
 #: The most that a control frame carries (RFC 6455 §5.5), and no code in a close frame (§7.4.1).
 CONTROL_BYTES = 125
@@ -22,6 +24,9 @@ class Text(Event, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         return self.text if self.fin else f"{self.text}…"
+
+    def masked(self) -> Text:
+        return msgspec.structs.replace(self, text=without_secrets(self.text)) if self.hidden else self
 
 
 class Binary(Event, frozen=True, kw_only=True):
