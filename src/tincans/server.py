@@ -70,9 +70,9 @@ def close_app(app: App) -> Coroutine[Any, Any, None] | None:
     return _call(app, "close")
 
 
-def _call(app: App | None, name: str) -> Coroutine[Any, Any, None] | None:
+def _call(app: App | None, name: str, *arguments: object) -> Coroutine[Any, Any, None] | None:
     method = getattr(app, name, None)
-    return method() if method is not None else None
+    return method(*arguments) if method is not None else None
 
 
 async def serve(
@@ -97,8 +97,7 @@ async def serve(
         await listener.aclose()
         raise
     server = Server(listener, app, limits or Limits(), recorders, name, turned_away)
-    if (told := getattr(app, "listens", None)) is not None:
-        told(server.address)
+    _call(app, "listens", server.address)
     return server
 
 

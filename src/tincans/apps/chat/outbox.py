@@ -30,8 +30,7 @@ class Flusher:
         self._full: list[Outbox] = []
         self._parts: list[bytes] = []  # what was joined last, and what it became
         self._joined = b""
-        #: The groups, of one room, that were told something in this turn which is in no outbox yet.
-        self.telling: list[Group] = []
+        self._telling: list[Group] = []  # of one room: told something in this turn which is in no outbox yet
         self._room: object = None
 
     def expect(self, outbox: Outbox) -> None:
@@ -44,12 +43,17 @@ class Flusher:
         if self._room is not room:
             self.settle()
             self._room = room
-        self.telling.append(group)
+        self._telling.append(group)
         self._wake()
+
+    def catch_up(self, outbox: Outbox) -> None:
+        """Put into one outbox what its group was told so far: something else is about to be said to it."""
+        for group in self._telling:
+            group.take(outbox)
 
     def settle(self) -> None:
         """Put into each outbox what its group was told so far: somebody enters or leaves, or another room is told."""
-        telling, self.telling, self._room = self.telling, [], None
+        telling, self._telling, self._room = self._telling, [], None
         for group in telling:
             group.settle()
 
@@ -60,7 +64,7 @@ class Flusher:
 
     def _flush(self) -> None:
         self._expected = False
-        telling, self.telling, self._room = self.telling, [], None
+        telling, self._telling, self._room = self._telling, [], None
         for group in telling:
             group.flush()
         full, self._full = self._full, []
@@ -159,8 +163,7 @@ class Outbox:
 
     def add(self, data: bytes) -> None:
         """Say this, at the end of the turn. On a channel with boundaries each of its lines is one message."""
-        for group in self.flusher.telling:
-            group.take(self)
+        self.flusher.catch_up(self)
         self.put(data)
 
     def say(self, data: bytes) -> None:
@@ -206,8 +209,7 @@ class Outbox:
         """Say this, however much waits, and nothing behind it."""
         if self._lost:
             return
-        for group in self.flusher.telling:
-            group.take(self)
+        self.flusher.catch_up(self)
         if self._task is None and not self._parts:
             self.flusher.expect(self)
         self._parts.append(data)
@@ -215,8 +217,7 @@ class Outbox:
 
     async def drained(self) -> None:
         """Wait until all was accepted, or never will be. Cancelling loses nothing."""
-        for group in self.flusher.telling:
-            group.take(self)
+        self.flusher.catch_up(self)
         while self._parts or self._task is not None:
             if self._task is None:
                 self.flush()
