@@ -45,6 +45,11 @@ def _needs_value(letter: str, on: bool) -> bool:
 
 def text_of(changes: Iterable[Change]) -> str:
     """As `changes_of` reads them."""
+    return " ".join(words_of(changes))
+
+
+def words_of(changes: Iterable[Change]) -> list[str]:
+    """The letters with their signs, `+o-v`, and then what each of them needs."""
     letters, values, sign = "", [], ""
     for change in changes:
         now = "+" if change.on else "-"
@@ -52,4 +57,4 @@ def text_of(changes: Iterable[Change]) -> str:
         sign = now
         if change.value:
             values.append(change.value)
-    return " ".join([letters, *values])
+    return [letters, *values]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from time import gmtime, strftime
+
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.limits import CHAT_REASON_BYTES, CHAT_TEXT_BYTES
 
@@ -22,6 +25,12 @@ def cut(text: str, most: int = CHAT_REASON_BYTES) -> str:
     """The text in one line, without what ends lines, of at most so many bytes of UTF-8; a character is never halved."""
     line = text.translate(_BLANKS).encode("utf-8", "replace")[:most]
     return line.decode("utf-8", "ignore").strip(" ")
+
+
+@lru_cache(maxsize=64)
+def second(seconds: int) -> str:
+    """A second since 1970 as RFC 3339 begins it, in UTC; who writes a time adds its fraction, and Z."""
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
 
 
 _BLANKS = {ord(sign): " " for sign in "\r\n\0"}

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from tincans.apps.chat.events import (
     Away,
-    Change,
     Event,
     Invited,
     Joined,
@@ -37,6 +35,8 @@ from tincans.apps.chat.events import (
     Whispered,
     Who,
 )
+from tincans.apps.chat.mode_texts import words_of
+from tincans.apps.chat.texts import second
 from tincans.limits import IRC_MESSAGE_BYTES
 from tincans.protocols.irc import written, written_tags
 
@@ -114,12 +114,7 @@ def _form_of(caps: frozenset[str], server: str, url: str) -> IrcForm:
 @lru_cache(maxsize=64)
 def stamp(at: int) -> str:
     """A time as server-time has it: UTC, in milliseconds."""
-    return f"{_second(at // 10**9)}.{at // 10**6 % 1000:03}Z"
-
-
-@lru_cache(maxsize=64)
-def _second(second: int) -> str:
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+    return f"{second(at // 10**9)}.{at // 10**6 % 1000:03}Z"
 
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
@@ -210,21 +205,10 @@ def _topic_set(form: IrcForm, event: TopicSet) -> bytes:
 
 
 def _modes_set(form: IrcForm, event: ModesSet) -> bytes:
-    modes = mode_words(event.changes)
+    modes = words_of(event.changes)
     if event.who is None:
         return written("MODE", event.room, *modes, source=form.server, tags=form.tags(event.at))
     return _from(form, event, event.who, "MODE", event.room, *modes)
-
-
-def mode_words(changes: tuple[Change, ...]) -> tuple[str, ...]:
-    """Changes as MODE says them: `+o-v`, and then what each of them needs."""
-    letters, sign, values = "", "", list[str]()
-    for change in changes:
-        wanted = "+" if change.on else "-"
-        letters += (wanted if wanted != sign else "") + change.mode
-        sign = wanted
-        values += [change.value] if change.value else []
-    return (letters, *values)
 
 
 def _kicked(form: IrcForm, event: Kicked) -> bytes:

@@ -7,8 +7,6 @@ put into them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from time import gmtime, strftime
 from typing import Any
 
 import msgspec
@@ -17,19 +15,15 @@ from tincans.apps.chat import events
 from tincans.apps.chat.events import Event, File
 from tincans.apps.chat.member import Member
 from tincans.apps.chat.mode_texts import text_of
+from tincans.apps.chat.texts import second
 
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=64)
-def _second(second: int) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-
-
 def stamp(at: int) -> str:
     """A time in nanoseconds since 1970 as RFC 3339 has it, in UTC, to a microsecond."""
-    second, rest = divmod(at, 1_000_000_000)
-    return f"{_second(second)}.{rest // 1000:06}Z"
+    seconds, rest = divmod(at, 1_000_000_000)
+    return f"{second(seconds)}.{rest // 1000:06}Z"
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="on"):
