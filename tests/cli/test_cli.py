@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import click
 import pytest
 
-from running import run, tincans
+from running import run, start, tincans
 from tincans import cli
 from tincans.cli import COMMANDS, guarded, main
 from tincans.cli.options import Settings
@@ -154,6 +156,18 @@ def test_a_reader_that_has_gone_is_no_failure_to_speak_of() -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 128 + signal.SIGPIPE == cli.PIPE_CLOSED
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_it_was_started_without_is_nothing(closed: str, tmp_path: Path) -> None:
+    command = tincans("listen", ":0", "--no-record", "--once", "--port-file", str(tmp_path / "port"))
+    with start(["sh", "-c", f'exec "$@" {closed}', "sh", *command]) as running:
+        running.wait_for_file(tmp_path / "port")
+        with socket.create_connection(("127.0.0.1", int((tmp_path / "port").read_text()))) as caller:
+            caller.sendall(b"hello")
+            caller.shutdown(socket.SHUT_WR)
+            assert caller.recv(1) == b""
+        running.wait(0)
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:

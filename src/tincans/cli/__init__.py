@@ -120,10 +120,19 @@ def near_miss(word: str, known: Sequence[str] | dict[str, str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; leaves through `SystemExit` with the status that the head of this module promises."""
+    _open_standard()
     if "_TINCANS_COMPLETE" in os.environ:  # a shell asks how to complete a line: click answers
         group.main(prog_name="tincans")
     settings = Settings()
     sys.exit(guarded(lambda: _invoke(arguments, settings), settings))
+
+
+def _open_standard() -> None:
+    """Open what we were started without (`<&-`, `>&-`) as /dev/null, or a socket would be taken for stdin or stdout."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # CPython's sign of a descriptor that is not open
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free is given, which is this one
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _invoke(arguments: Sequence[str] | None, settings: Settings) -> object:
