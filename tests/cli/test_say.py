@@ -13,7 +13,7 @@ import tincans as library
 from chatting import hub_process, little_hub
 from running import start, tincans
 from tincans.cli import main
-from tincans.limits import CHAT_AHEAD_MESSAGES, CHAT_TEXT_BYTES
+from tincans.limits import CHAT_AHEAD_MESSAGES, CHAT_TEXT_BYTES, LINE_BYTES
 
 
 def say(place: str, *arguments: str, typed: bytes = b"", status: int = 0) -> str:
@@ -76,6 +76,10 @@ def test_a_nick_that_was_not_asked_for_gives_way(place: str) -> None:
     ("arguments", "typed", "sentence"),
     [
         (["ops", "--whole"], b"", "there is nothing in it"),
+        (["ops", ""], b"never read", "there is nothing in it"),
+        (["ops", "--whole"], b"a" * (CHAT_TEXT_BYTES + 1), "at most 16384 bytes can be said at once"),
+        (["ops", "--whole"], b"a" * (LINE_BYTES + 1), "at most 16384 bytes can be said at once"),
+        (["ops"], b"fine\n" + b"a" * (LINE_BYTES + 1), "line 2: at most 16384 bytes can be said at once"),
         (["ops"], b"fine\n\n" + b"a" * (CHAT_TEXT_BYTES + 1), "line 3: at most 16384 bytes can be said at once"),
     ],
 )

@@ -14,6 +14,7 @@ from tincans.cli.hubs import Entry, entering
 from tincans.cli.options import Record, settings
 
 if TYPE_CHECKING:
+    from tincans.clients.chat import Chat
     from tincans.clients.chat_room import Membership
 
 
@@ -42,31 +43,46 @@ def command(room: str, words: tuple[str, ...], whole: bool, kind: str | None, en
     from tincans.tasks import run
 
     settings().start_logging(record.quiet)
-    run(_say(room_name(room), " ".join(words), whole, kind or "say", entry, record))
+    text = " ".join(words) if words else None
+    run(_say(room_name(room), text, whole, kind or "say", entry, record))
 
 
-async def _say(room: str, text: str, whole: bool, kind: str, entry: Entry, record: Record) -> None:
+async def _say(room: str, text: str | None, whole: bool, kind: str, entry: Entry, record: Record) -> None:
     from tincans.errors import UsageError
 
-    if whole and text:
+    if whole and text is not None:
         raise UsageError("--whole is for what comes on standard input, and there is a text already")
     async with record.opened() as journal:
         recorders = [journal] if journal else []
         async with await entry.open(recorders, reconnect=entry.retry > 0) as chat:
             member = await chat.join(room)
-            if text:
+            if text is not None:
                 await chat.say(member.room, text, kind=kind)
             elif whole:
-                await chat.say(member.room, (await _all_of_stdin()).rstrip("\n"), kind=kind)
+                await chat.say(member.room, (await _all_of_stdin(_most(chat))).rstrip("\n"), kind=kind)
             else:
                 await _say_lines(member, kind)
 
 
-async def _all_of_stdin() -> str:
+def _most(chat: Chat) -> int:
+    """How many bytes can be said at once."""
+    from tincans.limits import CHAT_TEXT_BYTES
+
+    return int(chat.welcome.limits.get("text", CHAT_TEXT_BYTES))
+
+
+async def _all_of_stdin(most: int) -> str:
+    """All of it. Raises `ChatRefused` as soon as it is much too long; by how little it may be is for the hub to say."""
+    from tincans.errors import ChatRefused
     from tincans.transports.stdio import StdioChannel
 
+    whole = bytearray()
     async with StdioChannel() as channel:
-        return b"".join([data async for data in channel]).decode("utf-8", "replace")
+        async for data in channel:
+            whole += data
+            if len(whole) > 2 * most:
+                raise ChatRefused("too-long", f"at most {most} bytes can be said at once")
+    return whole.decode("utf-8", "replace")
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -82,6 +98,7 @@ async def _lines() -> AsyncIterator[str]:
 
 async def _say_lines(member: Membership, kind: str) -> None:
     """Say each line that has something in it, CHAT_AHEAD_MESSAGES ahead of what the hub has acknowledged."""
+    from tincans.errors import ChatRefused, LimitExceeded
     from tincans.limits import CHAT_AHEAD_MESSAGES
     from tincans.tasks import spawn
 
@@ -94,8 +111,8 @@ async def _say_lines(member: Membership, kind: str) -> None:
         finally:
             places.release()
 
+    number = 0
     try:
-        number = 0
         async for line in _lines():
             number += 1
             if not line.strip():
@@ -106,6 +123,9 @@ async def _say_lines(member: Membership, kind: str) -> None:
         if said:
             await asyncio.wait(said)
         _forget(said)
+    except LimitExceeded as error:
+        reason = f"line {number + 1}: at most {_most(member.chat)} bytes can be said at once"
+        raise ChatRefused("too-long", reason) from error
     finally:
         for task in said:
             task.cancel()

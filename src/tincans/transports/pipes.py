@@ -69,7 +69,7 @@ class PipeChannel(Channel):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._ended: ChannelError | None = None  # why there is nothing more to receive
-        self._broken = ""  # why nothing more can be sent
+        self._broken: OSError | None = None  # why nothing more can be sent
         self._said_eof = False
         self._closed = False
 
@@ -122,13 +122,13 @@ class PipeChannel(Channel):
                 except (BlockingIOError, InterruptedError):
                     await self._writable()
                 except OSError as error:
-                    self._broken = describe(error)
+                    self._broken = error
 
     def _check_send(self) -> None:
         if self._closed or self._said_eof:
             raise ChannelClosed
-        if self._broken:
-            raise ChannelBroken(self._broken)
+        if self._broken is not None:
+            raise ChannelBroken(describe(self._broken)) from self._broken
 
     async def _writable(self) -> None:
         self._sink.row = 0
