@@ -88,6 +88,18 @@ def test_a_pipe_that_is_closed_ends_it_quietly(place: str) -> None:
     assert process.returncode == 141
 
 
+def test_a_full_disk_is_no_reader_who_has_gone(place: str) -> None:
+    command = tincans("hear", "ops", "--since", "0", "--to", place, "--no-record")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"tincans: cannot write stdout: no space left on device\n")
+
+
+def test_an_empty_search_is_one(place: str) -> None:
+    assert heard(place, "ops", "--search", "") == []
+
+
 def test_a_hub_that_was_killed_is_called_again_and_nothing_is_missed(tmp_path: Path) -> None:
     rooms = str(tmp_path)
     with hub_process(rooms) as first:

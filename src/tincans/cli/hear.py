@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tincans.clients.chat import Chat
     from tincans.clients.chat_room import Membership
     from tincans.clients.chat_wire import Event, Message
+    from tincans.errors import ChannelBroken
 
 #: How many that were found are printed, where --count does not say it.
 _FOUND = 50
@@ -28,7 +29,7 @@ class Manner(NamedTuple):
     history: int
     since: int | None
     most: int | None
-    search: str
+    search: str | None
     time: bool
     json: bool
 
@@ -41,7 +42,7 @@ _manner = options.bundle(
     ),
     click.option("--since", type=click.IntRange(0), metavar="NUMBER", help="Begin behind the message of this number."),
     click.option("--count", "most", type=click.IntRange(1), metavar="N", help="End after N messages."),
-    click.option("--search", metavar="TEXT", default="", help="Print those with these words in them, and end."),
+    click.option("--search", metavar="TEXT", help="Print those with these words in them, and end."),
     click.option("--time", is_flag=True, help="Put the time before each, as in 2026-11-28T03:00:00Z."),
     click.option("--json", is_flag=True, help="Print each as the JSON object that the hub said."),
 )
@@ -60,6 +61,7 @@ def command(rooms: tuple[str, ...], manner: Manner, entry: Entry, record: Record
       ann: deploy done         what she said
       * ann waves              what she did (/me)
       -ci- build 7 is green    a notice
+
     With several rooms, each line has its room before it: "#ops ann: deploy done". Ends of lines and other controls in a
     message are escaped, as \\n; --json has it as it is, with its number, time and account.
 
@@ -86,7 +88,7 @@ async def _hear(rooms: Sequence[str], manner: Manner, entry: Entry, record: Reco
         recorders = [journal] if journal else []
         async with await entry.open(recorders, reconnect=True) as chat, StdioChannel() as stdout:
             printer = Printer(stdout, manner, with_room=len(rooms) > 1)
-            if manner.search:
+            if manner.search is not None:
                 await _search(chat, rooms, manner, printer)
             else:
                 await _follow(chat, rooms, manner, printer, quiet=record.quiet)
@@ -156,7 +158,7 @@ class Printer:
         return self._left == 0
 
     async def print(self, message: Message) -> None:
-        """Print one, unless all were. Raises `BrokenPipeError` where nobody reads it."""
+        """Print one, unless all were. Raises `BrokenPipeError` where nobody reads it, and `CannotWrite`."""
         from tincans.errors import ChannelBroken
 
         data = as_json(message) if self._manner.json else self._line(message).encode()
@@ -166,7 +168,7 @@ class Printer:
             try:
                 await self._stdout.send(data + b"\n")
             except ChannelBroken as error:
-                raise BrokenPipeError from error
+                raise unprinted(error) from error
             if self._left is not None:
                 self._left -= 1
 
@@ -182,6 +184,14 @@ class Printer:
 def line(message: Message) -> str:
     """One message as one line that is safe to print."""
     from tincans.text import escape
+
+def unprinted(error: ChannelBroken) -> Exception:
+    """What to raise where stdout takes no more: nobody reads it, which is no failure, or what the disk says."""
+    from tincans.errors import CannotWrite
+
+    cause = error.__cause__
+    return BrokenPipeError() if isinstance(cause, ConnectionError) else CannotWrite("stdout", error.reason)
+
 
     text, nick = escape(message.text), escape(message.nick)
     if message.kind == "act":
