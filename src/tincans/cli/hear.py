@@ -97,7 +97,7 @@ async def _hear(rooms: Sequence[str], manner: Manner, entry: Entry, record: Reco
 async def _search(chat: Chat, rooms: Sequence[str], manner: Manner, printer: Printer) -> None:
     for room in rooms:
         member = await chat.join(room)
-        found = await member.search(manner.search, limit=manner.most or _FOUND)
+        found = await member.search(manner.search or "", limit=manner.most or _FOUND)
         for message in reversed(found.messages):
             await printer.print(message)
 
@@ -181,10 +181,6 @@ class Printer:
         return " ".join([*parts, line(message)])
 
 
-def line(message: Message) -> str:
-    """One message as one line that is safe to print."""
-    from tincans.text import escape
-
 def unprinted(error: ChannelBroken) -> Exception:
     """What to raise where stdout takes no more: nobody reads it, which is no failure, or what the disk says."""
     from tincans.errors import CannotWrite
@@ -192,6 +188,10 @@ def unprinted(error: ChannelBroken) -> Exception:
     cause = error.__cause__
     return BrokenPipeError() if isinstance(cause, ConnectionError) else CannotWrite("stdout", error.reason)
 
+
+def line(message: Message) -> str:
+    """One message as one line that is safe to print."""
+    from tincans.text import escape
 
     text, nick = escape(message.text), escape(message.nick)
     if message.kind == "act":
