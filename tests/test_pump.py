@@ -232,21 +232,26 @@ async def test_channels_that_somebody_else_closes_end_it() -> None:
 
 
 async def test_a_side_that_cannot_be_told_goes_on_until_it_is_silent() -> None:
-    client, server, *_, heard, pumping = line(MESSAGES, WEBSOCKET, drain=0.15)
+    client, server, *_, heard, pumping = line(MESSAGES, WEBSOCKET, drain=0.02)
     await client.send(b"question")
     await client.send_eof()
     assert await server.receive() == b"question"
-    for _ in range(5):  # longer than the grace, but never silent for as long
-        await asyncio.sleep(0.04)
-        await server.send(b"answer")
-        assert await client.receive() == b"answer"
+    time = asyncio.get_running_loop().time
+    begun = last = time()
     with pytest.raises(EndOfStream):
+        # Longer than the grace, if the machine lets us, but never silent for as long.
+        while (now := time()) < min(begun + 0.08, last + 0.019):
+            await server.send(b"answer")
+            assert await client.receive() == b"answer"
+            last = now
+            await asyncio.sleep(0.005)
         await client.receive()
+    assert time() - last >= 0.019
     with pytest.raises(EndOfStream):
         await server.receive()
     assert await pumping == (How.FINISHED, CLIENT, "")
     assert heard.notes == [
-        "the server cannot be told that the client has ended: both are closed when the server was silent for 0.15 s"
+        "the server cannot be told that the client has ended: both are closed when the server was silent for 0.02 s"
     ]
 
 

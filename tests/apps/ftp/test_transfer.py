@@ -98,8 +98,8 @@ async def test_what_stands_still_is_ended(large: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("tincans.apps.ftp.transfer.FTP_STALL_SECONDS", 0.03)
     async with visiting(large) as caller:
         async with await caller.call() as data:
-            assert await caller.codes("STOR new") == [150]
             await data.send(b"x")
+            assert await caller.codes("STOR new") == [150]
             assert await caller.hear() == "426 Nothing moved for 0.03 s."
         async with await caller.call():
             assert await caller.codes("RETR large") == [150]

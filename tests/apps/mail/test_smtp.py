@@ -109,10 +109,12 @@ async def test_long_lines_and_zero_bytes_are_kept(mails: Mails) -> None:
 async def test_who_says_nothing_is_sent_away(mails: Mails, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 5321 §4.5.3.2.7. In the middle of a mail, too."""
     monkeypatch.setattr(smtp, "SMTP_SECONDS", 0.03)
-    async with calling(House(mails)) as channel:
-        await codes(channel, "EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA")
-        await channel.send(b"hello\r\n")
-        assert await rest(channel) == "421 4.4.2 nothing was said for 300 seconds\r\n"
+    heard = ""
+    while "is taken" not in heard:  # again, where the machine was too busy to hear all of it in that time
+        async with calling(House(mails)) as channel:
+            await channel.send(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 9\r\nhello\r\n")
+            heard = await rest(channel)
+        assert heard.endswith("\r\n421 4.4.2 nothing was said for 300 seconds\r\n")
     assert not kept(mails)
 
 
