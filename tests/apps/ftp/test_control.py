@@ -78,7 +78,7 @@ async def test_a_person_ends_lines_with_lf(tmp_path: Path) -> None:
 
 
 async def _ahead(caller: Caller, data: Channel, count: int, *, ends: bool) -> list[str]:
-    """Say so many commands, and then ABOR, in the middle of an upload, which `ends` by itself if nothing is answered."""
+    """Say so many commands, and then ABOR, in the middle of an upload, which `ends` where nothing is answered."""
     await caller.channel.send(b"NOOP\r\n" * count + b"ABOR\r\n")
     replies = spawn(caller.hear())
     if ends:
