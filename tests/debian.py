@@ -41,6 +41,8 @@ TESTS = (
     Package("irssi", "irssi", "the IRC client that everybody has"),
     Package("lftp", "lftp", "the FTP client that mirrors, with TLS"),
     Package("libc6-dev", "/usr/include/stdio.h", "C at either end"),
+    Package("libgoogle-gson-java", "/usr/share/java/gson.jar", "JSON in Java: a member of a chat"),
+    Package("libjansson-dev", "/usr/include/jansson.h", "JSON in C: a member of a chat"),
     Package("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl", "swaks with STARTTLS"),
     Package("libssl-dev", "/usr/include/openssl/ssl.h", "C with TLS: an exported program, a load generator"),
     Package("microsocks", "microsocks", "a SOCKS5 proxy"),

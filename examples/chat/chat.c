@@ -1,129 +1,87 @@
-/* A member of a room, in C: `cc -pthread -o chat chat.c && ./chat HOST PORT ROOM NICK`. What it does is in README.md.
- *
- * C has no JSON of its own. This needs little: it writes texts, and finds a few fields, which in what a hub says stand
- * between quotation marks, without blanks, and before anything that a person said. */
+/* A member of a room, in C: `cc -pthread -o chat chat.c -ljansson && ./chat HOST PORT ROOM NICK` (see README.md). */
 
+#include <jansson.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-static FILE *from, *to; /* the hub */
+static FILE *hub; /* what is said to it */
 static const char *room;
-static int said, kept;
+static atomic_int said, kept;
 
 static int call(const char *host, const char *port)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-    if (getaddrinfo(host, port, &hints, &found) != 0) return -1;
-    int hub = -1;
-    for (struct addrinfo *at = found; at != NULL && hub < 0; at = at->ai_next) {
-        hub = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
-        if (hub >= 0 && connect(hub, at->ai_addr, at->ai_addrlen) < 0) {
-            close(hub);
-            hub = -1;
-        }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *at;
+    if (getaddrinfo(host, port, &hints, &at) != 0) return -1;
+    for (; at != NULL; at = at->ai_next) {
+        int called = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
+        if (connect(called, at->ai_addr, at->ai_addrlen) == 0) return called;
+        close(called);
     }
-    freeaddrinfo(found);
-    return hub;
+    return -1;
 }
 
-static void put_text(const char *text, size_t length)
+static void say(json_t *command)
 {
-    putc('"', to);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = text[i];
-        if (byte == '"' || byte == '\\' || byte < ' ') fprintf(to, "\\u%04x", byte);
-        else putc(byte, to);
-    }
-    putc('"', to);
-}
-
-/* Say `"do":"ACTION", "NAME":"VALUE", …` as one line, whoever else is speaking; NULL ends the names and values. */
-static void say(const char *action, ...)
-{
-    va_list fields;
-    va_start(fields, action);
-    flockfile(to);
-    fprintf(to, "{\"do\":\"%s\"", action);
-    for (const char *name; (name = va_arg(fields, const char *)) != NULL;) {
-        const char *value = va_arg(fields, const char *);
-        fprintf(to, ",\"%s\":", name);
-        put_text(value, strlen(value));
-    }
-    fputs("}\n", to);
-    fflush(to);
-    funlockfile(to);
-    va_end(fields);
+    char *line = json_dumps(command, 0);
+    if (line != NULL) fprintf(hub, "%s\n", line); /* one line, whoever else is speaking */
+    else fputs("chat: that is not UTF-8\n", stderr);
+    fflush(hub);
+    free(line);
+    json_decref(command);
 }
 
 static void *speak(void *none)
 {
     char *line = NULL, label[16];
     size_t size = 0;
-    for (ssize_t length; (length = getline(&line, &size, stdin)) >= 0;) {
-        if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
+    for (ssize_t length; (length = getline(&line, &size, stdin)) > 0;) {
+        if (line[length - 1] == '\n') length--;
         snprintf(label, sizeof label, "%d", ++said);
-        say("say", "room", room, "text", line, "label", label, NULL);
+        say(json_pack("{ss ss ss% ss}", "do", "say", "room", room, "text", line, (size_t)length, "label", label));
     }
-    free(line);
-    shutdown(fileno(to), SHUT_WR); /* the hub tells what is still on its way, and then ends, too */
+    shutdown(fileno(hub), SHUT_WR); /* it tells what is still on its way, and then ends, too */
     return none;
 }
 
-/* The value behind `"name":`, a text with its quotation marks or a number; `length` is 0 where there is none. */
-static const char *find(const char *line, const char *name, int *length)
+static void hear(json_t *told)
 {
-    char wanted[32];
-    snprintf(wanted, sizeof wanted, "\"%s\":", name);
-    const char *start = strstr(line, wanted);
-    *length = 0;
-    if (start == NULL) return "";
-    const char *end = start += strlen(wanted);
-    if (*start == '"') {
-        for (end++; *end != '"' && *end != '\0'; end++) end += *end == '\\';
-        end++;
-    } else {
-        end += strcspn(start, ",}");
-    }
-    *length = end - start;
-    return start;
-}
-
-static void hear(const char *line)
-{
-    int kind, number, nick, text, label;
-    const char *on = find(line, "on", &kind), *words = find(line, "text", &text);
-    if (strncmp(on, "\"message\"", kind) == 0) {
-        const char *place = find(line, "number", &number), *who = find(line, "from", &nick);
-        printf("%.*s %.*s %.*s\n", number, place, nick - 2, who + 1, text, words);
+    const char *on = "", *from = "", *text = "";
+    json_int_t number = 0;
+    json_unpack(told, "{ss s?I s?s s?s}", "on", &on, "number", &number, "from", &from, "text", &text);
+    if (strcmp(on, "message") == 0) {
+        printf("%" JSON_INTEGER_FORMAT " %s ", number, from);
+        json_dumpf(json_object_get(told, "text"), stdout, JSON_ENCODE_ANY);
+        puts("");
         fflush(stdout);
-        find(words + text, "label", &label);
-        kept += label > 0; /* it is ours, and kept */
-    } else if (strncmp(on, "\"error\"", kind) == 0 || strncmp(on, "\"bye\"", kind) == 0) {
-        fprintf(stderr, "%.*s\n", text, words);
-    } else if (strncmp(on, "\"ping\"", kind) == 0) {
-        say("pong", NULL);
+        kept += json_object_get(told, "label") != NULL; /* it is ours, and kept */
+    } else if (strcmp(on, "error") == 0 || strcmp(on, "bye") == 0) {
+        fprintf(stderr, "%s\n", text);
+    } else if (strcmp(on, "ping") == 0) {
+        say(json_pack("{ss}", "do", "pong"));
     }
 }
 
 int main(int argc, char **argv)
 {
-    int hub = argc == 5 ? call(argv[1], argv[2]) : -1;
-    if (hub < 0) return 1;
-    from = fdopen(hub, "r");
-    to = fdopen(dup(hub), "w");
+    int called = argc == 5 ? call(argv[1], argv[2]) : -1;
+    if (called < 0) {
+        fputs("chat: no hub is there\n", stderr);
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN); /* that the hub is lost is heard */
+    hub = fdopen(called, "w");
     room = argv[3];
-    say("hello", "nick", argv[4], "client", "chat.c", NULL);
-    say("join", "room", room, NULL);
+    say(json_pack("{ss ss ss}", "do", "hello", "nick", argv[4], "client", "chat.c"));
+    say(json_pack("{ss ss}", "do", "join", "room", room));
     pthread_t speaker;
     pthread_create(&speaker, NULL, speak, NULL);
-    char *line = NULL;
-    for (size_t size = 0; getline(&line, &size, from) >= 0;) hear(line);
-    free(line);
-    return kept != said;
+    FILE *lines = fdopen(dup(called), "r");
+    for (json_t *told; (told = json_loadf(lines, JSON_DISABLE_EOF_CHECK, NULL)) != NULL; json_decref(told)) hear(told);
+    if (!feof(lines)) fputs("chat: the hub was lost\n", stderr);
+    return !feof(lines) || kept != said;
 }

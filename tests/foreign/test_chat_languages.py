@@ -19,12 +19,13 @@ from running import PATIENCE, POLL, Program, program, run, serving, start
 pytestmark = pytest.mark.foreign
 
 SOURCES = Path(__file__).parents[2] / "examples" / "chat"
+GSON = "/usr/share/java/gson.jar"
 NUMBER = 200
 
 #: The command that starts each; `built` is where the compilers' work is.
 LANGUAGES: dict[str, Callable[[Path], list[str]]] = {
     "C": lambda built: [str(built / "chat")],
-    "Java": lambda built: [program("java"), "-XX:TieredStopAtLevel=1", "-cp", str(built), "Chat"],
+    "Java": lambda built: [program("java"), "-XX:TieredStopAtLevel=1", "-cp", f"{built}:{GSON}", "Chat"],
     "Node": lambda built: [program("node"), str(SOURCES / "chat.js")],
     "PHP": lambda built: [program("php"), str(SOURCES / "chat.php")],
     "Python": lambda built: [sys.executable, str(SOURCES / "chat.py")],
@@ -35,9 +36,10 @@ LANGUAGES: dict[str, Callable[[Path], list[str]]] = {
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the compiled programs."""
     folder = tmp_path_factory.mktemp("chat")
-    run([program("cc"), "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(folder / "chat"), str(SOURCES / "chat.c")])
-    java = str(SOURCES / "Chat.java")
-    run([program("javac"), "-Xlint:all", "-Werror", "-encoding", "UTF-8", "-d", str(folder), java])
+    strict = ["-Wall", "-Wextra", "-Werror", "-pthread"]
+    run([program("cc"), *strict, "-o", str(folder / "chat"), str(SOURCES / "chat.c"), "-ljansson"])
+    strict = ["-Xlint:all", "-Werror", "-encoding", "UTF-8"]
+    run([program("javac"), *strict, "-cp", GSON, "-d", str(folder), str(SOURCES / "Chat.java")])
     return folder
 
 
@@ -78,7 +80,7 @@ def finish(found: dict[str, Program]) -> None:
 
 
 def printed(one: Program) -> list[str]:
-    return one.out.decode().splitlines()
+    return one.out.decode().split("\n")[:-1]
 
 
 def test_all_see_what_all_say_in_one_order(built: Path) -> None:
@@ -111,15 +113,21 @@ def test_any_text_is_said_and_printed_as_it_is(language: str, built: Path) -> No
         "\\" * 8000,
         "x" * 16_384,
         '{"on":"error","text":"no"}',
+        "<a href='?b&c'>",
+        "\x1b[2J\x7f",
+        "a\u2028b\u2029c\x85d",
     ]
     with serving("listen", ":0", "chat", "--rooms", "memory:") as hub, members(hub.port, built, [language]) as found:
         one = found[language]
         one.feed("".join(f"{text}\n" for text in texts).encode())
         one.wait_for(rf"\A(.*\n){{{len(texts)}}}")
         finish(found)
-        lines = printed(one)
+        lines = [line.split(" ", 2) for line in printed(one)]
         assert one.err == b""
-    assert lines == [f"{at} {language} {json.dumps(text, ensure_ascii=False)}" for at, text in enumerate(texts, 1)]
+    assert [(at, nick, json.loads(text)) for at, nick, text in lines] == [
+        (str(at), language, text) for at, text in enumerate(texts, 1)
+    ]
+    assert lines[0][2] == f'"{texts[0]}"'  # as people read it
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -129,4 +137,28 @@ def test_what_was_refused_is_an_exit_status(language: str, built: Path) -> None:
         with start(command, stdin=b"kept\n \n") as one:
             one.wait(1)
             assert printed(one) == [f'1 {language} "kept"']
-            assert re.fullmatch(r'"?there is nothing in it"?\n', one.err.decode())
+            assert one.err == b"there is nothing in it\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_ends_with_the_hub_whatever_its_input_does(language: str, built: Path) -> None:
+    with contextlib.ExitStack() as hub:
+        port = hub.enter_context(serving("listen", ":0", "chat", "--rooms", "memory:")).port
+        with members(port, built, [language]) as found:
+            one = found[language]
+            one.feed(b"kept\nbegun")
+            one.wait_for("kept")
+            hub.close()
+            one.wait()
+            assert printed(one) == [f'1 {language} "kept"']
+            assert one.err == b"the hub stops\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_hub_is_one_sentence(language: str, built: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        with start([*LANGUAGES[language](built), "127.0.0.1", str(nobody.getsockname()[1]), "#tins", language]) as one:
+            one.wait(1)
+            assert re.fullmatch(r"(?i)chat.*: .*\n", one.err.decode())
+            assert one.out == b""
