@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from running import PATIENCE
 from tincans.apps.chat.events import File, Kind, Message, Who
 from tincans.apps.chat.history import History
 
@@ -36,6 +37,6 @@ def numbers(messages: Iterable[Message]) -> list[int]:
 
 async def eventually(happened: Callable[[], bool]) -> None:
     """Wait until a thread of a history has done something."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while not happened():
             await asyncio.sleep(0.005)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from hearing import Heard, Hearing
+from running import PATIENCE
 from tincans.channel import Side
 from tincans.conversation import Controls, Opening
 from tincans.register import Register, Talk
@@ -48,7 +49,7 @@ class Steering(Hearing):
 
     async def first(self) -> Steered:
         """The first conversation, once it can be steered."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not self.all:
                 await asyncio.sleep(0.001)
             first = self.all[0]
@@ -59,7 +60,7 @@ class Steering(Hearing):
 
 async def talking(register: Register) -> Talk:
     """The one talk, once it can be steered."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             for talk in register.talks.values():
                 if talk.controls is not None:

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from running import PATIENCE
 from tincans.blocking import BlockingChannel, in_thread, is_async
 from tincans.channel import Channel
 from tincans.errors import ChannelBroken, ChannelClosed, EndOfStream
@@ -70,7 +71,7 @@ async def test_a_plain_function_that_returns_a_coroutine_is_told() -> None:
 
 
 async def test_more_callers_than_any_pool_has_threads() -> None:
-    barrier = threading.Barrier(40, timeout=5)
+    barrier = threading.Barrier(40, timeout=PATIENCE)
     pairs = [memory_pair() for _ in range(40)]
     await asyncio.gather(*(in_thread(lambda _: barrier.wait(), server) for _, server in pairs))
 
@@ -81,7 +82,7 @@ def test_a_channel_without_its_loop_is_closed() -> None:
     errors: list[type[Exception]] = []
 
     def outlive(channel: BlockingChannel) -> None:
-        over.wait(5)
+        over.wait(PATIENCE)
         for call in (channel.receive, channel.send_eof):
             try:
                 call()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hearing import Hearing
-from running import Certificates
+from running import PATIENCE, Certificates
 from tincans import transports
 from tincans.address import Address
 from tincans.channel import Buffered, Channel, Side
@@ -100,7 +100,7 @@ async def test_timed_out_while_nobody_answers() -> None:
 
 async def test_no_such_name() -> None:
     with pytest.raises(NameNotFound, match=r"there is no host named 'no-such-host\.invalid'"):
-        await connect("tcp://no-such-host.invalid:80", timeout=5)
+        await connect("tcp://no-such-host.invalid:80", timeout=PATIENCE)
 
 
 async def test_not_trusted(certificates: Certificates) -> None:
@@ -135,7 +135,7 @@ async def test_it_gives_up_when_the_time_is_over(nobody: Address) -> None:
     start = loop.time()
     with pytest.raises(ConnectionRefused):
         await connect(nobody, retry=0.08)
-    assert 0.07 <= loop.time() - start < 2  # uvloop counts whole milliseconds
+    assert loop.time() - start >= 0.07  # uvloop counts whole milliseconds
 
 
 async def test_the_pauses_double_up_to_a_bound(nobody: Address, monkeypatch: pytest.MonkeyPatch) -> None:

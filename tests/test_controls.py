@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import Certificates
+from running import PATIENCE, Certificates
 from steered import talking
 from tincans import transports
 from tincans.address import Address
@@ -74,7 +74,7 @@ class Line(NamedTuple):
     async def over(self) -> list[Entry]:
         """All that the journal has of it, once it is over."""
         entries: list[Entry] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not (entries and isinstance(entries[-1], Closed)):
                 await asyncio.sleep(0.005)
                 with contextlib.suppress(NoSuchConversation):  # its thread writes every FLUSH_SECONDS
@@ -150,7 +150,7 @@ async def meet(address: Address, listener: Listener) -> tuple[Channel, Channel]:
         await server.send(b"220 welcome\r\n")
         return server
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await asyncio.gather(call(), answer())
 
 
@@ -179,14 +179,14 @@ class Flood:
 
     async def under_way(self) -> None:
         """Wait until it is carried as bulk is."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self.heard) < 1 << 20:
                 await asyncio.sleep(0)
 
     async def waits(self) -> None:
         """Wait until the sender has to."""
         before = -1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while self.said != before:
                 before = self.said
                 await asyncio.sleep(0.02)
@@ -194,7 +194,7 @@ class Flood:
     async def enough(self) -> bytes:
         """All that was heard."""
         self._going_on = False
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(self._saying, self._hearing)
         return bytes(self.heard)
 
@@ -280,7 +280,7 @@ async def test_the_other_side_may_leave_meanwhile(lines: Lines) -> None:
         with pytest.raises(EndOfStream):
             await line.client.receive()
         line.hand.resume(CLIENT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while line.told.client_bytes < 16:
                 await asyncio.sleep(0.001)
         await line.client.aclose()
@@ -316,7 +316,7 @@ async def test_what_is_said_amid_bulk_is_not_torn(lines: Lines, kind: str, side:
     async with lines.open(kind) as line:
         flood = Flood(line, side)
         await flood.under_way()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             for _ in range(3):
                 await line.hand.say(side, words)
         heard = await flood.enough()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from hearing import Heard, Hearing
+from running import PATIENCE
 from tincans.channel import Buffer, Channel, Side, Traits
 from tincans.conversation import How, Kind, Opening
 from tincans.errors import ChannelBroken, ChannelClosed, EndOfStream, LimitExceeded, RemoteProtocolError
@@ -260,7 +261,7 @@ async def test_a_side_that_ends_in_time_needs_no_grace() -> None:
     client, server, *_, pumping = line(MESSAGES, WEBSOCKET, drain=60)
     await client.send_eof()
     await server.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await pumping == (How.FINISHED, CLIENT, "")
 
 
@@ -269,7 +270,7 @@ async def test_after_a_goodbye_that_means_both_directions_the_other_side_has_the
     await client.aclose()
     with pytest.raises(EndOfStream):
         await server.receive()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await pumping == (How.FINISHED, CLIENT, "")
     assert "the client has closed its channel" in heard.notes[0]
 
@@ -280,7 +281,7 @@ async def test_what_is_said_after_a_goodbye_is_noted_and_no_reset() -> None:
     with pytest.raises(EndOfStream):
         await server.receive()
     await server.send(b"too late")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await pumping == (How.FINISHED, CLIENT, "")
     assert heard.notes[-1] == "the client has closed its channel and did not hear the rest"
     assert heard.words[SERVER] == b""

@@ -13,6 +13,7 @@ import textwrap
 import pytest
 
 from hearing import Hearing
+from running import PATIENCE
 from tincans import transports
 from tincans.address import Address
 from tincans.blocking import BlockingChannel
@@ -35,7 +36,7 @@ async def echo(channel: Channel) -> None:
 async def until(condition: object) -> None:
     """Let the loop turn until `condition()` holds."""
     assert callable(condition)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -393,8 +394,8 @@ async def test_an_app_that_cannot_start_leaves_nothing_open() -> None:
 
 
 async def test_a_stop_with_nobody_connected_is_at_once() -> None:
-    server = await serve(ANY, echo)
-    async with asyncio.timeout(1):
+    server = await serve(ANY, echo, limits=Limits(drain=1000))
+    async with asyncio.timeout(PATIENCE):
         await server.aclose()
         await server.aclose()
         await server.wait_closed()
@@ -468,7 +469,7 @@ async def test_an_abort_ends_a_thread_that_waits() -> None:
         await asyncio.sleep(0.01)
         server.abort()
         await server.wait_closed()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await ended.wait()
 
 

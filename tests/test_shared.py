@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import Certificates
+from running import PATIENCE, Certificates
 from steered import Steered, Steering, talking
 from tincans import transports
 from tincans.address import Address
@@ -396,7 +396,7 @@ def _an_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @APPS
 @pytest.mark.usefixtures("_an_app")
 async def test_an_app_s_caller_is_paused_and_spoken_for(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
+    async with answered(app) as a, asyncio.timeout(PATIENCE):
         a.hand.pause(CLIENT)
         await a.client.send(b"held back")
         await a.hand.say(CLIENT, b"by hand")
@@ -410,7 +410,7 @@ async def test_an_app_s_caller_is_paused_and_spoken_for(app: str) -> None:
 @APPS
 @pytest.mark.usefixtures("_an_app")
 async def test_an_app_is_paused_and_spoken_for(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
+    async with answered(app) as a, asyncio.timeout(PATIENCE):
         a.hand.pause(SERVER)
         assert a.hand.paused == {SERVER}
         await a.client.send(b"hello again")
@@ -425,7 +425,7 @@ async def test_an_app_is_paused_and_spoken_for(app: str) -> None:
 @APPS
 @pytest.mark.usefixtures("_an_app")
 async def test_an_app_s_caller_is_ended(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
+    async with answered(app) as a, asyncio.timeout(PATIENCE):
         await a.hand.end(CLIENT)
         with pytest.raises(EndOfStream):
             await a.client.receive()
@@ -436,7 +436,7 @@ async def test_an_app_s_caller_is_ended(app: str) -> None:
 @APPS
 @pytest.mark.usefixtures("_an_app")
 async def test_an_app_is_ended(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
+    async with answered(app) as a, asyncio.timeout(PATIENCE):
         await a.hand.end(SERVER)
         with pytest.raises(EndOfStream):
             await a.client.receive()
@@ -448,7 +448,7 @@ async def test_an_app_is_ended(app: str) -> None:
 @APPS
 @pytest.mark.usefixtures("_an_app")
 async def test_an_app_s_conversation_is_reset(app: str) -> None:
-    async with answered(app) as a, asyncio.timeout(10):
+    async with answered(app) as a, asyncio.timeout(PATIENCE):
         a.hand.reset()
         with pytest.raises(ChannelBroken):
             await a.client.receive()

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from hearing import Hearing
-from running import Certificates
+from running import PATIENCE, Certificates
 from tincans.address import Address
 from tincans.apps.chat import Chat
 from tincans.apps.echo import echo
@@ -66,7 +66,7 @@ def address(board: Switchboard, name: str) -> Address:
 
 
 async def until(board: Switchboard, clients: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while board.clients != clients:
             await asyncio.sleep(0.001)
 
@@ -367,7 +367,7 @@ async def test_it_stops_at_once_with_nobody_connected() -> None:
     board = Switchboard()
     await board.apply(config("echo memory:a | limits = { drain = 1000 }"))
     closed = spawn(board.wait_closed())
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE):
         await board.aclose()
         await closed
     await board.aclose()

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from running import PATIENCE
 from tincans.apps.process import Process, environment
 from tincans.channel import Channel, Traits
 from tincans.errors import ChannelBroken, EndOfStream, UsageError
@@ -49,7 +50,7 @@ async def test_much_goes_both_ways() -> None:
 async def test_its_exit_ends_the_channel_of_a_caller_who_goes_on() -> None:
     async with await serve(ANY, Process("echo hello")) as server, await dial(server.address) as caller:
         assert await everything(caller) == b"hello\n"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while server.clients:
                 await asyncio.sleep(0.001)
 
@@ -70,7 +71,7 @@ async def test_it_may_close_its_output_and_read_on(tmp_path: object) -> None:
         with pytest.raises(EndOfStream):
             await caller.receive()
         await caller.send(b"still there\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while server.clients:
                 await asyncio.sleep(0.001)
     with open(f"{tmp_path}/heard") as heard:
@@ -91,7 +92,7 @@ async def test_it_is_killed_when_the_caller_is_lost() -> None:
         caller = await dial(server.address)
         number = int(await caller.receive())
         caller.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while server.clients:
                 await asyncio.sleep(0.001)
             while os.path.exists(f"/proc/{number}"):
@@ -105,7 +106,7 @@ async def test_it_is_killed_when_the_server_stops() -> None:
         await server.aclose()
         with pytest.raises(ChannelBroken):
             await caller.receive()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while os.path.exists(f"/proc/{number}"):
             await asyncio.sleep(0.001)
 

@@ -14,6 +14,7 @@ import pytest
 
 import tincans
 from hearing import Hearing
+from running import PATIENCE
 from tincans import transports
 from tincans.address import Address
 from tincans.certificates import make_leaf
@@ -111,7 +112,7 @@ async def test_a_reset_right_behind_words_passes_behind_them(first: Side) -> Non
         await asyncio.sleep(0)
         await one.send(b"the last words")
         one.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await hearing == b"the last words"
         await heard_reset(j, first, b"hellothe last words")
 
@@ -120,7 +121,7 @@ async def test_a_server_that_resets_at_once() -> None:
     async with joined() as j:
         await j.callee.send(b"no")
         j.callee.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await until_broken(j.client) == b"no"
         await heard_reset(j, Side.SERVER, b"no")
 
@@ -138,7 +139,7 @@ async def test_a_reset_behind_more_than_the_other_takes(bulk: bool, curious: boo
             async with asyncio.timeout(0.04):
                 await j.callee.send(bytes(64 << 20))
         j.callee.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             size = len(await until_broken(j.client)) + (4 << 20) * bulk
             await heard.over.wait()
         assert 0 < size <= len(heard.words[Side.SERVER]) + heard.counted[Side.SERVER]
@@ -152,7 +153,7 @@ async def test_a_reset_right_behind_words_inside_tls(tmp_path: Path) -> None:
         await j.callee.receive()
         await j.callee.send(b"the last words")
         j.callee.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await until_broken(j.client) == b"the last words"
         await heard_reset(j, Side.SERVER, b"the last words")
 

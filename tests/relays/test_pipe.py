@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from hearing import Heard, Hearing
+from running import PATIENCE
 from tincans.channel import Side
 from tincans.conversation import Kind, Opening
 from tincans.errors import CannotSteer
@@ -51,7 +52,7 @@ class Bench:
         """Say it all, and give back all that came out."""
         self.mouth.sendall(data)
         heard = bytearray()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(heard) < len(data):
                 await asyncio.sleep(0)
                 try:
@@ -135,7 +136,7 @@ async def test_a_reset_right_behind_the_last_words_is_told_behind_them(rounds: i
         words = os.urandom(ROOM_BYTES + BULK_BYTES)
         b.mouth.sendall(words)
         b.mouth.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not b.told:
                 await asyncio.sleep(0)
         assert b.told == [("lost", Side.CLIENT, ConnectionResetError)]
@@ -286,7 +287,7 @@ async def flood(b: Bench) -> bytes:
 
 async def hear(b: Bench, count: int) -> bytes:
     heard = bytearray()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(heard) < count:
             await asyncio.sleep(0)
             try:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.channel import Channel
 from tincans.errors import CannotHalfClose, ChannelBroken, ChannelClosed, LimitExceeded
@@ -39,7 +40,7 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 async def arrived(channel: UdpChannel, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while len(channel._arrived) + channel._dropped < count:
             await asyncio.sleep(0)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.channel import Channel
 from tincans.errors import ChannelError, ConnectError, EndOfStream, ListenError
@@ -38,7 +39,7 @@ def state(pid: int) -> str:
 
 
 async def gone(pid: int) -> bool:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while state(pid) not in ("", "Z"):
             await asyncio.sleep(0.005)
     return True
@@ -135,7 +136,7 @@ async def test_the_status_is_known_before_the_close() -> None:
     async with await start("kill -KILL $$") as channel:
         with pytest.raises(EndOfStream):
             await channel.receive()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while "process.status" not in channel.facts:
                 await asyncio.sleep(0.001)
         assert channel.facts["process.status"] == "SIGKILL"
@@ -179,7 +180,7 @@ async def test_what_it_started_ends_with_it() -> None:
 
 async def test_what_it_left_behind_still_holds_the_channel_until_it_is_closed() -> None:
     channel = await start("(read line; echo said $line; sleep 1000) & exit 0")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while "process.status" not in channel.facts:
             await asyncio.sleep(0.001)
     assert channel.facts["process.status"] == "0"
@@ -200,7 +201,7 @@ async def test_abort_kills_the_whole_group_and_leaves_no_zombie() -> None:
 async def test_abort_alone_is_reaped_by_the_loop() -> None:
     channel = await start("cat")
     channel.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while state(int(channel.facts["process.id"])):
             await asyncio.sleep(0.001)
 
@@ -282,7 +283,7 @@ async def test_nobody_waits_longer_than_the_limit_for_the_kernel_to_kill(monkeyp
     await channel.receive()
     with monkeypatch.context() as held:
         held.setattr(os, "killpg", lambda *_: None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await channel.aclose()
     assert "process.status" not in channel.facts
     os.killpg(int(channel.facts["process.id"]), signal.SIGKILL)

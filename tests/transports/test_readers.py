@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from running import PATIENCE
 from tincans.transports.readers import Reader
 from tincans.transports.stream import reset
 
@@ -64,7 +65,7 @@ ALL = [b"a", b"b", b"c", ConnectionResetError]
 
 async def test_it_is_called_until_the_error_was_met(ear: Ear) -> None:
     ear.say_and_reset(b"abc")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ear.over.wait()
     assert ear.heard == ALL
 
@@ -72,7 +73,7 @@ async def test_it_is_called_until_the_error_was_met(ear: Ear) -> None:
 async def test_the_end_is_met_as_well(ear: Ear) -> None:
     ear.mouth.sendall(b"a")
     ear.mouth.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ear.over.wait()
     assert ear.heard == [b"a", b""]
 
@@ -87,7 +88,7 @@ async def test_stopped_it_is_called_no_more_and_can_begin_again(ear: Ear) -> Non
         await asyncio.sleep(0)
     assert len(ear.heard) == heard
     ear.reader = Reader(asyncio.get_running_loop(), ear.socket, ear.hear)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ear.over.wait()
     assert ear.heard == ALL
 
@@ -98,7 +99,7 @@ async def test_another_method_is_called_after_the_loop_has_let_go(ear: Ear) -> N
     ear.say_and_reset(b"abc")
     await ear.woken.wait()
     ear.reader.turn_to(ear.hear)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ear.over.wait()
     assert ear.heard == ALL
 
@@ -107,7 +108,7 @@ async def test_another_method_is_called_after_the_first_asked_for_it(ear: Ear) -
     """In the middle of the call behind which uvloop lets go of whatever it has."""
     ear.reader.turn_to(ear.turn)
     ear.say_and_reset(b"abc")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ear.over.wait()
     assert ear.heard == ALL
 

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from running import PATIENCE
 from tincans import transports
 from tincans.address import Address
 from tincans.errors import ChannelBroken, ChannelClosed
@@ -45,7 +46,7 @@ async def test_a_socket_from_which_something_was_read_ahead_is_not_taken(tls: Ad
     hearing.cancel()  # from now on the loop receives for it
     await asyncio.wait([hearing])
     greeting = spawn(transports.greet(calling, transports.client_wraps(tls)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while called.fresh:
             await asyncio.sleep(0)
     async with await transports.greet(called, transports.server_wraps(tls)) as there, await greeting as here:
@@ -68,7 +69,7 @@ async def test_a_reset_right_behind_words(tls: Address, words: bytes, waiting: b
             await there.send(words)
         there.abort()
         with pytest.raises(ChannelBroken, match="the other side reset it"):
-            await asyncio.wait_for(hearing, 5)
+            await asyncio.wait_for(hearing, PATIENCE)
         assert heard == words
         assert "tls.truncated" not in here.facts
 
