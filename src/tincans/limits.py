@@ -604,6 +604,12 @@ CHAT_ROOMS_LOG_BYTES = 1024 * 1024
 #: What the index of a history takes in at once, and how long it lets messages come together before.
 CHAT_PIECE_BYTES = 128 * 1024
 CHAT_INDEX_SECONDS = 0.1
+#: Messages that get their words, by which they are found, before a hub opens whose index was lost, at most: a third of
+#: a second. Of more, all get them behind, so many in a transaction (some 15 ms); and so long a search waits for that, as
+#: long as a person waits without a word, before it says that it did not search all.
+CHAT_WORDS_AT_ONCE = 10_000
+CHAT_WORDS_MESSAGES = 500
+CHAT_WORDS_SECONDS = 1.0
 #: How often it is looked what has become too old.
 CHAT_LOOK_SECONDS = 60.0
 #: Messages that are removed at once, before what was said meanwhile is indexed.

@@ -10,6 +10,7 @@ import pytest
 
 import tincans
 from chatting import little_hub, real_hub
+from tincans.apps.chat.history import MemoryHistory
 from tincans.cli.chat_party import Party
 from tincans.cli.chat_talk import Talk
 from tincans.clients.chat import open_chat
@@ -128,6 +129,19 @@ async def test_what_was_said_is_found_and_looked_back_to() -> None:
             assert (await typed(ann, '/search "line 7"'))[-1].endswith(" bob: line 7")
             assert (await typed(ann, "/search nothing"))[-1] == "nothing has 'nothing' in it"
             assert await typed(ann, "/clear") == []
+
+
+async def test_it_is_said_that_older_ones_were_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unsearched(_: MemoryHistory) -> int:
+        return 1
+
+    monkeypatch.setattr(MemoryHistory, "unsearched", unsearched)
+    async with real_hub() as hub, party(hub, "#ops") as ann:
+        await typed(ann, "tin")
+        lack = "older messages are still being indexed, and were not searched yet"
+        assert (await typed(ann, "/search nothing"))[-1].splitlines() == ["nothing has 'nothing' in it", lack]
+        first, found = (await typed(ann, "/search tin"))[-1].splitlines()
+        assert (first, found.endswith(" ann: tin")) == (lack, True)
 
 
 async def until_whole(person: Party, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chatting import hub_process
+from chatting import hub_process, little_hub
 from running import Program, run, start, tincans
 
 
@@ -66,6 +67,15 @@ def test_what_was_found_is_printed_the_oldest_first(place: str) -> None:
     ]  # fmt: skip
     assert heard(place, "ops", "--search", "green", "--count", "5") == ["-ann- build 7 is green"]
     assert heard(place, "ops", "--search", "nothing") == []
+
+
+async def test_it_is_said_that_older_ones_were_not_searched() -> None:
+    async with little_hub() as hub:
+        hub.instead["search"] = {"on": "found", "messages": [], "more": False, "unsearched": 7}
+        with start(tincans("hear", "ops", "--search", "x", "--to", str(hub.address), "--no-record")) as running:
+            assert await asyncio.to_thread(running.wait) == 0
+            assert running.out == b""
+            assert running.err.splitlines()[-1] == b"older messages are still being indexed, and were not searched yet"
 
 
 def test_each_line_comes_at_once_and_says_its_room_where_there_are_several(place: str) -> None:

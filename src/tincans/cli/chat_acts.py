@@ -167,7 +167,8 @@ class Acts:
         found = await self._chat.search(words[0], room=room, limit=_FOUND)
         lines = [_found(message, with_room=room is None) for message in reversed(found.messages)]
         more = ["… and earlier ones"] if found.more else []
-        self._note(pane, [*more, *lines] if lines else [f"nothing has {words[0]!r} in it"])
+        lack = [found.lack] if found.lack else []
+        self._note(pane, [*lack, *more, *lines] if lines else [f"nothing has {words[0]!r} in it", *lack])
 
     async def do_clear(self, words: Words, pane: Pane) -> None:
         pane.clear()

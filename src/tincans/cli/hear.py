@@ -95,11 +95,15 @@ async def _hear(rooms: Sequence[str], manner: Manner, entry: Entry, record: Reco
 
 
 async def _search(chat: Chat, rooms: Sequence[str], manner: Manner, printer: Printer) -> None:
+    from tincans.cli.serving import say
+
     for room in rooms:
         member = await chat.join(room)
         found = await member.search(manner.search or "", limit=manner.most or _FOUND)
         for message in reversed(found.messages):
             await printer.print(message)
+        if found.lack:
+            say(found.lack)
 
 
 async def _follow(chat: Chat, rooms: Sequence[str], manner: Manner, printer: Printer, *, quiet: bool) -> None:

@@ -201,10 +201,17 @@ class History(Event, frozen=True, kw_only=True, tag="history"):
 
 
 class Found(Event, frozen=True, kw_only=True, tag="found"):
-    """What was searched for, the newest first."""
+    """What was searched for, the newest first. Messages up to the number `unsearched` were not searched, as the hub is
+    making its index anew."""
 
     messages: tuple[Message, ...] = ()
     more: bool = False
+    unsearched: int = 0
+
+    @property
+    def lack(self) -> str:
+        """What is said of those that were not searched; nothing where all were."""
+        return "older messages are still being indexed, and were not searched yet" if self.unsearched else ""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,9 @@ from time import gmtime, strftime
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.limits import CHAT_REASON_BYTES, CHAT_TEXT_BYTES
 
+#: What is said of a search where `History.unsearched` is something.
+UNSEARCHED = "older messages are still being indexed, and were not searched yet"
+
 
 def check_text(text: str) -> None:
     """Raises `Refused` where this cannot be said: it is empty, too long, or cannot be written in UTF-8."""

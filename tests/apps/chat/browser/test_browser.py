@@ -24,6 +24,7 @@ from asking import Answer, Asker, asking, raw
 from rooming import USERS
 from running import Certificates
 from tincans.apps.chat import Chat
+from tincans.apps.chat.history import MemoryHistory
 from tincans.apps.chat.hub import Hub
 from tincans.apps.settings import Settings
 from tincans.files import Upload
@@ -333,6 +334,16 @@ async def test_search() -> None:
         rest = await visit.json(f"/api/search?text=pears&room=%23ops&before={one['messages'][0]['number']}")
         assert ([each["text"] for each in rest["messages"]], rest["more"]) == (["ripe pears"], False)
         assert (await visit.json("/api/search"))["messages"] == []
+
+
+async def test_it_is_told_that_older_ones_were_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unsearched(_: MemoryHistory) -> int:
+        return 7
+
+    async with visiting() as visit:
+        assert "unsearched" not in await visit.json("/api/search?text=pears")
+        monkeypatch.setattr(MemoryHistory, "unsearched", unsearched)
+        assert (await visit.json("/api/search?text=pears"))["unsearched"] == 7
 
 
 @pytest.mark.parametrize("modes", ["+s", "+i", "+k secret", "+r", "+b *", "+l 1"])

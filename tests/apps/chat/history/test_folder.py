@@ -274,6 +274,19 @@ async def test_an_index_of_no_use_is_made_anew(tmp_path: Path, spoil: Callable[[
         assert await history.number("#ops", msgid="id5") == 5
 
 
+async def test_an_index_of_the_first_format_is_converted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with opened(tmp_path) as history:
+        messages = say(history, *(f"word {place}" for place in range(700)))
+    index = history_index.Index(tmp_path / "index.sqlite3")
+    for statement in ("DROP INDEX by_room", "ALTER TABLE progress DROP COLUMN wordless", "PRAGMA user_version = 1"):
+        index.execute(statement)
+    index.close()
+    async with opened(tmp_path) as history:
+        assert await everything(history) == messages
+        assert await history.search("699", rooms=["#ops"]) == [messages[-1]]
+    assert not caplog.records
+
+
 async def test_an_index_that_is_behind_catches_up(tmp_path: Path) -> None:
     async with opened(tmp_path) as history:
         say(history, "one")

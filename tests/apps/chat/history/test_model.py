@@ -15,11 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from remembering import THEN, said
 from tincans.apps.chat.events import Message, RoomState
+from tincans.apps.chat.history import folder as history_folder
 from tincans.apps.chat.history import follow as history_follow
 from tincans.apps.chat.history import forget as history_forget
 from tincans.apps.chat.history import log as history_log
 from tincans.apps.chat.history import recent as history_recent
 from tincans.apps.chat.history import rooms as history_rooms
+from tincans.apps.chat.history import words as history_words
 from tincans.apps.chat.history.folder import FolderHistory
 from tincans.apps.chat.history.index import remove_index
 from tincans.apps.chat.history.search import parse
@@ -48,6 +50,9 @@ class Histories(RuleBasedStateMachine):
             (history_recent, "CHAT_RECENT_MESSAGES", 5),
             (history_rooms, "CHAT_ROOMS_LOG_BYTES", 100),
             (history_follow, "CHAT_INDEX_SECONDS", 0.001),
+            (history_follow, "CHAT_WORDS_AT_ONCE", 3),
+            (history_words, "CHAT_WORDS_MESSAGES", 2),
+            (history_folder, "CHAT_WORDS_SECONDS", 60),
         ]:
             self.patch.setattr(module, name, bound)
         self.keep = keep
@@ -107,6 +112,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(text=_SEARCHES, rooms=st.sets(_ROOMS), before=_NUMBERS, limit=st.integers(1, 9))
     def search(self, text: str, rooms: set[str], before: int, limit: int) -> None:
+        assert self.loop.run(self.history.unsearched()) == 0
         found = self.loop.run(self.history.search(text, rooms=rooms, before=before, limit=10**6))
         terms, names = parse(text), {folded(room) for room in rooms}
         expected = [

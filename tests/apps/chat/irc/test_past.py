@@ -90,6 +90,17 @@ async def test_no_more_are_told_than_may_be_asked_for() -> None:
         assert len(await ann.says(f"HISTORY #tea {CHAT_HISTORY_MESSAGES + 1}")) == CHAT_HISTORY_MESSAGES + 1
 
 
+async def test_it_is_said_that_older_ones_were_not_searched() -> None:
+    class Lost(MemoryHistory):
+        async def unsearched(self) -> int:
+            return 7
+
+    async with chat(history=Lost()) as house:
+        ann = await house.enter("ann", "#tea")
+        lack = "older messages are still being indexed, and were not searched yet"
+        assert await ann.says("SEARCH deploy") == [f":tincans NOTICE ann :That is all with deploy, but {lack}."]
+
+
 async def test_a_disk_that_cannot_be_read_is_said() -> None:
     class Broken(MemoryHistory):
         async def read(self, room: str, *, after: int = 0, before: int = 0, limit: int = 50) -> list[Message]:

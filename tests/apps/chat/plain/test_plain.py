@@ -286,6 +286,22 @@ async def test_what_is_searched_for_is_found_in_the_rooms_that_one_is_in() -> No
         ]  # fmt: skip
 
 
+async def test_it_is_said_that_older_ones_were_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with party() as there:
+        ann = await there.person("ann", "#ops")
+        monkeypatch.setattr(MemoryHistory, "unsearched", unsearched)
+        await ann.type("/search tin\n")
+        assert [await ann.line() for _ in range(2)] == [
+            "- nothing that was said has that in it",
+            "- older messages are still being indexed, and were not searched yet",
+        ]
+
+
+async def unsearched(_: MemoryHistory) -> int:
+    """The index of this history is being made anew."""
+    return 7
+
+
 async def test_a_history_that_cannot_be_read_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> Messages:
         raise OSError(5, "Input/output error")

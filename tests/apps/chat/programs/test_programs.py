@@ -327,6 +327,17 @@ async def test_a_history_that_cannot_be_read_is_an_error(monkeypatch: pytest.Mon
         assert (await ann.ask("ping"))["on"] == "pong"
 
 
+async def test_it_is_told_that_older_ones_were_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unsearched(_: MemoryHistory) -> int:
+        return 7
+
+    async with party() as there:
+        ann = await there.program("ann", "#ops")
+        assert "unsearched" not in await ann.ask("search", text="tin")
+        monkeypatch.setattr(MemoryHistory, "unsearched", unsearched)
+        assert (await ann.ask("search", text="tin"))["unsearched"] == 7
+
+
 async def test_a_page_of_history_has_as_many_as_it_may() -> None:
     async with party() as there:
         ann = await there.program("ann", "#ops")

@@ -88,11 +88,11 @@ class Api:
         return History(room=room.name, messages=[Message.of(each) for each in kept], more=more)
 
     async def _search(self, member: Member, asked: Asked) -> Word:
+        unsearched = await self._hub.history.unsearched()
         found = await self._hub.history.search(
             asked.text, rooms=self._searched(member, asked.room), before=asked.before, limit=asked.limit + 1
         )
-        messages = [Message.of(each) for each in found[: asked.limit]]
-        return Found(messages=messages, more=len(found) > asked.limit)
+        return Found.of(found, asked.limit, unsearched)
 
     def _searched(self, member: Member, name: str) -> Iterable[str]:
         if name:

@@ -65,8 +65,12 @@ class History(Protocol):
         """Messages in these rooms with all the words in them, the newest first. A quoted part is a phrase, a word that
         ends in * is a beginning, `from:NICK` is who said it. What is no word at all finds nothing.
 
-        What was said before the call is found. Text is never wrong (`search.parse`).
+        What was said before the call is found, but for what is `unsearched`. Text is never wrong (`search.parse`).
         """
+
+    async def unsearched(self) -> int:
+        """The number of the last message that `search` does not find yet, nor any before it, as an index that was lost
+        is being made anew; 0 where it finds all. Waits for that at most CHAT_WORDS_SECONDS."""
 
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
         """The number of the message with this `msgid`, or of the last one said before `at`; 0 where there is none.
@@ -157,6 +161,9 @@ class MemoryHistory:
             if (not before or message.number < before) and all(term.is_in(message) for term in terms)
         ]
         return sorted(found, key=lambda message: -message.number)[:limit]
+
+    async def unsearched(self) -> int:
+        return 0
 
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
         for message in reversed(self._of(room)):

@@ -38,6 +38,7 @@ from tincans.apps.chat.history.rooms import Rooms
 from tincans.apps.chat.history.search import parse
 from tincans.apps.chat.names import folded
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
+from tincans.limits import CHAT_WORDS_SECONDS
 
 FORMAT = 1
 
@@ -54,7 +55,8 @@ class FolderHistory:
 
     @classmethod
     def open(cls, folder: Path, *, keep: int = 0, days: float = 0) -> FolderHistory:
-        """Open it, made where it is not there: quick, unless the index has to be made anew. For any thread.
+        """Open it, made where it is not there: quick, but for some seconds for a million messages where the index was
+        lost, the most of which is made behind (`history/words.py`). For any thread.
 
         Keeps the last `keep` messages of each room, of the last `days`; 0 for all. Raises `HistoryError`,
         `HistoryBusy` where another process has it, `HistoryTooNew`.
@@ -81,7 +83,7 @@ class FolderHistory:
         self._readers = Readers(index.path)
         stack.callback(self._readers.close)
         self._follower = Follower(self._log, index, index.progress(identity) or End(0, 0, 0), keep=keep, days=days)
-        self._follower.follow()
+        self._follower.catch_up()
         self._recent = Recent(self._follower.counts(), self._load, keep=keep)
         self._follower.begin()
         stack.callback(self._follower.close)
@@ -141,6 +143,11 @@ class FolderHistory:
             return []
         return self._young(await self._ask(lambda index: index.search(terms, names, before, limit), self.last))
 
+    async def unsearched(self) -> int:
+        if self._follower.wordless:
+            await asyncio.to_thread(self._follower.wait_for_words, CHAT_WORDS_SECONDS)
+        return self._follower.wordless
+
     async def number(self, room: str, *, msgid: str = "", at: int = 0) -> int:
         room = folded(room)
         at_hand = self._recent.of(room, self.last)
@@ -153,7 +160,10 @@ class FolderHistory:
         if not msgid:
             older = await self._ask(lambda index: index.before(room, at), before_those)
         else:
-            same = await self._ask(lambda index: index.named(msgid), before_those)
+            if self._follower.wordless:
+                same = await asyncio.to_thread(self._log.named, msgid)
+            else:
+                same = await self._ask(lambda index: index.named(msgid), before_those)
             older = [message for message in same if message.id == msgid and folded(message.room) == room]
         return max((message.number for message in older), default=0)
 

@@ -6,7 +6,8 @@ The loop's thread tells it only that there is something, and never waits for it.
 one transaction, with how far it goes; so a process that is killed leaves an index that is behind, and none that is
 wrong.
 
-When all is taken in it removes what is beyond `keep` and `days` (`history/forget.py`), a little at a time.
+When all is taken in it gives those messages words that have none (`history/words.py`), and then removes what is beyond
+`keep` and `days` (`history/forget.py`), both a little at a time.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from collections.abc import Mapping
 from tincans.apps.chat.events import Message
 from tincans.apps.chat.history.forget import Forgetting, Room
 from tincans.apps.chat.history.index import Index, give_up_broken
-from tincans.apps.chat.history.log import End, Log, messages_of
+from tincans.apps.chat.history.log import End, Log, Stub, messages_of, stubs_of
 from tincans.apps.chat.history.search import indexed
+from tincans.apps.chat.history.words import Words
 from tincans.apps.chat.names import folded
-from tincans.limits import CHAT_INDEX_SECONDS, CHAT_LOOK_SECONDS
+from tincans.limits import CHAT_INDEX_SECONDS, CHAT_LOOK_SECONDS, CHAT_WORDS_AT_ONCE
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ _UPDATE_ROOM = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, last = excl
 
 
 class Follower:
-    """Follows a log with an index, which is its own. `begin` starts the thread; before, `follow` may be called."""
+    """Follows a log with an index, which is its own. `catch_up`, and then `begin`, which starts the thread."""
 
     def __init__(self, log: Log, index: Index, done: End, *, keep: int = 0, days: float = 0) -> None:
         """`done` is how far the index is."""
@@ -39,11 +41,22 @@ class Follower:
         #: How far the index is.
         self.done = done
         self._rooms = {name: Room(*row) for name, *row in index.rooms()}
+        self._words = Words(log, index)
         self._forgetting = Forgetting(log, index, self._rooms, keep, days)
         self._thread: threading.Thread | None = None
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._turn = threading.Condition()
         self._ends = self._is_over = self._failed = False
+        self._is_bare = False  # messages are taken in without their words
+
+    def catch_up(self) -> None:
+        """Take in what the log has: of an index that is made anew, and of many messages, without their words, which
+        follow behind. Raises `sqlite3.Error` and `OSError`.
+        """
+        is_new, was_bare = not self.done.number, 0 < self.wordless == self.done.number
+        self._is_bare = was_bare or (is_new and self._log.end.number > CHAT_WORDS_AT_ONCE)
+        self.follow()
+        self._is_bare = False
 
     def begin(self) -> None:
         """Start the thread."""
@@ -54,6 +67,11 @@ class Follower:
     def counts(self) -> list[tuple[str, int, int]]:
         """Each room, with how many messages it has in the index, and the number of the last. Before `begin`."""
         return [(name, room.size, room.last) for name, room in self._rooms.items()]
+
+    @property
+    def wordless(self) -> int:
+        """Up to which number messages are not found by their words yet; 0 where all are. For any thread."""
+        return self._words.wordless
 
     @property
     def removed(self) -> Mapping[str, int]:
@@ -77,6 +95,14 @@ class Follower:
             self._hurry.set()
             self._wake.set()
             self._turn.wait_for(lambda: self.done.number >= number or self._failed or self._is_over)
+
+    def wait_for_words(self, seconds: float) -> None:
+        """Wait until all messages have words, but no longer than this, nor for a disk that refuses.
+
+        Not for the loop's thread.
+        """
+        with self._turn:
+            self._turn.wait_for(lambda: not self.wordless or self._failed or self._is_over, seconds)
 
     def close(self) -> None:
         """Have the index take in the rest, end the thread, and give the index back. Idempotent."""
@@ -106,7 +132,7 @@ class Follower:
             ends = self._ends
             try:
                 self.follow()
-                while not self._ends and self._forgetting.some(self.done):
+                while not self._ends and (self._give_words() or self._forgetting.some(self.done)):
                     self.follow()
             except (sqlite3.Error, OSError) as error:
                 self._say(error)
@@ -131,6 +157,13 @@ class Follower:
             self.done, self._failed = done, False
             self._turn.notify_all()
 
+    def _give_words(self) -> bool:
+        given = self._words.some()
+        if given and not self.wordless:
+            with self._turn:
+                self._turn.notify_all()
+        return given
+
     # ── what came ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _take_in(self, end: End) -> End:
@@ -140,15 +173,15 @@ class Follower:
         if not piece:
             return self._next_segment(start)
         batch = _Batch(self._rooms, start)
-        for offset, length, message in messages_of(piece):
+        for offset, length, message in stubs_of(piece) if self._is_bare else messages_of(piece):
             if message.number > batch.last:  # a number is one message's, whatever a broken log says
                 batch.add(start.offset + offset, length, message)
         done = End(start.segment, start.offset + len(piece), batch.last)
         with self._index.transaction():
             batch.insert(self._index)
             self._progress(done)
-        self._rooms.update(batch.rooms)
-        self._forgetting.touched.update(batch.rooms)
+        self._rooms.update(rooms := batch.rooms())
+        self._forgetting.touched.update(rooms)
         return done
 
     def _next_segment(self, start: End) -> End:
@@ -162,31 +195,46 @@ class Follower:
 
     def _progress(self, done: End) -> None:
         self._index.execute('UPDATE progress SET segment = ?, "offset" = ?, number = ?', done)
+        if self._is_bare:
+            self._words.leave(done.number)
 
 
 class _Batch:
     """What one transaction takes in."""
 
-    def __init__(self, rooms: Mapping[str, Room], start: End) -> None:
-        self._known, self._segment, self._new = rooms, start.segment, len(rooms)
-        #: The number of the last message; the rooms in which something was said, as they are then.
+    def __init__(self, known: Mapping[str, Room], start: End) -> None:
+        self._known, self._segment, self._new = known, start.segment, len(known)
+        #: The number of the last message.
         self.last = start.number
-        self.rooms: dict[str, Room] = {}
+        self._rooms: dict[str, list[int]] = {}  # as `Room` has them, by name
+        self._spelled: dict[str, list[int]] = {}  # the same, by names as they are written
         self._messages: list[tuple[object, ...]] = []
         self._words: list[tuple[object, ...]] = []
 
-    def add(self, offset: int, length: int, message: Message) -> None:
-        name, self.last = folded(message.room), message.number
-        room = self.rooms.get(name) or self._known.get(name)
+    def add(self, offset: int, length: int, message: Message | Stub) -> None:
+        room = self._spelled.get(message.room) or self._room(message.room)
+        number = self.last = room[2] = message.number
+        room[1] += 1
+        self._messages.append((number, room[0], self._segment, offset, length, message.at))
+        if isinstance(message, Message):
+            self._words.append((number, indexed(message, room[0])))
+
+    def _room(self, spelled: str) -> list[int]:
+        name = folded(spelled)
+        room = self._rooms.get(name)
         if room is None:
-            self._new += 1
-            room = Room(self._new, 0, 0)
-        self.rooms[name] = Room(room.number, room.size + 1, message.number)
-        self._messages.append((message.number, room.number, self._segment, offset, length, message.at))
-        self._words.append((message.number, indexed(message, room.number)))
+            if name not in self._known:
+                self._new += 1
+            room = self._rooms[name] = list(self._known.get(name, (self._new, 0, 0)))
+        self._spelled[spelled] = room
+        return room
+
+    def rooms(self) -> dict[str, Room]:
+        """The rooms in which something was said, as they are then."""
+        return {name: Room(*room) for name, room in self._rooms.items()}
 
     def insert(self, index: Index) -> None:
-        rows = [(room.number, name, room.size, room.last) for name, room in self.rooms.items()]
+        rows = [(room[0], name, *room[1:]) for name, room in self._rooms.items()]
         index.insert("INSERT INTO rooms (id, name, size, last)", rows, _UPDATE_ROOM)
         index.insert('INSERT INTO messages (number, room, segment, "offset", length, at)', self._messages)
         index.insert("INSERT INTO words (rowid, text)", self._words)

@@ -17,9 +17,9 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from tincans.apps.chat.history import DAY
-from tincans.apps.chat.history.index import FOUND, Index
+from tincans.apps.chat.history.index import Index
 from tincans.apps.chat.history.log import End, Log, Place
-from tincans.apps.chat.history.search import indexed, match
+from tincans.apps.chat.history.search import indexed
 from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_LOOK_SECONDS, CHAT_SEGMENT_BYTES
 
 #: A message in the index: its number, its room's, its place, and when it was said.
@@ -65,12 +65,12 @@ class Forgetting:
     def _surplus(self) -> list[_Row]:
         """Some of the oldest messages of rooms that have more than `keep`."""
         found: list[_Row] = []
-        query = f"SELECT {_ROW} FROM {FOUND} WHERE words MATCH ? ORDER BY words.rowid LIMIT ?"
+        query = f"SELECT {_ROW} FROM messages WHERE room = ? ORDER BY number LIMIT ?"
         while self._keep and self.touched and len(found) < CHAT_FORGET_MESSAGES:
             room = self._rooms[self.touched.pop()]
             if room.size > self._keep:
                 most = min(room.size - self._keep, CHAT_FORGET_MESSAGES)
-                found += self._index.rows(query, (match((), (room.number,)), most))
+                found += self._index.rows(query, (room.number, most))
         return found
 
     def _old(self) -> list[_Row]:

@@ -1,11 +1,12 @@
 """The index of a history: in SQLite stands where in the log each message is, and under which words it is found.
 
-    messages    one row each: its number, its room's, its place in the log, when it was said
+    messages    one row each: its number, its room's, its place in the log, when it was said; by room, too
     rooms       their names, as they are compared, how many messages they have, the number of the last
     segments    the first number in each file of the log
-    progress    one row: which log this is the index of, and how far it was taken in
+    progress    one row: which log this is the index of, how far it was taken in, and up to which number the messages
+                are not in `words` yet (`history/words.py`)
     words       FTS5, of which the texts themselves are not kept (`history/search.py` has the words): it also says which
-                messages a room has, and which one has an id, as it is written in order, wherever they belong
+                message has an id, and which ones are in a room and have a word
 
 All of it can be made anew from the log, and is, where it is missing, broken, of another format, or knows more than the
 log has (a machine that lost power). So it is written by a thread that follows the log (`history/follow.py`), in WAL
@@ -53,7 +54,12 @@ def _make_format_1(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-_CONVERTERS: list[Converter] = [_make_format_1]
+def _make_format_2(database: sqlite3.Connection) -> None:
+    database.execute("CREATE INDEX by_room ON messages (room)")  # with the number, as every index has it behind
+    database.execute("ALTER TABLE progress ADD COLUMN wordless INTEGER NOT NULL DEFAULT 0")
+
+
+_CONVERTERS: list[Converter] = [_make_format_1, _make_format_2]
 
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 900
@@ -122,13 +128,17 @@ class Index:
         """Every room's name, its number here, how many messages it has, and the number of the last."""
         return self.rows("SELECT name, id, size, last FROM rooms")
 
+    def wordless(self) -> int:
+        """Up to which number no message has words."""
+        return self._value("SELECT COALESCE(MAX(wordless), 0) FROM progress")
+
     def places(self, room: str, *, after: int, before: int, limit: int, oldest: bool = False) -> list[Place]:
         """Where messages of a room are, the oldest first: `limit` of them, from the newest or the oldest on."""
         query = (
-            f"SELECT {_PLACE} FROM {FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid < ? "
-            f"ORDER BY words.rowid {'ASC' if oldest else 'DESC'} LIMIT ?"
+            f"SELECT {_PLACE} FROM messages WHERE room = ? AND number > ? AND number < ? "
+            f"ORDER BY number {'ASC' if oldest else 'DESC'} LIMIT ?"
         )
-        found = self.rows(query, (match((), self._ids([room])), after, before or _ABOVE, limit))
+        found = self.rows(query, (self._ids([room])[0], after, before or _ABOVE, limit))
         return [Place(*row) for row in (found if oldest else reversed(found))]
 
     def named(self, msgid: str) -> list[Place]:
@@ -142,10 +152,10 @@ class Index:
         Found by halving, as times grow with numbers. Where some do not, it is near there.
         """
         query = (
-            f"SELECT at, number, {_PLACE} FROM {FOUND} WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ? "
-            "ORDER BY words.rowid DESC LIMIT 1"
+            f"SELECT at, number, {_PLACE} FROM messages WHERE room = ? AND number > ? AND number <= ? "
+            "ORDER BY number DESC LIMIT 1"
         )
-        in_room, found = match((), self._ids([room])), list[Place]()
+        in_room, found = self._ids([room])[0], list[Place]()
         low, high = 0, self._value("SELECT COALESCE(MAX(number), 0) FROM messages")
         while low < high:
             middle = (low + high + 1) // 2
@@ -206,11 +216,11 @@ def open_index(path: Path, history: str, log: Log) -> Index:
     except sqlite3.DatabaseError as error:
         logger.warning("%s cannot be used: %s", path, error)
     if is_there or log.end.number:
-        logger.warning("the index of %s is made anew: a minute for a million messages", path.parent)
+        logger.warning("the index of %s is made anew: for a minute a million messages are not all found", path.parent)
     remove_index(path)
     _make(path)
     index = Index(path)
-    index.execute("INSERT INTO progress VALUES (?, 0, 0, 0)", (history,))
+    index.execute("INSERT INTO progress VALUES (?, 0, 0, 0, 0)", (history,))
     return index
 
 

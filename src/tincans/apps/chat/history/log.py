@@ -17,11 +17,11 @@ that comes next where no message is left.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -38,11 +38,23 @@ class Head(msgspec.Struct, frozen=True):
     first: int
 
 
+class Stub(msgspec.Struct, frozen=True):
+    """What a line says that has a `Message` in it, but for the message: read ten times as quickly."""
+
+    number: int
+    at: int
+    room: str
+
+
+_Read = TypeVar("_Read")
+
 _encode_lines = msgspec.json.Encoder().encode_lines
 _encode = msgspec.json.Encoder().encode
 _decode_head = msgspec.json.Decoder(Head).decode
 _decode = msgspec.json.Decoder(Message).decode
 _decode_lines = msgspec.json.Decoder(Message).decode_lines
+_decode_stub = msgspec.json.Decoder(Stub).decode
+_decode_stubs = msgspec.json.Decoder(Stub).decode_lines
 
 
 class Place(NamedTuple):
@@ -140,6 +152,23 @@ class Log:
                 piece = piece[: piece.rfind(b"\n") + 1] or piece + file.readline()
         return piece
 
+    def named(self, identity: str) -> list[Message]:
+        """The messages with this id, found by reading all of the log. Raises `OSError`."""
+        wanted, found, end = b'"id":' + _encode(identity), list[Message](), self.end
+        for segment in list(self.segments):
+            start = End(segment, 0, 0)
+            while piece := self._piece_or_none(start, end):
+                found += [message for line in _with(piece, wanted) if (message := _or_none(_decode, line)) is not None]
+                start = End(segment, start.offset + len(piece), 0)
+        return [message for message in found if message.id == identity]
+
+    def _piece_or_none(self, start: End, stop: End) -> bytes:
+        """As `piece`, and nothing of a segment that was removed."""
+        try:
+            return self.piece(start, stop)
+        except FileNotFoundError:
+            return b""
+
     def read(self, places: Iterable[Place]) -> list[Message]:
         """The messages at these places, in their order; without those that were removed meanwhile."""
         found: list[Message] = []
@@ -150,10 +179,19 @@ class Log:
                 continue
             try:
                 lines = (os.pread(file, place.length, place.offset) for place in those)
-                found += [message for line in lines if (message := _message(line)) is not None]
+                found += [message for line in lines if (message := _or_none(_decode, line)) is not None]
             finally:
                 os.close(file)
         return found
+
+
+def _with(piece: bytes, wanted: bytes) -> Iterator[bytes]:
+    """Those of whole lines that have these bytes in them, without their ends."""
+    at = piece.find(wanted)
+    while at >= 0:
+        start, stop = piece.rfind(b"\n", 0, at) + 1, piece.find(b"\n", at)
+        yield piece[start:stop].lstrip(b"\0")
+        at = piece.find(wanted, stop)
 
 
 def number_of(line: bytes) -> int | None:
@@ -173,14 +211,24 @@ def messages_of(piece: bytes) -> list[tuple[int, int, Message]]:
 
     What is no message is left out: the head of a segment, or a line that a machine without power has lost.
     """
+    return _in_lines(piece, _decode_lines, _decode)
+
+
+def stubs_of(piece: bytes) -> list[tuple[int, int, Stub]]:
+    """As `messages_of`, without the messages themselves."""
+    return _in_lines(piece, _decode_stubs, _decode_stub)
+
+
+def _in_lines(
+    piece: bytes, decode_all: Callable[[bytes], Sequence[_Read]], decode: Callable[[bytes], _Read]
+) -> list[tuple[int, int, _Read]]:
     lines = piece.split(b"\n")
     lines.pop()
-    messages = _all_messages(piece)
-    if len(messages) != len(lines):
-        messages = [_message(line.lstrip(b"\0")) for line in lines]
-    found: list[tuple[int, int, Message]] = []
+    at_once = _or_none(decode_all, piece) or ()  # none where one of them is no message
+    each = at_once if len(at_once) == len(lines) else [_or_none(decode, line.lstrip(b"\0")) for line in lines]
+    found: list[tuple[int, int, _Read]] = []
     offset = 0
-    for line, message in zip(lines, messages, strict=True):
+    for line, message in zip(lines, each, strict=True):
         if message is not None:
             hole = len(line) - len(line.lstrip(b"\0")) if line[0] == 0 else 0
             found.append((offset + hole, len(line) - hole, message))
@@ -188,16 +236,9 @@ def messages_of(piece: bytes) -> list[tuple[int, int, Message]]:
     return found
 
 
-def _all_messages(piece: bytes) -> Sequence[Message | None]:
-    """The messages in whole lines, at once; none where one of them is no message."""
+def _or_none(decode: Callable[[bytes], _Read], text: bytes) -> _Read | None:
+    """What is in it; None where it makes no sense."""
     try:
-        return _decode_lines(piece)
-    except msgspec.MsgspecError:
-        return ()
-
-
-def _message(line: bytes) -> Message | None:
-    try:
-        return _decode(line)
+        return decode(text)
     except msgspec.MsgspecError:
         return None

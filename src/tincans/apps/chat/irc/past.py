@@ -14,6 +14,7 @@ from tincans.apps.chat.irc.forms import parts_of
 from tincans.apps.chat.irc.member import IrcMember
 from tincans.apps.chat.names import folded
 from tincans.apps.chat.refusals import Refused, Why
+from tincans.apps.chat.texts import UNSEARCHED
 from tincans.limits import CHAT_HISTORY_MESSAGES
 from tincans.protocols.irc import Message
 
@@ -39,8 +40,9 @@ async def search(caller: IrcMember, message: Message) -> None:
     """The newest with all of these words, in the rooms that they are in; the oldest of them first."""
     words = " ".join(message.parameters)
     rooms = [folded(room.name) for room in caller.rooms]
+    unsearched = await caller.hub.history.unsearched()
     found = await _found(caller.hub.history.search(words, rooms=rooms, limit=_SHOWN))
-    _tell(caller, reversed(found), f"with {words}")
+    _tell(caller, reversed(found), f"with {words}" + f", but {UNSEARCHED}" * bool(unsearched))
 
 
 async def _found(reading: Awaitable[list[Said]]) -> list[Said]:

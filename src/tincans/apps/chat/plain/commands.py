@@ -15,6 +15,7 @@ from tincans.apps.chat.mode_texts import changes_of
 from tincans.apps.chat.modes import RANKS
 from tincans.apps.chat.names import folded
 from tincans.apps.chat.refusals import Refused, Why
+from tincans.apps.chat.texts import UNSEARCHED
 from tincans.limits import CHAT_HISTORY_MESSAGES
 
 if TYPE_CHECKING:
@@ -156,11 +157,14 @@ async def _history(person: Person, rest: str) -> None:
 
 async def _search(person: Person, rest: str) -> None:
     rooms = [folded(room.name) for room in person.rooms]
+    unsearched = await person.hub.history.unsearched()
     found = await person.hub.history.search(_given(rest, "search"), rooms=rooms, limit=_SHOWN)
     if found:
         person.show_history(found[::-1])
     else:
         person.say("nothing that was said has that in it")
+    if unsearched:
+        person.say(UNSEARCHED)
 
 
 def _help(person: Person, rest: str) -> None:

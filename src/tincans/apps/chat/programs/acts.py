@@ -256,10 +256,11 @@ async def _read(program: Program, command: commands.History) -> _Rest:
 async def _search(program: Program, command: commands.Search) -> _Rest:
     limit = _limit(command.limit)
     rooms = [_readable(program, command.room)] if command.room else program.rooms
+    unsearched = await program.hub.history.unsearched()
     found = await program.hub.history.search(
         command.text, rooms=[folded(room.name) for room in rooms], before=command.before or 0, limit=limit + 1
     )
-    word = words.Found(messages=[words.Message.of(each) for each in found[:limit]], more=len(found) > limit)
+    word = words.Found.of(found, limit, unsearched)
     return lambda *_: (word,)
 
 

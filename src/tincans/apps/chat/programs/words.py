@@ -6,7 +6,7 @@ put into them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -239,6 +239,16 @@ class History(Word, frozen=True, kw_only=True, tag="history"):
 class Found(Word, frozen=True, kw_only=True, tag="found"):
     messages: list[Message]
     more: bool
+    #: `History.unsearched`, where it is something.
+    unsearched: int | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(cls, found: Sequence[events.Message], limit: int, unsearched: int) -> Found:
+        """At most `limit` of the messages that were found."""
+        return cls(
+            messages=[Message.of(each) for each in found[:limit]], more=len(found) > limit,
+            unsearched=unsearched or msgspec.UNSET,
+        )  # fmt: skip
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ export function SearchPanel({ chat, room, asked, onClose, onFound }) {
   useEffect(() => setText(asked), [asked]);
   useEffect(() => field.current.focus(), []);
   const where = isAll || !room || room.isPrivate ? "" : room.name;
-  const [found, more, wrong, next] = useSearch(chat, text, where);
+  const [found, more, lack, wrong, next] = useSearch(chat, text, where);
   return html`
     <aside class="wing search" aria-label="Search" onKeyDown=${({ key }) => key === "Escape" && onClose()}>
       <header><h2>Search</h2><${Button} icon="close" small label="Close" onClick=${onClose} /></header>
@@ -25,7 +25,7 @@ export function SearchPanel({ chat, room, asked, onClose, onFound }) {
           autocomplete="off" spellcheck=${false} onInput=${({ target }) => setText(target.value)} />
         ${room && !room.isPrivate && html`<label><input type="checkbox" checked=${isAll} onChange=${({ target }) => setAll(target.checked)} /> in all my rooms</label>`}
       </form>
-      <p class="note" role="status">${wrong || (found && text.trim() ? (found.length ? `${found.length}${more ? " or more" : ""} found` : "Nothing was found") : "")}</p>
+      <p class="note" role="status">${wrong || (found && text.trim() ? (found.length ? `${found.length}${more ? " or more" : ""} found` : "Nothing was found") + lack : "")}</p>
       <ol>${found?.map((each) => html`<${Found} key=${each.number} of=${each} onFound=${onFound} chat=${chat} />`)}</ol>
       ${more && html`<button type="button" class="button" onClick=${next}>Show older ones</button>`}
     </aside>`;
@@ -41,10 +41,11 @@ function Found({ of, chat, onFound }) {
     <${Nick} nick=${of.from} /> <span class="text" dir="auto">${plain(of.file?.name ?? of.text.slice(0, 300))}</span></button></li>`;
 }
 
-/** [what was found, whether there is more, what is wrong, to ask for more]. */
+/** [what was found, whether there is more, what is said of those that were not searched, what is wrong, to ask for more]. */
 function useSearch(chat, text, room) {
   const [found, setFound] = useState(null);
   const [more, setMore] = useState(false);
+  const [lack, setLack] = useState("");
   const [wrong, setWrong] = useState("");
   const newest = useRef(0);
   const ask = async (before) => {
@@ -55,6 +56,7 @@ function useSearch(chat, text, room) {
       if (mine !== newest.current) return;
       setFound([...(before ?? []), ...said.messages]);
       setMore(said.more);
+      setLack(said.unsearched ? "; older messages are still being indexed, and were not searched yet" : "");
       setWrong("");
     } catch (refusal) {
       if (mine === newest.current) setWrong(refusal.message);
@@ -64,5 +66,5 @@ function useSearch(chat, text, room) {
     const timer = setTimeout(ask, REST);
     return () => clearTimeout(timer);
   }, [text, room]);
-  return [found, more, wrong, () => ask(found)];
+  return [found, more, lack, wrong, () => ask(found)];
 }
