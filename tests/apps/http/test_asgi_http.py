@@ -339,12 +339,15 @@ async def test_who_waits_for_the_client_behind_the_response_hears_that_it_is_ove
 
 
 async def test_whoever_stops_waiting_for_the_body_loses_nothing() -> None:
+    stopped = asyncio.Event()
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         try:
             async with asyncio.timeout(0.01):
                 await receive()
         except TimeoutError:
+            stopped.set()
             await send({"type": "http.response.start", "status": 200})
         pieces = []
         while (message := await receive())["more_body"]:
@@ -354,7 +357,7 @@ async def test_whoever_stops_waiting_for_the_body_loses_nothing() -> None:
     async with asking(Asgi(app)) as ask:
         async with await dial(ask.address) as channel:
             await channel.send(_head("PUT /", "Content-Length: 3", "Connection: close"))
-            await asyncio.sleep(0.03)
+            await stopped.wait()
             await channel.send(b"jam")
             assert b"".join([data async for data in channel]).endswith(b"\r\n\r\njam")
 
