@@ -90,6 +90,14 @@ def test_a_command_leaves_out_what_is_not_given() -> None:
     assert command("ping") == b'{"do":"ping"}'
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("\udcc3\udca4", "ä"), ("a\udce9b", "a\ufffdb"), ("\ud800a\udfff", "\ufffda\ufffd"), ("ä🥫", "ä🥫")],
+)
+def test_what_the_system_could_not_read_is_said_as_well_as_can_be(said: str, told: str) -> None:
+    assert json.loads(command("say", "7", text=said, again=True))["text"] == told
+
+
 @given(st.lists(st.binary(max_size=8).map(lambda data: data.replace(b"\n", b"")), max_size=6), st.integers(1, 9))
 def test_lines_come_whole_however_they_were_cut(lines: list[bytes], size: int) -> None:
     data = b"".join(line + b"\n" for line in lines) + b"rest"

@@ -6,6 +6,7 @@ object is ignored, and so is an object whose `on` is not known: a hub may be new
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NoReturn, get_args
@@ -259,6 +260,8 @@ class _Named(msgspec.Struct, frozen=True):
 _decode: Callable[[bytes], Event] = msgspec.json.Decoder(_KNOWN).decode
 _decode_name = msgspec.json.Decoder(_Named).decode
 _encode = msgspec.json.Encoder().encode
+#: Halves of surrogate pairs that stand for no byte.
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _NAMES = frozenset(kind.__struct_config__.tag for kind in get_args(_KNOWN))
 
 
@@ -287,7 +290,16 @@ def _reject(data: bytes, error: Exception) -> NoReturn:
 def command(do: str, label: str = "", **fields: Any) -> bytes:
     """A command as it is said, without an end of line; fields that are None are left out."""
     given = {name: value for name, value in fields.items() if value is not None}
-    return _encode({"do": do, **given, **({"label": label} if label else {})})
+    said = {"do": do, **given, **({"label": label} if label else {})}
+    try:
+        return _encode(said)
+    except UnicodeEncodeError:
+        return _encode({name: _sound(value) if isinstance(value, str) else value for name, value in said.items()})
+
+
+def _sound(text: str) -> str:
+    """Without halves of surrogate pairs: what the system could not read is UTF-8 after all (PEP 383), or no text."""
+    return _HALVES.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class Lines:
