@@ -16,11 +16,12 @@ from tincans.apps.chat.files import Shelf
 from tincans.apps.chat.governing import Governed
 from tincans.apps.chat.history import History
 from tincans.apps.chat.member import Form, Gone, Member
-from tincans.apps.chat.names import folded, is_nick
+from tincans.apps.chat.names import NICK_RULE, folded, is_nick
 from tincans.apps.chat.once import Once
 from tincans.apps.chat.outbox import Flusher
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.texts import check_text, cut
+from tincans.apps.chat.tidying import Tidying
 from tincans.clock import SYSTEM, Clock
 from tincans.limits import CHAT_GONE, CHAT_NICK_BYTES, CHAT_PING_SECONDS, CHAT_PONG_SECONDS
 from tincans.tasks import spawn
@@ -55,13 +56,16 @@ class Hub(Governed):
         self.retiring: list[Callable[[], None]] = []
         self._accounts = {folded(name): name for name in self.users}
         self._sweeping = spawn(self._sweep())
+        #: Takes away the files that nothing names any more.
+        self.tidying = Tidying(self.shelf, history)
+        self._tidying = spawn(self.tidying.run())
 
     # ── coming and going ──────────────────────────────────────────────────────────────────────────────────
 
     def check_nick(self, nick: str, member: Member | None = None) -> None:
         """Raises `Refused` where `member` cannot be called that."""
         if not is_nick(nick):
-            raise Refused(Why.BAD_NICK, f"nobody can be called {nick!r}")
+            raise Refused(Why.BAD_NICK, f"nobody can be called {nick!r}: {NICK_RULE}")
         if self.people.get(folded(nick), member) is not member:
             raise Refused(Why.NICK_TAKEN, f"somebody is called {nick} already")
         account = self._accounts.get(folded(nick), "")
@@ -225,6 +229,7 @@ class Hub(Governed):
     async def aclose(self) -> None:
         """Let everybody go and give the history back. Idempotent."""
         self._sweeping.cancel()
+        self._tidying.cancel()
         self.retire()
         self.shelf.close()
         await self.history.aclose()

@@ -14,6 +14,7 @@ from tincans.limits import CHAT_NICK_BYTES, CHAT_ROOM_BYTES
 
 #: A nick begins with a letter or one of these signs, and has no sign that means something in IRC, masks or commands.
 _NICK = re.compile(r"[^\W\d][\w\-\[\]\\`^{}|]*|[\[\]\\`^{}|_][\w\-\[\]\\`^{}|]*")
+NICK_RULE = f"letters, digits and _ - | and the like, no digit or - first, {CHAT_NICK_BYTES} bytes at most"
 #: A room is # and something without blanks, commas, colons and controls.
 _ROOM = re.compile(r"#[^\s,:\x00-\x20\x7f]+")
 

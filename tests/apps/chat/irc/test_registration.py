@@ -10,6 +10,7 @@ from ircing import IrcClient, chat, messages
 from rooming import USERS
 from tincans import __version__
 from tincans.apps.chat.irc import registration as irc_registration
+from tincans.apps.chat.names import NICK_RULE
 from tincans.limits import CHAT_NICK_BYTES, CHAT_REASON_BYTES, CHAT_ROOMS_JOINED
 
 
@@ -80,8 +81,8 @@ async def test_before_that_hardly_anything_is_followed() -> None:
     [
         ("NICK", ":tincans 431 * :no nick was given"),
         ("NICK :", ":tincans 431 * :no nick was given"),
-        ("NICK 1st", ":tincans 432 * 1st :nobody can be called '1st'"),
-        ("NICK :a b", ":tincans 432 * * :nobody can be called 'a b'"),
+        ("NICK 1st", f":tincans 432 * 1st :nobody can be called '1st': {NICK_RULE}"),
+        ("NICK :a b", f":tincans 432 * * :nobody can be called 'a b': {NICK_RULE}"),
         ("NICK bob", ":tincans 433 * bob :somebody is called bob already"),
         ("NICK BOB", ":tincans 433 * BOB :somebody is called BOB already"),
     ],

@@ -15,7 +15,7 @@ from rooming import hub_of
 from tincans.apps.chat.events import File, Message, Who
 from tincans.apps.chat.history import MemoryHistory, Messages
 from tincans.apps.chat.hub import Hub
-from tincans.apps.chat.names import is_nick
+from tincans.apps.chat.names import NICK_RULE, is_nick
 from tincans.apps.chat.outbox import Outbox
 from tincans.apps.chat.plain import attend
 from tincans.apps.chat.plain.words import clock, plain, shown
@@ -144,7 +144,7 @@ async def test_a_name_that_somebody_has_is_refused_in_a_sentence() -> None:
     async with party() as there:
         await there.program("ann", "#lobby")
         told = await talk(there, "/nick Ann\n/nick 7\nhello\n")
-        assert told[:2] == ["- somebody is called Ann already", "- nobody can be called '7'"]
+        assert told[:2] == ["- somebody is called Ann already", f"- nobody can be called '7': {NICK_RULE}"]
         assert told[2].startswith("- welcome to tincans, guest: ")
 
 
