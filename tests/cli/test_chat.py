@@ -83,6 +83,9 @@ def test_where_there_is_no_hub_it_is_one(tmp_path: Path) -> None:
     [
         (["--room", "a b"], "'a b' is no name of a room"),
         ([":1", "--peer"], "a peer is its own hub: what it calls stands behind --peer"),
+        (["--trust", "new"], "--trust is for peers: add --peer, alone or with whom to call"),
+        (["--mesh", "friends"], "--mesh is for peers"),
+        (["--name", "ann@desk"], "--name is for peers"),
     ],
 )
 def test_a_wrong_command_is_one_sentence(
@@ -137,6 +140,32 @@ def test_a_person_talks(place: str) -> None:
         ann.type("\x04")
         ann.wait(0)
         assert ann.screen.endswith("\x1b[?25h") or "\x1b[?1049l" in ann.screen
+
+
+def test_ctrl_z_gives_the_shell_back_and_fg_the_chat(place: str) -> None:
+    with Sitting(["bash", "--norc", "--noediting", "-i"], size=(80, 24)) as ann:
+        ann.type(" ".join(tincans("chat", place, "--room", "rest", "--nick", "ann", "--no-record")) + "\r")
+        ann.sees("#rest · 1 person")
+        ann.type("half a line\x1a")
+        ann.wait_for("Stopped.* chat ")
+        ann.type("fg\r")
+        ann.sees("#rest> half a line")
+        ann.type(" is said\r")
+        ann.sees("ann: half a line is said")
+        ann.type("\x04")
+        ann.wait_for(r"[$#] $")
+        ann.type("exit\r")
+        ann.wait(0)
+
+
+@pytest.mark.parametrize("options", [[], ["--plain"]])
+def test_sigterm_leaves_in_good_order(place: str, options: list[str]) -> None:
+    with Sitting(tincans("chat", place, "--room", "term", "--nick", "ann", "--no-record", *options)) as ann:
+        ann.type("hello\r")
+        ann.wait_for("ann.*: hello")
+        ann.process.terminate()
+        ann.wait(0)
+    assert options or "\x1b[?1049l" in ann.screen  # the terminal is as it was
 
 
 def test_no_colours_where_none_are_wanted(place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Messages of a room that are shown at first in plain lines at a terminal; a pipe gets what is new.
 _PLAIN_HISTORY = 20
+
+_MESH = "tincans"
 
 
 class Sitting(NamedTuple):
@@ -54,6 +58,14 @@ class Peering(NamedTuple):
     def is_peer(self) -> bool:
         return bool(self.peers) or self.invite
 
+    def check(self) -> None:
+        """Raises `UsageError` where something is said of peers, and there are none."""
+        from tincans.errors import UsageError
+
+        for name, given in (("--trust", self.trust), ("--name", self.name), ("--mesh", self.mesh != _MESH)):
+            if given and not self.is_peer:
+                raise UsageError(f"{name} is for peers: add --peer, alone or with whom to call")
+
     @property
     def wishes(self) -> Wishes:
         from tincans.cli.chat_mesh import Wishes
@@ -78,7 +90,7 @@ _peering = options.bundle(
     ),
     click.option("--invite", is_flag=True, help="Be a peer, and say a code for somebody else to join by."),
     click.option("--trust", multiple=True, metavar="WHO", help="Let that fingerprint in, or all who are `new`."),
-    click.option("--mesh", metavar="NAME", default="tincans", help="Which mesh, where you are in several. [tincans]"),
+    click.option("--mesh", metavar="NAME", default=_MESH, help="Which mesh, where you are in several. [tincans]"),
     click.option("--name", metavar="NAME", default="", help="What peers are to call this one. [you@this machine]"),
     click.option("--forget", metavar="NAME", default="", help="Know that peer no more, and end."),
     click.option("--identity", is_flag=True, help="Print your own fingerprint, and end."),
@@ -122,6 +134,7 @@ def command(entry: Entry, sitting: Sitting, peering: Peering, record: Record) ->
     if peering.forget or peering.identity:
         _tell(peering)
         return 0
+    peering.check()
     return run(_chat(entry, sitting, peering, record))
 
 
@@ -177,6 +190,7 @@ async def _meshed(
 
 async def _sit(party: Party, rooms: list[str], news: News, sitting: Sitting) -> int:
     """Enter the rooms, tell what is new, and talk until it is over; gives the exit status."""
+    _leave_when_told(party)
     if sitting.is_plain:
         from tincans.cli.chat_plain import Plain
 
@@ -192,6 +206,17 @@ async def _sit(party: Party, rooms: list[str], news: News, sitting: Sitting) -> 
     await screen.run()
     await party.chat.aclose(party.over.result() or None)
     return 0
+
+
+def _leave_when_told(party: Party) -> None:
+    """Leave in good order, and the terminal as it was, at the first SIGTERM."""
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)  # the second ends it, whatever it waits for
+        party.leave()
+
+    loop.add_signal_handler(signal.SIGTERM, leave)
 
 
 async def _enter(party: Party, rooms: list[str], news: News) -> None:

@@ -158,6 +158,7 @@ class Screen:
 
     def _accept(self, buffer: Buffer) -> bool:
         self._talk.current.bottom = None
+        self._warned = False
         self._party.typed(buffer.text)
         return False  # the line is emptied
 
@@ -175,6 +176,7 @@ class Screen:
         keys.add("c-end")(lambda event: self._scroll(len(self.body.view.lines)))
         keys.add("c-c")(self._interrupt)
         keys.add("c-d")(self._end)
+        keys.add("c-z")(lambda event: event.app.suspend_to_background())
         return keys
 
     def _turn_to(self, number: int) -> None:
@@ -209,6 +211,8 @@ class Screen:
         watching = spawn(self._watch())
         try:
             await self.app.run_async(handle_sigint=False)
+        except EOFError:  # the terminal is gone
+            self._party.leave()
         finally:
             watching.cancel()
 
