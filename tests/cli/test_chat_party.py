@@ -154,8 +154,17 @@ async def test_what_only_peers_have() -> None:
     async with real_hub() as hub, party(hub, "#ops") as ann:
         for line in ("/peers", "/trust bob", "/call bob", "/get file", "/invite"):
             assert (await typed(ann, line))[-1] == "this chat has no peers: tincans chat --peer has"
-        assert (await typed(ann, "/send /none/such"))[-1].startswith("[Errno 2]")
-        assert "/join ROOM [KEY]" in (await typed(ann, "/help"))[-1]
+        assert (await typed(ann, "/send /none/such"))[-1] == "cannot read /none/such: no such file or directory"
+        help_text = (await typed(ann, "/help"))[-1]
+        assert "/join ROOM [KEY]" in help_text
+        assert "/trust" not in help_text
+
+
+async def test_the_modes_of_a_room_are_shown_and_set() -> None:
+    async with real_hub() as hub, party(hub, "#ops") as ann:
+        assert (await typed(ann, "/mode"))[-1] == "the modes of #ops are +nt"
+        assert (await typed(ann, "/mode +i", "/mode"))[-2:] == ["ann set +i", "the modes of #ops are +int"]
+        assert [pane.name for pane in ann.talk.panes] == ["", "#ops"]
 
 
 async def test_one_leaves_with_a_word() -> None:
@@ -171,10 +180,11 @@ async def test_who_spoke_last_is_completed_first() -> None:
         party(hub, "#ops", nick="bea"),
         party(hub, "#ops", nick="bob") as bob,
         party(hub, "#ops", nick="amy"),
+        party(hub, "#lobby", nick="elsewhere"),
     ):
         await typed(bob, "hello")
         await ann.answered()
-        assert ann.known.nicks == ["bob", "amy", "bea"]
+        assert ann.known.nicks == ["bob", "amy", "bea", "elsewhere"]
         assert ann.known.rooms == ["#ops", "#lobby"]
 
 

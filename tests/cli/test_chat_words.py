@@ -67,9 +67,16 @@ def test_each_command_can_be_done() -> None:
 
 
 def test_help_is_on_one_or_on_all() -> None:
-    assert len(help_lines()) == len(COMMANDS) == len(help_lines("nonsense"))
+    assert len(help_lines()) == len(COMMANDS) + 1 == len(help_lines("nonsense"))
     assert help_lines("j") == ["/join ROOM [KEY]  enter a room, and make it if it is not there"]
-    assert all(len(line) < 120 for line in help_lines())
+    assert all(len(line) <= 80 - len("12:34 ") for line in help_lines())  # none is wrapped
+
+
+def test_help_fits_on_a_terminal_where_there_are_no_peers() -> None:
+    lines = help_lines(peers=False)
+    assert len(lines) <= 24 - 3
+    assert not any(line.startswith("/trust") for line in lines)
+    assert help_lines("trust", peers=False) == help_lines("trust")
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,11 @@ class Acts:
             await self._chat.say(self._room(pane), await self._party.peers.shares.offer(path))
             return
         from tincans.clients.chat_files import send_file
+        from tincans.clients.local import reading
 
-        with self._showing(path.name, os.stat(path).st_size) as moved:
+        with reading(path):
+            size = os.stat(path).st_size
+        with self._showing(path.name, size) as moved:
             await send_file(self._chat, self._party.how, self._room(pane), path, moved)
 
     async def do_get(self, words: Words, pane: Pane) -> None:
@@ -140,6 +143,12 @@ class Acts:
         self._note(pane, map(_room, rooms) if rooms else ["there are no rooms yet: /join ROOM makes one"])
 
     async def do_mode(self, words: Words, pane: Pane) -> None:
+        if not words:
+            from tincans.clients.chat_wire import RoomState
+
+            state = await self._chat.ask(RoomState, "join", room=self._room(pane))  # where we are already
+            self._note(pane, [f"the modes of {state.room} are {state.modes}"])
+            return
         await self._chat.command("mode", room=self._room(pane), modes=words[0])
 
     async def do_kick(self, words: Words, pane: Pane) -> None:
@@ -202,7 +211,7 @@ class Acts:
         await self._peers.call(words[0])
 
     async def do_help(self, words: Words, pane: Pane) -> None:
-        self._note(pane, help_lines(words[0] if words else ""))
+        self._note(pane, help_lines(words[0] if words else "", peers=self._party.peers is not None))
 
     async def do_quit(self, words: Words, pane: Pane) -> None:
         self._party.leave(words[0] if words else "")

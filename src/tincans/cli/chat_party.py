@@ -163,6 +163,8 @@ class Party:
             here = pane.member.people
             nicks = {name: nick for name, nick in nicks.items() if name in here}
             nicks |= {name: person.nick for name, person in sorted(here.items()) if name not in nicks}
+        for member in self.chat.rooms.values():
+            nicks |= {name: person.nick for name, person in sorted(member.people.items()) if name not in nicks}
         nicks.pop(folded(self.talk.nick), None)
         return Known(list(nicks.values()), [each.name for each in self.talk.panes if each.is_room])
 

@@ -37,11 +37,11 @@ COMMANDS: dict[str, Usage] = {
     "search": Usage("TEXT", 'find messages: words, "a phrase", begin*, from:NICK'),
     "send": Usage("FILE", "put a file into the room"),
     "nick": Usage("NAME", "be called otherwise"),
-    "away": Usage("[TEXT]", "say that you are away; without a text, that you are back"),
-    "get": Usage("NAME", "fetch a file that a peer has offered, into this folder"),
-    "invite": Usage("[NICK]", "let somebody into the room; with peers and no nick: a code for somebody else"),
+    "away": Usage("[TEXT]", "be away; without a text, be back"),
+    "get": Usage("NAME", "fetch a file that a peer has offered to here"),
+    "invite": Usage("[NICK]", "let somebody into the room, or a peer in by a code"),
     "kick": Usage("NICK [TEXT]", "take somebody out"),
-    "mode": Usage("MODES", "change the room: +o NICK, +i, +k KEY, +b MASK, as in IRC"),
+    "mode": Usage("[MODES]", "what the room allows: +o NICK, +i, +k KEY, as in IRC"),
     "peers": Usage("", "the peers that are here"),
     "trust": Usage("NAME", "let a peer in who waits for that"),
     "call": Usage("PEER", "call a peer: an address, a name, or a code"),
@@ -49,6 +49,12 @@ COMMANDS: dict[str, Usage] = {
     "help": Usage("[COMMAND]", "this"),
     "quit": Usage("[TEXT]", "leave"),
 }
+
+#: Those that are for peers.
+_PEERS = frozenset({"get", "peers", "trust", "call"})
+
+#: What is said behind them.
+_KEYS = "PageUp looks back, Alt-1 … 9 turn to panes, Alt-A to news, Tab completes"
 
 #: Other names for some of them.
 ALIASES = {
@@ -92,13 +98,15 @@ def parse(line: str) -> Typed:
     return Typed(name, tuple(word.strip() for word in words))
 
 
-def help_lines(name: str = "") -> list[str]:
-    """Help on one command, or all."""
+def help_lines(name: str = "", *, peers: bool = True) -> list[str]:
+    """Help on one command, or all: those for peers only where there may be some."""
     name = ALIASES.get(name.removeprefix("/").lower(), name.removeprefix("/").lower())
-    chosen = {name: COMMANDS[name]} if name in COMMANDS else COMMANDS
+    all_of_them = {each: usage for each, usage in COMMANDS.items() if peers or each not in _PEERS}
+    chosen = {name: COMMANDS[name]} if name in COMMANDS else all_of_them
     heads = {each: f"/{each} {usage.takes}".rstrip() for each, usage in chosen.items()}
     widest = max(map(len, heads.values()))
-    return [f"{heads[each]:{widest}}  {usage.does}" for each, usage in chosen.items()]
+    lines = [f"{heads[each]:{widest}}  {usage.does}" for each, usage in chosen.items()]
+    return lines if len(lines) == 1 else [*lines, _KEYS]
 
 
 # ── completion ────────────────────────────────────────────────────────────────────────────────────────────
