@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import resource
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tincans.address import Address
+from tincans.channel import Buffered, Channel
+from tincans.limits import PEER_POSTS, PEER_POSTS_BYTES
+from tincans.peers.causal import NOTHING
 from tincans.peers.identity import Identity
 from tincans.peers.known import Ask, Known, Trust
 from tincans.peers.links import Pace
@@ -16,8 +20,10 @@ from tincans.peers.mesh import Mesh
 from tincans.peers.news import News
 from tincans.peers.posts import SEAL, Post
 from tincans.peers.presences import Member
+from tincans.peers.sealing import Sealed
 from tincans.peers.store import Store
-from tincans.peers.wire import Person
+from tincans.peers.tls import PeerTls
+from tincans.peers.wire import Bye, Hello, Person, Words, frame, receive
 
 LOOPBACK = Address.parse("tcp://127.0.0.1:0")
 
@@ -73,7 +79,7 @@ class Peered(NamedTuple):
     def posts(self) -> list[Post]:
         """All that it has, in the order in which it was told."""
         store = self.mesh.store
-        return [SEAL.read(sealed) for place in range(len(store)) for sealed in store.read(place)]
+        return [SEAL.read(sealed) for place in range(store.begin, store.end) for sealed in store.read(place)]
 
     @property
     def texts(self) -> list[str]:
@@ -97,11 +103,12 @@ class Peered(NamedTuple):
 @contextlib.asynccontextmanager
 async def peered(
     folder: Path, name: str, *, ask: Ask | None = Trust(new=True), pace: Pace = QUICK, mesh: str = "tincans",  # noqa: B008
-    address: Address = LOOPBACK, jitter: Callable[[], float] = lambda: 0.0,
+    address: Address = LOOPBACK, jitter: Callable[[], float] = lambda: 0.0, most: int = PEER_POSTS,
+    most_bytes: int = PEER_POSTS_BYTES,
 ) -> AsyncIterator[Peered]:  # fmt: skip
     """A peer whose things are in `folder / name`; it comes back with the same ones when it is begun again."""
     ears, home = Ears(), folder / name
-    store = Store(home / "mesh", mesh)
+    store = Store(home / "mesh", mesh, most=most, most_bytes=most_bytes)
     try:
         async with Mesh(
             Identity.open(home), Known(home / "known_peers"), store, name=name, hearer=ears, ask=ask, pace=pace,
@@ -114,10 +121,66 @@ async def peered(
         store.close()
 
 
-def check_causal(posts: list[Post]) -> None:
-    """Each once, and whatever one comes after before it."""
+@contextlib.contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """The kernel writes what fits and refuses the rest, as a disk does that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def check_causal(posts: list[Post], forgotten: Mapping[bytes, int] = NOTHING) -> None:
+    """Each once, and whatever one comes after before it, unless it is forgotten."""
     have: dict[bytes, int] = {}
     for post in posts:
-        assert post.seq == have.get(post.author, 0) + 1, f"{post.text} is not in its author's order"
-        assert all(have.get(author, 0) >= seq for author, seq in post.after), f"{post.text} came before its causes"
+        before = have.get(post.author, 0)
+        assert post.seq == before + 1 or before < post.seq - 1 <= forgotten.get(post.author, 0), (
+            f"{post.text} is not in its author's order"
+        )
+        assert all(max(have.get(author, 0), forgotten.get(author, 0)) >= seq for author, seq in post.after), (
+            f"{post.text} came before its causes"
+        )
         have[post.author] = post.seq
+
+
+class Stranger:
+    """A trusted peer that a test speaks for, message by message."""
+
+    def __init__(self, channel: Channel, identity: Identity) -> None:
+        self.channel, self.identity = Buffered(channel), identity
+
+    async def say(self, message: Words) -> None:
+        await self.channel.send(frame(message))
+
+    async def hear(self, kind: type[Words]) -> Words:
+        """The next message of this kind."""
+        while not isinstance(message := await receive(self.channel), kind):
+            pass
+        return message
+
+    async def bye(self) -> str:
+        message = await self.hear(Bye)
+        assert isinstance(message, Bye)
+        return message.text
+
+    def post(
+        self, seq: int, text: str = "hello", *, mesh: str = "tincans", after: tuple[tuple[bytes, int], ...] = ()
+    ) -> Sealed:
+        key = self.identity.key
+        said = Post(mesh=mesh, author=key, seq=seq, after=after, at=1, id="a", room="#tins", nick="eve", text=text)
+        return SEAL.seal(self.identity, said)
+
+
+async def stranger(
+    stack: contextlib.AsyncExitStack, tmp_path: Path, ann: Peered, *, hello: Hello | None = None, name: str = "eve"
+) -> Stranger:
+    """One that has called and said hello."""
+    identity = Identity.open(tmp_path / name)
+    channel, _ = await PeerTls(identity, name).call(ann.address)
+    eve = Stranger(await stack.enter_async_context(channel), identity)
+    await eve.say(hello or Hello("tincans", b"r" * 16, b"n" * 16, {}))
+    await eve.hear(Hello)
+    return eve

@@ -605,8 +605,8 @@ CHAT_ROOMS_LOG_BYTES = 1024 * 1024
 CHAT_PIECE_BYTES = 128 * 1024
 CHAT_INDEX_SECONDS = 0.1
 #: Messages that get their words, by which they are found, before a hub opens whose index was lost, at most: a third of
-#: a second. Of more, all get them behind, so many in a transaction (some 15 ms); and so long a search waits for that, as
-#: long as a person waits without a word, before it says that it did not search all.
+#: a second. Of more, all get them behind, so many in a transaction (some 15 ms); and so long a search waits for that,
+#: as long as a person waits without a word, before it says that it did not search all.
 CHAT_WORDS_AT_ONCE = 10_000
 CHAT_WORDS_MESSAGES = 500
 CHAT_WORDS_SECONDS = 1.0
@@ -664,6 +664,13 @@ CHAT_TARGETS = 20
 #: A file dropped in a room, and all of a hub's together.
 CHAT_FILE_BYTES = 1024 * 1024 * 1024
 CHAT_FILES_BYTES = 16 * 1024 * 1024 * 1024
+#: How often those files are taken away that only forgotten messages named; how old a file is, at least, that goes as no
+#: message ever named it, for whoever has its link from a whisper; and how often it is looked for those.
+CHAT_TIDY_SECONDS = 5.0
+CHAT_UNNAMED_SECONDS = 86_400.0
+CHAT_UNNAMED_LOOK_SECONDS = 3600.0
+#: Files that forgotten messages named, and that were not looked for yet: of more, the later look at all finds the rest.
+CHAT_FORGOTTEN_FILES = 10_000
 #: Its name, with which the part that is not whole yet has room within FILE_NAME_BYTES.
 CHAT_FILE_NAME_BYTES = 200
 
@@ -737,6 +744,25 @@ PASS_RECEIVERS = 32
 #: for one that does not come (as PATIENCE_SECONDS).
 PASS_ANSWER_SECONDS = 600.0
 
+#: Files that are asked for before the first of them is there: as many requests as OpenSSH's sftp has on the way (-R 64).
+#: Of large ones only the next is, and of others as many as fit what a link of 300 Mbit/s holds in a tenth of a second.
+PASS_AHEAD = 64
+PASS_AHEAD_BYTES = 4 * 1024 * 1024
+
+#: A receiver whose connection was lost calls again by itself: pauses double from the first to the most, and each is
+#: shortened by up to a half, by chance. It gives up when nothing has come for so long, in which a network is there again
+#: and a machine wakes up; so long the sender waits for one who was lost where nobody else may come any more.
+PASS_RETRY_FIRST = 0.5
+PASS_RETRY_MOST = 15.0
+PASS_LOST_SECONDS = 600.0
+#: And one that has all of it, and lost the connection before it could say so, for so long.
+PASS_THANKS_SECONDS = 10.0
+#: Who stops sending ends the piece that is on its way and says goodbye, if that does not take longer: a receiver
+#: knows then that nobody was lost. Nobody notices so much after Ctrl-C.
+PASS_GOODBYE_SECONDS = 0.5
+#: Receivers who have said the code, and not yet that they have all of it, whom one offer knows when they call again.
+PASS_TICKETS = 1000
+
 #: The first message of a peer's TLS, by which a door knows it: a Chromium's is 1.8 KB, OpenSSL takes up to 128 KiB.
 PEER_HELLO_BYTES = 16 * 1024
 #: What a peer calls itself: a common name in a certificate (RFC 5280 appendix A.1, ub-common-name).
@@ -751,6 +777,14 @@ PEER_BATCH_BYTES = 64 * 1024
 #: Who belongs to a mesh, and so the entries of a vector; and introductions that are kept of them all.
 PEER_MEMBERS = 1000
 PEER_INTRODUCTIONS = 10_000
+#: Posts of a mesh that one peer keeps, and their bytes on the disk: four months of a thousand a day, which a start
+#: reads in some three seconds; a newcomer is told those. They are in so many files, of which the oldest is forgotten.
+PEER_POSTS = 131_072
+PEER_POSTS_BYTES = 128 * 1024 * 1024
+PEER_SEGMENTS = 16
+#: The number of a post of one's own that others can say was forgotten, where one's disk was lost. From there on as many
+#: are left: whoever says what is not so takes nothing away.
+PEER_SEQ_MOST = 2**62
 #: Posts that came before what they come after. From peers that keep to the protocol there are none.
 PEER_HELD_POSTS = 1024
 #: Links of one peer. All in a small mesh are linked; in a large one what is said goes through several.

@@ -55,7 +55,7 @@ class Machine(NamedTuple):
     def posts(self) -> list[Post]:
         """What it has of the mesh, after its process has ended."""
         store = Store(self.folder / self.name / "meshes" / "proof", "proof")
-        posts = [SEAL.read(sealed) for place in range(len(store)) for sealed in store.read(place)]
+        posts = [SEAL.read(sealed) for place in range(store.begin, store.end) for sealed in store.read(place)]
         store.close()
         return posts
 

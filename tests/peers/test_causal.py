@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tincans.limits import PEER_HELD_POSTS
-from tincans.peers.causal import Frontier, Order, lacking
+from tincans.peers.causal import NOTHING, Frontier, Order, lacking
 
 AUTHORS = [bytes([number]) for number in range(5)]
 
@@ -28,8 +29,8 @@ class Teller:
         self.order: Order[Note] = Order(self.frontier)
         self.told: list[Note] = []
 
-    def hear(self, note: Note) -> None:
-        free = [note] if self.order.take(note) else []
+    def hear(self, note: Note, forgotten: Mapping[bytes, int] = NOTHING) -> None:
+        free = [note] if self.order.take(note, forgotten) else []
         while free:
             self.frontier.tell(note := free.pop())
             self.told.append(note)
@@ -39,6 +40,21 @@ class Teller:
         note = Note(author, *self.frontier.next(author))
         self.hear(note)
         return note
+
+    def forget(self, count: int) -> None:
+        """The oldest ones."""
+        for note in self.told[:count]:
+            self.frontier.forget({note.author: note.seq})
+        del self.told[:count]
+
+    def tell(self, other: Teller) -> None:
+        """Tell the other all that it lacks and that is not forgotten, as a link does."""
+        lacks = lacking(self.frontier.have, other.frontier.have)
+        forgotten = {
+            author: seq for author, seq in self.frontier.forgotten.items() if other.frontier.have.get(author, 0) < seq
+        }
+        for note in [note for note in self.told if note.seq >= lacks.get(note.author, note.seq + 1)]:
+            other.hear(note, forgotten)
 
 
 def causes(note: Note, notes: dict[tuple[bytes, int], Note]) -> set[tuple[bytes, int]]:
@@ -99,13 +115,91 @@ def test_who_loses_some_catches_up_from_anybody(said: list[Note], dice: random.R
     assert sorted(one.told) == sorted(two.told)
 
 
+@given(conversations(), st.data())
+def test_whoever_forgets_tells_the_rest_and_nobody_waits_for_what_is_forgotten(
+    said: list[Note], data: st.DataObject
+) -> None:
+    """Three who each heard some of it forget some, and tell each other the rest; and what is said then all hear."""
+    tellers = [Teller(), Teller(), Teller()]
+    for teller in tellers:
+        heard = data.draw(st.integers(0, len(said)))
+        for note in said[:heard]:
+            teller.hear(note)
+        teller.forget(data.draw(st.integers(0, heard)))
+    for one, other in data.draw(st.permutations([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)])):
+        tellers[one].tell(tellers[other])
+        assert tellers[other].order.held == 0
+        assert all(tellers[other].frontier.has(note) for note in tellers[one].told)
+        for teller in tellers:
+            check(teller)
+    speaker = tellers[data.draw(st.integers(0, 2))]
+    last = speaker.say(b"z")
+    for teller in tellers:
+        speaker.tell(teller)
+        assert teller.told[-1] == last
+        check(teller)
+
+
+def test_what_waits_for_one_that_was_stepped_over_waits_no_more() -> None:
+    teller = Teller()
+    waiting = [Note(b"b", 1, ((b"a", 3),)), Note(b"a", 4), Note(b"c", 1, ((b"a", 7),))]
+    for note in waiting:
+        teller.hear(note)
+    assert (teller.told, teller.order.held) == ([], 3)
+    teller.hear(over := Note(b"a", 6), {b"a": 5})
+    assert teller.told == [over, waiting[0]], "the fourth of a's was stepped over as well"
+    assert teller.order.held == 1
+    teller.hear(Note(b"a", 7))
+    assert (teller.told[-1], teller.order.held) == (waiting[-1], 0)
+    assert teller.frontier.forgotten == {b"a": 5}
+
+
+def test_what_is_held_back_is_told_once_somebody_says_that_its_causes_are_forgotten() -> None:
+    teller = Teller()
+    note, other = Note(b"b", 1, ((b"a", 3),)), Note(b"c", 1, ((b"a", 3),))
+    teller.hear(note)
+    teller.hear(other)
+    teller.hear(note, {b"a": 2})
+    assert teller.told == [], "up to there, and no further"
+    teller.hear(note, {b"a": 3})
+    assert (teller.told, teller.order.held) == ([note], 1)
+    teller.hear(other, {b"a": 3})
+    assert (teller.told, teller.order.held) == ([note, other], 0)
+    assert teller.order._waiting == {}
+
+
+def test_no_word_of_another_makes_deaf_to_what_is_still_to_come() -> None:
+    teller = Teller()
+    teller.hear(Note(b"b", 1, ((b"a", 2**62),)), {b"a": 2**62})
+    notes = [Note(b"a", seq) for seq in (1, 2)]
+    for note in notes:
+        teller.hear(note)
+    assert teller.told[1:] == notes
+
+
+def test_what_is_forgotten_is_another_object_when_it_has_changed() -> None:
+    frontier = Frontier()
+    before = frontier.forgotten
+    frontier.forget({})
+    assert frontier.forgotten is before
+    frontier.forget({b"a": 3})
+    assert (before, frontier.forgotten) == ({}, {b"a": 3})
+    before = frontier.forgotten
+    frontier.forget({b"a": 2})
+    assert frontier.forgotten is before
+
+
 def check(teller: Teller) -> None:
+    """Each author's are in their order; and each is there and after its causes, or these are forgotten."""
     have: dict[bytes, int] = {}
+    forgotten = teller.frontier.forgotten
     for note in teller.told:
-        assert note.seq == have.get(note.author, 0) + 1
-        assert all(have.get(author, 0) >= seq for author, seq in note.after)
+        assert note.seq == have.get(note.author, 0) + 1 or note.seq - 1 <= forgotten.get(note.author, 0)
+        assert note.seq > have.get(note.author, 0)
+        assert all(max(have.get(author, 0), forgotten.get(author, 0)) >= seq for author, seq in note.after)
         have[note.author] = note.seq
-    assert have == teller.frontier.have
+    assert {**forgotten, **have}.keys() == {**forgotten, **teller.frontier.have}.keys()
+    assert all(teller.frontier.have[author] == seq for author, seq in have.items())
 
 
 @given(conversations())

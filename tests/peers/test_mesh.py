@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from meshing import QUICK, Ears, Peered, check_causal, peered, until
+from meshing import QUICK, Ears, Peered, Stranger, check_causal, peered, stranger, until
 from tincans import transports
 from tincans.address import Address
 from tincans.channel import Buffered, Channel
@@ -20,11 +21,10 @@ from tincans.peers.identity import Identity
 from tincans.peers.known import Known, Trust
 from tincans.peers.links import farewell
 from tincans.peers.mesh import Mesh
-from tincans.peers.posts import SEAL, Post
 from tincans.peers.sealing import Sealed
 from tincans.peers.store import Store
 from tincans.peers.tls import CODE, Peer, PeerTls
-from tincans.peers.wire import Again, Bye, Hello, Here, Introduced, Person, Ping, Pong, Said, Words, frame, receive
+from tincans.peers.wire import Again, Hello, Here, Introduced, Person, Ping, Pong, Said, Words
 from tincans.tasks import spawn
 
 
@@ -103,7 +103,7 @@ async def test_who_comes_back_says_nothing_under_a_number_that_was_had(tmp_path:
             await bob.link(ann)
             bob.say("one")
             await all_have([ann, bob], 1)
-        (tmp_path / "bob" / "mesh" / "posts.log").unlink()
+        shutil.rmtree(tmp_path / "bob" / "mesh" / "posts")
         async with peered(tmp_path, "bob") as bob:  # his disk is new, and his own words come back to him
             await until(lambda: bob.texts == ["one"])
             assert bob.say("two").seq == 2
@@ -349,44 +349,6 @@ async def test_a_name_that_is_none_is_no_peer(tmp_path: Path) -> None:
 
 
 # ── peers that do not keep to it ──────────────────────────────────────────────────────────────────────────
-
-
-class Stranger:
-    """A trusted peer that a test speaks for, message by message."""
-
-    def __init__(self, channel: Channel, identity: Identity) -> None:
-        self.channel, self.identity = Buffered(channel), identity
-
-    async def say(self, message: Words) -> None:
-        await self.channel.send(frame(message))
-
-    async def hear(self, kind: type[Words]) -> Words:
-        """The next message of this kind."""
-        while not isinstance(message := await receive(self.channel), kind):
-            pass
-        return message
-
-    async def bye(self) -> str:
-        message = await self.hear(Bye)
-        assert isinstance(message, Bye)
-        return message.text
-
-    def post(self, seq: int, text: str = "hello", *, mesh: str = "tincans") -> Sealed:
-        key = self.identity.key
-        said = Post(mesh=mesh, author=key, seq=seq, at=1, id="a", room="#tins", nick="eve", text=text)
-        return SEAL.seal(self.identity, said)
-
-
-async def stranger(
-    stack: AsyncExitStack, tmp_path: Path, ann: Peered, *, hello: Hello | None = None, name: str = "eve"
-) -> Stranger:
-    """One that has called and said hello."""
-    identity = Identity.open(tmp_path / name)
-    channel, _ = await PeerTls(identity, name).call(ann.address)
-    eve = Stranger(await stack.enter_async_context(channel), identity)
-    await eve.say(hello or Hello("tincans", b"r" * 16, b"n" * 16, {}))
-    await eve.hear(Hello)
-    return eve
 
 
 async def test_a_forged_post_closes_the_link_with_a_sentence(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tincans.peers.wire import (
     SEAL,
     Again,
     Bye,
+    Forgotten,
     Hello,
     Here,
     Introduced,
@@ -47,6 +48,7 @@ SEALED = Sealed(b"body", bytes(64))
 EVERY: list[Words] = [
     Hello("tincans", b"r" * 16, b"n" * 16, {b"k" * 32: 7}), Introduced([SEALED]), Here([SEALED, SEALED]),
     Said([SEALED]), Again({b"k" * 32: 1, b"l" * 32: 2**63 - 1}), Ping(), Pong(), Bye("it leaves"),
+    Forgotten({b"k" * 32: 2**63 - 1}), Forgotten({}),
 ]  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def _framed(value: object) -> bytes:
     [
         [9], [0], [], {}, None, 6, [6, 1], [8], [8, 5], [8, "x", "y"], [1, "tincans", b"r" * 15, b"n" * 16, {}],
         [1, "", b"r" * 16, b"n" * 16, {}], [5, {b"short": 1}], [5, {b"k" * 32: 0}], [4, [[b"body", b"short"]]],
-        [4, [[b"body", bytes(64), 1]]],
+        [4, [[b"body", bytes(64), 1]]], [10], [9, {b"k" * 32: 0}],
     ],
 )  # fmt: skip
 async def test_what_is_no_message_is_refused(value: object) -> None:
@@ -129,6 +131,7 @@ def _reads(message: Words) -> bool:
         (lambda count: Introduced([SEALED] * count), PEER_BATCH_POSTS),
         (lambda count: Here([SEALED] * count), PEER_BATCH_POSTS),
         (lambda count: Again({number.to_bytes(32, "big"): 1 for number in range(count)}), PEER_MEMBERS),
+        (lambda count: Forgotten(dict.fromkeys(_keys(count), 1)), PEER_MEMBERS),
         (lambda count: Hello("m", b"r" * 16, b"n" * 16, dict.fromkeys(_keys(count), 1)), PEER_MEMBERS),
         (lambda count: Bye("x" * count), PEER_SENTENCE_BYTES),
     ],

@@ -8,19 +8,29 @@ that no other one comes after: what a new post has to name so that it comes afte
           ├─────causes not───► held back, until they come; at most PEER_HELD_POSTS
           └─────told already─► nothing
 
-Two who have the same vector have the same posts. They may have been told those that know nothing of each other in
+Two who have the same vector were told the same posts. They may have been told those that know nothing of each other in
 different orders: causal order is all that a mesh without a centre can promise while parts of it are cut off.
+
+**What is forgotten.** Nobody keeps all for ever (`store.py`), so whoever tells what it has says first of each author up
+to where some are not there any more. A post from there on counts as had, for the posts which that one tells: nobody
+will bring it, and waiting has no use. It is a permission and no more, as anybody could claim anything: a vector steps
+over posts of an author only to one that its author has signed, so no word of another makes somebody deaf to what is
+still to come. Where somebody else is met later who has kept what was stepped over, that is not told any more; where it
+was only named, it is told then, though late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 from tincans.limits import PEER_HELD_POSTS
 
 #: By author, the seq of their last post that is there.
 Vector = dict[bytes, int]
+
+NOTHING: Mapping[bytes, int] = MappingProxyType({})
 
 
 class Caused(Protocol):
@@ -48,12 +58,16 @@ class Frontier:
         self.have: Vector = {}
         #: Of each author with such a post: the seq of their last, if no post of another comes after it.
         self.heads: Vector = {}
+        #: Of each author some of whose posts are not here any more, or never were and are forgotten elsewhere: up to
+        #: where. It is never changed, but replaced.
+        self.forgotten: Mapping[bytes, int] = NOTHING
 
     def has(self, post: Caused) -> bool:
         return post.seq <= self.have.get(post.author, 0)
 
     def tell(self, post: Caused) -> None:
-        """It is told, and was not; all that it comes after was."""
+        """It is told, and was not; what it comes after was, or is forgotten."""
+        self.forget({author: seq for author, seq in _causes(post) if self.have.get(author, 0) < seq})
         self.have[post.author] = post.seq
         for author, seq in post.after:
             if self.heads.get(author) == seq:
@@ -65,14 +79,30 @@ class Frontier:
         after = sorted((key, seq) for key, seq in self.heads.items() if key != author)
         return self.have.get(author, 0) + 1, tuple(after)
 
-    def missing(self, post: Caused) -> tuple[bytes, int] | None:
-        """One of the posts that it comes after and that were not told; None where all were."""
-        if self.have.get(post.author, 0) < post.seq - 1:
-            return post.author, post.seq - 1
-        for author, seq in post.after:
-            if self.have.get(author, 0) < seq:
+    def missing(self, post: Caused, forgotten: Mapping[bytes, int] = NOTHING) -> tuple[bytes, int] | None:
+        """One of the posts that it comes after and that were not told; None where all were, or are `forgotten` by
+        whoever says it.
+        """
+        for author, seq in _causes(post):
+            if self.have.get(author, 0) < seq > forgotten.get(author, 0):
                 return author, seq
         return None
+
+    def forget(self, posts: Mapping[bytes, int]) -> None:
+        """Of each of these authors some posts are not here, up to there."""
+        more = {author: seq for author, seq in posts.items() if self.forgotten.get(author, 0) < seq}
+        if more:
+            self.forgotten = {**self.forgotten, **more}
+
+    def step_over(self, author: bytes, seq: int) -> None:
+        """Count all posts of an author up to there as told, where they were not."""
+        if self.have.get(author, 0) < seq:
+            self.forget({author: seq})
+            self.have[author] = seq
+
+
+def _causes(post: Caused) -> tuple[tuple[bytes, int], ...]:
+    return ((post.author, post.seq - 1), *post.after)
 
 
 P = TypeVar("P", bound=Caused)
@@ -84,7 +114,7 @@ class Order(Generic[P]):
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
         self._waiting: dict[tuple[bytes, int], list[P]] = {}  # by one of those that they wait for
-        self._held: set[tuple[bytes, int]] = set()
+        self._held: dict[tuple[bytes, int], tuple[bytes, int]] = {}  # which that is, of each
         #: A post could not be held, so somebody has to say it again.
         self.missed = False
 
@@ -93,33 +123,53 @@ class Order(Generic[P]):
         """How many posts are held back."""
         return len(self._held)
 
-    def take(self, post: P) -> bool:
-        """Whether it can be told now. One whose causes are missing is held back, as far as there is room."""
-        name = (post.author, post.seq)
-        if self._frontier.has(post) or name in self._held:
+    def take(self, post: P, forgotten: Mapping[bytes, int] = NOTHING) -> bool:
+        """Whether it can be told now. One whose causes are missing is held back, as far as there is room.
+
+        `forgotten` is what whoever says it has forgotten.
+        """
+        if self._frontier.has(post):
             return False
-        if self._frontier.missing(post) is None:
+        missing = self._frontier.missing(post, forgotten)
+        if missing is None:
+            self._let_go(post)
             return True
+        if _name(post) in self._held:
+            return False
         if len(self._held) >= PEER_HELD_POSTS:
             self.missed = True
             return False
-        self._held.add(name)
-        self._wait(post)
+        self._hold(post, missing)
         return False
 
     def released(self, told: Caused) -> list[P]:
-        """Those which waited for this one, now that it is told, and can be told themselves; each is given once."""
+        """Those which waited for this one, or for one that it stepped over, now that it is told, and can be told
+        themselves; each is given once.
+        """
         free: list[P] = []
-        for post in self._waiting.pop((told.author, told.seq), ()):
-            if self._frontier.missing(post) is None:
-                self._held.discard((post.author, post.seq))
-                if not self._frontier.has(post):
+        for name in [name for name in self._waiting if name[0] == told.author and name[1] <= told.seq]:
+            for post in self._waiting.pop(name):
+                del self._held[_name(post)]
+                if self._frontier.has(post):
+                    continue
+                if (missing := self._frontier.missing(post)) is None:
                     free.append(post)
-            else:
-                self._wait(post)
+                else:
+                    self._hold(post, missing)
         return free
 
-    def _wait(self, post: P) -> None:
-        missing = self._frontier.missing(post)
-        assert missing is not None
+    def _hold(self, post: P, missing: tuple[bytes, int]) -> None:
+        self._held[_name(post)] = missing
         self._waiting.setdefault(missing, []).append(post)
+
+    def _let_go(self, post: P) -> None:
+        """It waits no more, if it did."""
+        missing = self._held.pop(_name(post), None)
+        if missing is not None:
+            self._waiting[missing] = [each for each in self._waiting[missing] if _name(each) != _name(post)]
+            if not self._waiting[missing]:
+                del self._waiting[missing]
+
+
+def _name(post: Caused) -> tuple[bytes, int]:
+    return post.author, post.seq

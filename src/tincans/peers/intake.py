@@ -2,12 +2,13 @@
 
 known already ─► the same? nothing : is it signed? ─► its author said two things: told, once
 new ─► is it signed? ─no─► the link is closed
-          └─yes─► are its causes here? ─no─► held back
+          └─yes─► are its causes here, or forgotten by who says it? ─no─► held back
                        └─yes─► kept, and with it those that waited for it
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tincans.errors import Equivocation
@@ -45,9 +46,11 @@ class Intake:
         self._store, self._hearer = store, hearer
         self._order: Order[_Arrived] = Order(store.frontier)
         self._accused: set[tuple[bytes, int]] = set()
+        self._stepped = False
 
-    def take(self, sealed: Sealed, sender: Vector) -> None:
-        """Take one post; `sender` is what whoever sent it has, to which it is added.
+    def take(self, sealed: Sealed, sender: Vector, forgotten: Mapping[bytes, int]) -> None:
+        """Take one post; `sender` is what whoever sent it has, to which it is added, and `forgotten` what it has no
+        more.
 
         Raises `RemoteProtocolError` where it is forged, broken or of another mesh, and `OSError` as the disk does.
         """
@@ -61,8 +64,14 @@ class Intake:
             self._accuse(arrived.author, error)
             is_new = False
         sender[arrived.author] = max(arrived.seq, sender.get(arrived.author, 0))
-        if is_new and self._order.take(arrived):
+        if is_new and self._order.take(arrived, forgotten):
+            self._stepped |= self._store.frontier.missing(arrived) is not None
             self._keep(arrived)
+
+    def stepped(self) -> bool:
+        """Whether, since this was asked last, posts were kept before which others are missing for good."""
+        stepped, self._stepped = self._stepped, False
+        return stepped
 
     def missed(self) -> bool:
         """Whether posts came since this was asked last for which there was no room."""

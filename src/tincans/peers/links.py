@@ -8,7 +8,8 @@ that the other has. So a slow peer costs a place in a file, and one that takes n
 when it calls again its Hello says what it has.
 
 **What the other has** is its Hello's vector, advanced by whatever either tells the other. As both tell in causal order,
-having a post means having all before it of its author.
+having a post means having all before it of its author, but those that were forgotten. Before the posts of somebody who
+has forgotten what the other lacks come `Forgotten`, so that the other does not wait for it.
 
 Silence of PEER_PING_SECONDS is asked about, and after PEER_PONG_SECONDS more the link is lost.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from tincans.channel import Buffered, Channel, Side
@@ -44,7 +45,7 @@ from tincans.limits import (
     PEER_SENTENCE_BYTES,
     PEER_STALL_SECONDS,
 )
-from tincans.peers.causal import Vector
+from tincans.peers.causal import NOTHING, Vector
 from tincans.peers.roster import Roster
 from tincans.peers.sealing import Sealed
 from tincans.peers.store import Store
@@ -53,6 +54,7 @@ from tincans.peers.wire import (
     NONCE_BYTES,
     Again,
     Bye,
+    Forgotten,
     Hello,
     Here,
     Introduced,
@@ -113,6 +115,9 @@ class Desk(Protocol):
     def presences(self) -> dict[bytes, Sealed]:
         """Who is here, as they said so themselves, by key."""
 
+    def hear_forgotten(self, link: Link, posts: Vector) -> None:
+        """The other has forgotten posts that we lack, of each author up to there. Raises `RemoteProtocolError`."""
+
     def hear_posts(self, link: Link, posts: list[Sealed]) -> None:
         """These three raise `RemoteProtocolError`, and `PostsError` where nothing can be kept."""
 
@@ -132,12 +137,16 @@ class Link:
         self.rank = (b"", b"")
         #: Set when it has ended.
         self.over = asyncio.Event()
-        #: What the other has.
+        #: What the other has; and what it has forgotten that we lack.
         self.have: Vector = {}
+        self.forgotten: Mapping[bytes, int] = NOTHING
+        #: Whether what it has forgotten was missed, and told.
+        self.has_gaps = False
         self._channel, self._desk, self._pace = Buffered(channel), desk, desk.pace
         self._introduced = 0  # of the roster's introductions
         self._here: dict[bytes, Sealed] = {}  # presences that are to be told
         self._place = 0  # in the store
+        self._told_forgotten: Mapping[bytes, int] = NOTHING  # what the store had forgotten when the other was told
         self._ponging = self._again = False
         self._bye = ""  # why we end it, once all was told; or, where that is cut short, at once
         self._cut = False
@@ -264,8 +273,10 @@ class Link:
                 self._desk.hear_presences(self, message.presences)
             case Introduced():
                 self._desk.hear_introductions(self, message.introductions)
+            case Forgotten():
+                self._desk.hear_forgotten(self, message.posts)
             case Again():
-                self.have = dict(message.have)
+                self.have, self._told_forgotten = dict(message.have), NOTHING
                 self._place = self._desk.store.first_lacking(self.have)
                 self._woken.set()
             case Ping():
@@ -333,7 +344,7 @@ class Link:
             return Introduced(introductions)
         if self._here:
             return Here(self._some_presences())
-        return self._posts() or self._ping()
+        return self._forgotten() or self._posts() or self._ping()
 
     def _some_presences(self) -> list[Sealed]:
         some: list[Sealed] = []
@@ -344,9 +355,18 @@ class Link:
             size += len(sealed.body)
         return some
 
+    def _forgotten(self) -> Words | None:
+        """What is not in the store any more, and the other lacks, where that has changed."""
+        forgotten = self._desk.store.forgotten
+        if forgotten is self._told_forgotten:
+            return None
+        self._told_forgotten = forgotten
+        lacks = {author: seq for author, seq in forgotten.items() if self.have.get(author, 0) < seq}
+        return Forgotten(lacks) if lacks else None
+
     def _posts(self) -> Words | None:
         store = self._desk.store
-        while self._place < len(store):
+        while self._place < store.end:
             posts, self._place = store.lacking(self.have, self._place)
             if posts:
                 return Said(posts)

@@ -31,6 +31,20 @@ _MOST = PEER_STATEMENT_BYTES + 1024
 _READ_BYTES = 1024 * 1024
 
 
+def whole_log(head: str, records: Sequence[bytes]) -> bytes:
+    """All bytes of a log of these records."""
+    return f"{head}\n".encode() + _framed(records)
+
+
+def size_of(record: bytes) -> int:
+    """How many bytes a record takes in a log."""
+    return _RECORD.size + len(record)
+
+
+def _framed(records: Sequence[bytes]) -> bytes:
+    return b"".join(_RECORD.pack(len(record), zlib.crc32(record)) + record for record in records)
+
+
 class RecordLog:
     """The file, open. Records are known by their place: 0 is the first."""
 
@@ -53,9 +67,14 @@ class RecordLog:
     def __len__(self) -> int:
         return len(self._begins)
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self._end
+
     def append(self, records: Sequence[bytes]) -> None:
         """All of them, or none. Raises `OSError` as the disk does."""
-        data = b"".join(_RECORD.pack(len(record), zlib.crc32(record)) + record for record in records)
+        data = _framed(records)
         written = os.write(self._file, data)
         if written != len(data):
             os.ftruncate(self._file, self._end)

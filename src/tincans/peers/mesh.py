@@ -4,10 +4,10 @@
       ╲            ║          and each of them passes on what the other has not: each post is kept once, whichever
        ╲══ dan     cyd        way it came
 
-Nobody is the server. Everybody keeps all posts (`store.py`), so everybody can bring everybody up to date, and whoever
-was away catches up from whomever it meets first. Everybody passes on who is here, who was introduced by whom, and where
-they can be called; so everybody calls everybody whom it trusts, up to PEER_LINKS, and two that cannot reach each other
-hear each other through the others.
+Nobody is the server. Everybody keeps the newest posts of all (`store.py`), so everybody can bring everybody up to date,
+and whoever was away catches up from whomever it meets first. Everybody passes on who is here, who was introduced by
+whom, and where they can be called; so everybody calls everybody whom it trusts, up to PEER_LINKS, and two that cannot
+reach each other hear each other through the others.
 
 **One link a pair.** Two that call each other at the same moment have two links. Of those both keep the one with the
 lower `rank`, which both compute alike, and end the other. A peer that was started anew has another `run`, and its new
@@ -35,6 +35,7 @@ from tincans.errors import (
     Parted,
     PeerError,
     PostsError,
+    RemoteProtocolError,
     ThisPeer,
     TincansError,
     UnknownPeer,
@@ -44,9 +45,11 @@ from tincans.limits import (
     LINGER_SECONDS,
     PEER_CALLS,
     PEER_LINKS,
+    PEER_SEQ_MOST,
     PEER_STRANGERS,
 )
 from tincans.peers.calls import Call
+from tincans.peers.causal import Vector
 from tincans.peers.finding import Found
 from tincans.peers.identity import Fingerprint, Identity
 from tincans.peers.intake import Intake
@@ -85,6 +88,7 @@ class Mesh:
         in. Raises `UsageError` for the name, `KnownPeersBroken` and `PostsError`.
         """
         self.identity, self.known, self.store = identity, known, store
+        store.expect(identity.key)
         self.tls = PeerTls(identity, name)
         self.pace = pace or Pace()
         self.roster = Roster(identity, known, store)
@@ -360,15 +364,26 @@ class Mesh:
     # ── hearing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def hear_posts(self, link: Link, posts: list[Sealed]) -> None:
-        count = len(self.store)
+        end = self.store.end
         try:
             for sealed in posts:
-                self._intake.take(sealed, link.have)
+                self._intake.take(sealed, link.have, link.forgotten)
         except OSError as error:
             raise self._cannot_keep(error) from error
         finally:
-            if len(self.store) > count:
+            if self._intake.stepped() and not link.has_gaps:
+                link.has_gaps = True
+                self._hearer.told(News(f"some of what was said is missing here: {link.peer.name} has forgotten it"))
+            if self.store.end > end:
                 self._posts_came()
+
+    def hear_forgotten(self, link: Link, posts: Vector) -> None:
+        """Of our own posts whoever has lost them must not give their numbers again."""
+        own = posts.get(self.key, 0)
+        if own > PEER_SEQ_MOST:
+            raise RemoteProtocolError(f"nobody says more than {PEER_SEQ_MOST} things")
+        link.forgotten = posts
+        self.store.frontier.step_over(self.key, own)
 
     def hear_introductions(self, link: Link, introductions: list[Sealed]) -> None:
         before = len(self.roster.names)

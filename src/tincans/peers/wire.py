@@ -4,6 +4,7 @@
     then, in any order, each as soon as there is something:
       Introduced  introductions, whoever introduces before whoever is introduced
       Here        who is here, of any peer; the newest of each
+      Forgotten   up to where posts that the other lacks are not there any more; before those that come after them
       Said        posts that the other lacks, in causal order
       Again       "send me all from here on": something could not be kept
       Ping, Pong  are you there
@@ -88,7 +89,14 @@ class Bye(_Message, frozen=True, tag=8):
     text: Annotated[str, msgspec.Meta(max_length=PEER_SENTENCE_BYTES)]
 
 
-Words = Union[Hello, Introduced, Here, Said, Again, Ping, Pong, Bye]  # noqa: UP007
+class Forgotten(_Message, frozen=True, tag=9):
+    """Takes the place of the one before."""
+
+    #: Of each author some of whose posts the other lacks and will not be told: up to which.
+    posts: Annotated[dict[Key, Count], msgspec.Meta(max_length=PEER_MEMBERS)]
+
+
+Words = Union[Hello, Introduced, Here, Said, Again, Ping, Pong, Bye, Forgotten]  # noqa: UP007
 
 
 class Person(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

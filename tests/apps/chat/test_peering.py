@@ -27,10 +27,12 @@ from tincans.apps.chat.remotes import Remote
 from tincans.channel import Buffered
 from tincans.client import connect
 from tincans.errors import PostsError
-from tincans.limits import CHAT_NICK_BYTES
+from tincans.limits import CHAT_NICK_BYTES, PEER_SEGMENTS
 from tincans.peers.identity import Identity
 from tincans.peers.known import Trust
 from tincans.peers.news import News
+from tincans.peers.posts import SEAL, Post
+from tincans.peers.store import Store
 from tincans.server import serve
 from tincans.transports.tls import server_wrap
 
@@ -344,6 +346,32 @@ async def test_a_new_history_is_told_all_that_there_is(tmp_path: Path) -> None:
     for history in (MemoryHistory(), FolderHistory.open(tmp_path / "other"), MemoryHistory()):
         async with side(tmp_path, "two", history=history) as other:
             assert other.said() == [f"bob: {number}" for number in range(70)]
+
+
+async def test_what_the_mesh_has_forgotten_is_told_no_more_and_the_rest_is(tmp_path: Path) -> None:
+    """The hub is told up to the second post, and many more came before it is begun again."""
+    async with side(tmp_path, "one") as one:
+        guest = one.guest("ann")
+        for text in ("hello", "anybody?"):
+            one.hub.say(guest, "#tins", text)
+    store, identity = Store(one.peering.mesh.store.path, most=2 * PEER_SEGMENTS), Identity.open(tmp_path / "one")
+    for number in range(4 * PEER_SEGMENTS):
+        seq, after = store.frontier.next(identity.key)
+        post = Post(
+            mesh="tincans", author=identity.key, seq=seq, after=after, at=1, id=f"m{number}", room="#tins", nick="bob",
+            text=f"{number}",
+        )  # fmt: skip
+        store.append(SEAL.seal(identity, post), post)
+    left = [SEAL.read(store.read(place)[0]).text for place in range(store.begin, store.end)]
+    assert store.begin > 2
+    store.close()
+    for _ in range(2):
+        async with side(tmp_path, "one") as one:
+            assert one.said() == ["ann: hello", "ann: anybody?", *(f"bob: {text}" for text in left)]
+    async with side(tmp_path, "one") as one:
+        one.hub.say(one.guest("ann"), "#tins", "so many")
+    async with side(tmp_path, "one") as one:
+        assert one.said()[-2:] == [f"bob: {left[-1]}", "ann: so many"]
 
 
 async def test_what_cannot_be_told_at_the_beginning_is_an_error(

@@ -112,7 +112,7 @@ class Peering:
         self.mesh = mesh
         place = _Place(mesh.store, self._hub.history.folder if isinstance(self._hub.history, FolderHistory) else None)
         try:
-            while place.number < len(mesh.store):
+            while place.begin() < mesh.store.end:
                 for sealed in mesh.store.read(place.number, PEER_BATCH_POSTS):
                     post = SEAL.read(sealed)
                     if not await self._hub.history.number(folded(post.room), msgid=post.id):
@@ -145,7 +145,7 @@ class Peering:
         if self._place is None or self._busy:
             return
         try:
-            while self._place.number < len(self.mesh.store):
+            while self._place.begin() < self.mesh.store.end:
                 for sealed in self.mesh.store.read(self._place.number, PEER_BATCH_POSTS):
                     self._bring(SEAL.read(sealed))
                     self._place.number += 1
@@ -266,12 +266,13 @@ def _shown(post: Post) -> str:
 
 
 class _Place:
-    """How many posts of the store were told in one history, in a file beside the posts: 8 bytes, and which history."""
+    """Up to which place the posts were told in one history, in a file beside them: 8 bytes, and which history."""
 
     _NUMBER = struct.Struct("<Q")
 
     def __init__(self, store: Store, history: Path | None) -> None:
         """Where the history does not outlive its process nothing was told. Raises `PostsError`."""
+        self._store = store
         self.number = 0
         self._file = -1
         if history is None:
@@ -280,13 +281,18 @@ class _Place:
             self._file = os.open(store.path / "told", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             said, name = os.pread(self._file, 64 * 1024, 0), os.fsencode(history.resolve())
             if said[self._NUMBER.size :] == name:
-                self.number = min(self._NUMBER.unpack_from(said)[0], len(store))
+                self.number = min(self._NUMBER.unpack_from(said)[0], store.end)
             else:
                 os.ftruncate(self._file, 0)
                 os.pwrite(self._file, self._NUMBER.pack(0) + name, 0)
         except OSError as error:
             self.close()
             raise PostsError(store.path, (error.strerror or str(error)).lower()) from error
+
+    def begin(self) -> int:
+        """Where to go on: what the store has forgotten is told no more."""
+        self.number = max(self.number, self._store.begin)
+        return self.number
 
     def keep(self) -> None:
         """All up to `number` were told. Raises `OSError`."""
