@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from rooming import user
+from running import PATIENCE
 from tincans.address import Address
 from tincans.apps.chat import Chat
 from tincans.apps.chat.hub import Hub
@@ -19,9 +20,6 @@ from tincans.errors import EndOfStream
 from tincans.limits import CHAT_ANSWER_BYTES
 from tincans.server import serve
 from tincans.users import Users
-
-#: Long enough for a busy machine; nothing is ever waited for that long.
-PATIENCE = 30.0
 
 USERS = Users({"root": user("toor"), "ann": user("lovelace")})
 

@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from rooming import hub_of
+from running import PATIENCE
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.irc import attend
 from tincans.channel import Channel
@@ -24,9 +25,6 @@ from tincans.errors import ChannelError, EndOfStream
 from tincans.protocols.irc import Message, read_message
 from tincans.tasks import spawn
 from tincans.testing import memory_pair
-
-#: Long enough for a busy machine; nothing is ever waited for that long.
-PATIENCE = 30.0
 
 #: Tags that differ each time.
 _VOLATILE = re.compile(r"(?<=[@;])(?:time|msgid)=[^; ]*;?|;(?:time|msgid)=[^; ]*(?= )|@(?:time|msgid)=[^; ]* ")

@@ -32,7 +32,7 @@ async def check_channel(
     make_clogged_pair: MakePair | None = None,
     *,
     only: str = "",
-    patience: float = 10.0,
+    patience: float = 60.0,
     seed: int = 7,
 ) -> None:
     """Check every clause of the channel contract; `AssertionError` says which one is broken, and from which side.

@@ -18,7 +18,7 @@ from tincans.testing.telling import MIB, Clause
 MakeJournal = Callable[[Bounds], Journal]
 
 
-async def check_journal(make_journal: MakeJournal, *, patience: float = 10.0) -> None:
+async def check_journal(make_journal: MakeJournal, *, patience: float = 60.0) -> None:
     """Check every clause of the journal contract; `AssertionError` says which one is broken.
 
     Every journal is closed again. `patience` is how long one clause may take, in seconds.

@@ -21,6 +21,12 @@ def age(mails: Mails, number: int, days: float) -> None:
         index.execute("UPDATE mails SET at = ? WHERE number = ?", (time.time_ns() - int(days * DAY), number))
 
 
+@pytest.fixture(autouse=True)
+def _there_is_time_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, the last look of a store is done to its end."""
+    monkeypatch.setattr("tincans.apps.mail.store_keeper.MAILS_CLOSE_SECONDS", PATIENCE)
+
+
 def test_each_mailbox_keeps_so_many(tmp_path: Path) -> None:
     with store(tmp_path, keep=2) as mails:
         many = [put(mails, b"%d" % number, "many@x.org") for number in range(5)]
