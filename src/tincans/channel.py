@@ -18,6 +18,7 @@ keeps it, and `tincans.testing.check_channel` proves it on each. What the contra
 
 from __future__ import annotations
 
+import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -26,8 +27,8 @@ from types import MappingProxyType, TracebackType
 from typing import NamedTuple, TypeVar
 
 from tincans.address import Address
-from tincans.errors import ChannelBusy, ChannelClosed, EndOfStream, LimitExceeded
-from tincans.limits import DATAGRAM_BYTES, LINE_BYTES, RECEIVE_BYTES
+from tincans.errors import ChannelBusy, ChannelClosed, ChannelError, EndOfStream, LimitExceeded
+from tincans.limits import DATAGRAM_BYTES, LINE_BYTES, LINGER_SECONDS, RECEIVE_BYTES
 
 Buffer = bytes | bytearray | memoryview
 
@@ -154,6 +155,20 @@ class Channel(ABC):
                 yield await self.receive()
         except EndOfStream:
             return
+
+
+async def linger(channel: Channel) -> None:
+    """End what this side says and hear the other side out, for at most LINGER_SECONDS: then close the channel.
+
+    What the other side says after a close is answered by a reset, which overtakes our own last words (RFC 9293 §3.6.1).
+    """
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            await channel.send_eof()
+            while True:
+                await channel.receive()
+    except (TimeoutError, ChannelError):
+        pass
 
 
 class Listener(ABC):

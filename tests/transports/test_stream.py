@@ -18,7 +18,7 @@ from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStrea
 from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES
 from tincans.tasks import spawn
 from tincans.testing import check_channel
-from tincans.transports import dial, listen, stream
+from tincans.transports import dial, listen
 from tincans.transports.stream import SocketChannel, SocketListener, address_of, describe
 
 
@@ -337,7 +337,7 @@ async def test_others_have_a_turn_while_one_is_quick() -> None:
 
 
 async def test_unread_words_are_drained_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "LINGER_SECONDS", 0.03)
+    monkeypatch.setattr("tincans.channel.LINGER_SECONDS", 0.03)
     loop = asyncio.get_running_loop()
     near, far = await tcp_pair()
     async with near:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -10,12 +13,14 @@ from functools import partial
 import pytest
 
 from tincans.address import Address
+from tincans.certificates import Leaf
 from tincans.channel import Channel
 from tincans.errors import ChannelBroken, ChannelClosed, EndOfStream
 from tincans.limits import RECEIVE_BYTES
 from tincans.tasks import spawn
 from tincans.testing import check_channel
 from tincans.transports import tls_context
+from tincans.transports.stream import SocketChannel
 from tincans.transports.tls_over_channel import OverChannel
 from tincans.transports.tls_over_socket import OverSocket
 from wrapping import Pair, in_memory, over_tcp, wrapped
@@ -50,7 +55,8 @@ async def all_of(channel: Channel) -> bytes:
 
 
 @BELOW
-async def test_tls_keeps_the_contract(below: Below, tls: Address) -> None:
+async def test_tls_keeps_the_contract(below: Below, tls: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tincans.channel.LINGER_SECONDS", 0.01)  # of many clients that never heard a word
     await check_channel(partial(wrapped, below, tls, tls))
 
 
@@ -193,3 +199,60 @@ async def test_send_eof_while_a_receive_waits(tls: Address) -> None:
 
 async def _these(one: Channel, other: Channel) -> Pair:
     return one, other
+
+
+@pytest.mark.parametrize("engine", [OverSocket, OverChannel])
+async def test_a_server_that_is_late_with_its_tickets_still_has_all_that_was_said(
+    engine: type[OverSocket | OverChannel], leaf: Leaf
+) -> None:
+    """They come to a client which only spoke, and is about to go."""
+    words = random.randbytes(4 * RECEIVE_BYTES)
+    calling, called = await over_tcp()
+    assert isinstance(calling, SocketChannel)
+    assert isinstance(called, SocketChannel)
+    late = Late(called.detach(), leaf)
+    here = engine(calling, tls_context.client_context(Address.parse("tls://localhost:1?verify=off")), False, None)
+    await asyncio.gather(here.handshake(), late.greet())
+    await here.send(words)
+    closing = spawn(here.aclose())
+    await asyncio.wait([closing], timeout=0.02)
+    assert await late.hear() == words
+    await closing
+
+
+class Late:
+    """A server which looks at the end of the handshake only when all was said, and says its session tickets then."""
+
+    def __init__(self, sock: socket.socket, leaf: Leaf) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(leaf.cert_path, leaf.key_path)
+        self.sock, self.heard, self.says = sock, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.heard, self.says, server_side=True)
+
+    async def greet(self) -> None:
+        with pytest.raises(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        self.heard.write(await self._receive())
+        with pytest.raises(ssl.SSLWantReadError):
+            self.tls.do_handshake()
+        await self._say()
+
+    async def hear(self) -> bytes:
+        """All that the client says, after the tickets were said to it; and then close."""
+        self.heard.write(await self._receive())
+        self.tls.do_handshake()
+        await self._say()
+        said = b""
+        with self.sock, contextlib.suppress(ssl.SSLZeroReturnError):
+            while True:
+                try:
+                    said += self.tls.read()
+                except ssl.SSLWantReadError:
+                    self.heard.write(await self._receive())
+        return said
+
+    async def _receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self.sock, 4096)
+
+    async def _say(self) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.sock, self.says.read())

@@ -26,9 +26,9 @@ from types import MappingProxyType
 from typing import Any
 
 from tincans.address import Address
-from tincans.channel import Buffer, Channel, Listener
-from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, ChannelError, EndOfStream
-from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, LINGER_SECONDS, RECEIVE_BYTES, SENDFILE_BYTES
+from tincans.channel import Buffer, Channel, Listener, linger
+from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
+from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES, SENDFILE_BYTES
 from tincans.tasks import wake
 from tincans.transports.readers import Reader
 from tincans.transports.resolve import network_address
@@ -252,7 +252,7 @@ class SocketChannel(Channel):
         self._ahead = None
         try:
             if self._reader is None and self._writer is None and self._unread():
-                await self._linger()
+                await linger(self)
         finally:
             self._close()
 
@@ -261,15 +261,6 @@ class SocketChannel(Channel):
             return False
         self._emptied = False
         return self._take() is not None
-
-    async def _linger(self) -> None:
-        try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                await self.send_eof()
-                while True:
-                    await self.receive()
-        except (TimeoutError, ChannelError):
-            pass
 
     def abort(self) -> None:
         if not self._closed:

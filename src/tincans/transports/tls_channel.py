@@ -12,6 +12,10 @@ likes (RFC 8446 §6.1; OpenSSL allows it under TLS 1.2, too, though RFC 5246 §7
 foreign peer may give it). OpenSSL's SSL_shutdown, which says it, also looks for the peer's own close_notify
 at once, and breaks if it finds data instead; so it is only called where there is nothing to find: see `_say_goodbye`.
 
+A server's session tickets come behind the handshake, in its own time (RFC 8446 §4.6.1). To a client that only speaks,
+as one that stores a file by FTP, they may come after its close, and the reset that answers them overtakes its last
+words. So it hears the server out before it closes.
+
 A peer that ends the stream below without close_notify has ended what it says, as most programs take it: many leave
 the goodbye out. Whoever cares whether the words may have been cut finds the fact `tls.truncated`.
 """
@@ -50,7 +54,7 @@ class TlsChannel(Channel):
 
     __slots__ = (
         "_ahead", "_below_facts", "_closed", "_emptied", "_end", "_facts", "_receiving", "_row", "_said_eof",
-        "_sending", "_stuck", "_tls", "_torn", "_truncated", "first", "local", "remote",
+        "_sending", "_stuck", "_tickets_due", "_tls", "_torn", "_truncated", "first", "local", "remote",
     )  # fmt: skip
 
     def __init__(self, tls: Tls, below: Channel, below_facts: Mapping[str, str]) -> None:
@@ -67,6 +71,7 @@ class TlsChannel(Channel):
         self._stuck = False  # the last read had to write first (a key update), and could not
         self._end: ChannelError | None = None  # what a receive says once everything was received
         self._truncated = False
+        self._tickets_due = False  # the server's may still be on their way: they come before all else that it says
         self._torn = False  # a send is under way, or was cancelled or failed: half a record may be said
         self._said_eof = False
         self._closed = False
@@ -99,6 +104,10 @@ class TlsChannel(Channel):
     @session.setter
     def session(self, session: ssl.SSLSession) -> None:
         self._tls.session = session
+
+    def _shaken(self) -> None:
+        """The handshake is done."""
+        self._tickets_due = not self._tls.server_side and self._tls.version() == "TLSv1.3"
 
     # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +149,8 @@ class TlsChannel(Channel):
             self._emptied = self._stuck = True
         except OSError as error:
             self._ended_with(error)
+        if count:
+            self._tickets_due = False
         return bytes(room[:count])
 
     def _ended_with(self, error: OSError) -> None:
@@ -206,6 +217,11 @@ class TlsChannel(Channel):
         except (OSError, ValueError):
             pass
         return True
+
+    @property
+    def _hears_out(self) -> bool:
+        """Whether a close has to wait for the server's session tickets."""
+        return self._tickets_due and self._end is None and not self._torn
 
     @property
     def _polite(self) -> bool:

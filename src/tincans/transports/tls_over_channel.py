@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from tincans.channel import Channel
+from tincans.channel import Channel, linger
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream
 from tincans.limits import LINGER_SECONDS, RECEIVE_BYTES
 from tincans.transports.outlet import Outlet
@@ -40,6 +40,7 @@ class OverChannel(TlsChannel):
                 await self._outlet.flush()
                 await self._feed()
             else:
+                self._shaken()
                 await self._outlet.flush()
                 return
 
@@ -109,6 +110,8 @@ class OverChannel(TlsChannel):
                 self._goodbye()
                 async with asyncio.timeout(LINGER_SECONDS):
                     await self._outlet.flush()
+                if self._hears_out:
+                    await linger(self._below)
         except (ChannelError, TimeoutError):
             pass
         except BaseException:

@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 
+from tincans.channel import linger
 from tincans.errors import ChannelClosed
 from tincans.tasks import wake
 from tincans.transports.readers import Reader
@@ -94,6 +95,7 @@ class OverSocket(TlsChannel):
         except Exception as error:
             done.set_exception(error)
         else:
+            self._shaken()
             done.set_result(None)
 
     def _look(self) -> None:
@@ -212,7 +214,9 @@ class OverSocket(TlsChannel):
         else:
             tls = self._tls
             sock = socket.socket(tls.family, tls.type, tls.proto, tls.detach())
-            await SocketChannel(sock, peer=self.remote, where=self.local, loop=self._loop).aclose()
+            async with SocketChannel(sock, peer=self.remote, where=self.local, loop=self._loop) as below:
+                if self._hears_out:
+                    await linger(below)
 
     def abort(self) -> None:
         if not self._closed:

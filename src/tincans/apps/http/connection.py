@@ -27,9 +27,8 @@ from tincans.apps.http.exchange import Exchange, Handler
 from tincans.apps.http.intake import Intake
 from tincans.apps.http.patience import Deadline, Patience
 from tincans.apps.http.request import read_request
-from tincans.channel import Channel
+from tincans.channel import Channel, linger
 from tincans.errors import ChannelBroken, ChannelClosed, ChannelError, EndOfStream, RemoteProtocolError
-from tincans.limits import LINGER_SECONDS
 from tincans.protocols.http_head import reply
 from tincans.recording import note
 from tincans.server import App, close_app, start_app
@@ -166,8 +165,6 @@ class Connection:
         await self.channel.aclose()
 
     async def _linger(self) -> None:
-        with suppress(ChannelError, TimeoutError):
-            await self.channel.send_eof()
-            async with asyncio.timeout(LINGER_SECONDS):
-                while True:
-                    await self.channel.receive()
+        with suppress(ChannelError):
+            await self.channel.send_eof()  # which waits, inside TLS, for who reads slowly
+            await linger(self.channel)
