@@ -1,7 +1,7 @@
 // Where one writes: several lines with Shift-Enter, commands behind a slash, Tab completes, ↑ brings back what was said.
 // What is written in a room stays there while one looks elsewhere.
 
-import { classes, html, useEffect, useId, useLayoutEffect, useRef, useState } from "page/dom.js";
+import { classes, html, useId, useLayoutEffect, useRef, useState } from "page/dom.js";
 import { Button } from "page/button.js";
 import { candidates } from "./completion.js";
 import { obey } from "./commands.js";
@@ -20,7 +20,8 @@ export function Writer({ chat, room, onFiles }) {
     setText(next);
     setWrong("");
   };
-  useEffect(() => {
+  // With the room itself: what is typed next is for it, and what was written in the one before stays there.
+  useLayoutEffect(() => {
     setText(room.draft);
     setWrong("");
     if (matchMedia("(hover: hover)").matches) field.current.focus();
@@ -28,6 +29,11 @@ export function Writer({ chat, room, onFiles }) {
   useGrowing(field, text);
   const list = useCompletion(chat, room, field, write);
   const back = useRef(-1);
+  const refused = (given, why) => {
+    if (chat.room.peek() !== room) return void (room.draft ||= given, chat.tell(why, true)); // one looks elsewhere by now
+    if (!room.draft) write(given);
+    return setWrong(why);
+  };
   const send = () => {
     const given = text.trim() && text.trimEnd();
     if (!given) return;
@@ -35,8 +41,9 @@ export function Writer({ chat, room, onFiles }) {
     remember(given);
     back.current = -1;
     write("");
+    list.close();
     const doing = given.startsWith("/") && !given.startsWith("//") ? obey(chat, room, given) : chat.say(room, given.replace(/^\/\//, "/"));
-    doing.catch((refusal) => (room.draft || write(given), setWrong(sentence(refusal.message))));
+    doing.catch((refusal) => refused(given, sentence(refusal.message)));
   };
   const recall = (step) => {
     const to = back.current + step;
@@ -105,7 +112,7 @@ function useCompletion(chat, room, field, write) {
   const [chosen, setChosen] = useState(0);
   const id = useId();
   const close = () => setFound(null);
-  useEffect(close, [room]);
+  useLayoutEffect(close, [room]);
   const look = (isAsked) => {
     const { value, selectionEnd } = field.current;
     const next = candidates(chat, room, value, selectionEnd, isAsked);
@@ -114,12 +121,10 @@ function useCompletion(chat, room, field, write) {
     return next;
   };
   const take = (from, { puts }) => {
-    const { value } = field.current;
-    const after = value.slice(from.to).replace(/^ /, puts.endsWith(" ") ? "" : " ");
-    write(value.slice(0, from.from) + puts + after);
+    const spare = puts.endsWith(" ") && field.current.value[from.to] === " " ? 1 : 0;
+    field.current.setRangeText(puts, from.from, from.to + spare, "end"); // at once: the next key may be pressed already
+    write(field.current.value);
     close();
-    const at = from.from + puts.length;
-    requestAnimationFrame(() => field.current?.setSelectionRange(at, at));
   };
   const onKeyDown = (event) => {
     if (event.key === "Tab" && !event.shiftKey && !event.ctrlKey && !event.altKey) {
