@@ -60,6 +60,15 @@ def test_what_does_not_fit_is_left_out_and_first_where_nothing_is_new() -> None:
     assert plain(foot(talk, "", 40)).rstrip() == " 1 #ops  3 #builds 1"
 
 
+def test_where_too_much_is_new_one_sees_where_one_is_and_what_is_for_one() -> None:
+    talk = talk_of(*(f"#room{number}" for number in range(9)))
+    for pane in talk.panes:
+        pane.unread = 3
+    talk.pane("#room6").mentions = 1
+    talk.turn_to(talk.pane("#room8"))
+    assert plain(foot(talk, "", 41)).rstrip() == " 0 hub 3  7 #room6 3!  9 #room8  +7"
+
+
 @pytest.mark.parametrize("width", [10, 20, 40, 80, 200])
 def test_they_are_as_wide_as_the_terminal(width: int) -> None:
     talk = talk_of("#ops", "#漢字" * 5, *(f"#room{number}" for number in range(20)), topic="a topic " * 30)

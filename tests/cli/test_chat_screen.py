@@ -173,6 +173,10 @@ async def test_one_scrolls_back_beyond_what_was_there_at_first(tmp_path: Path) -
             await ann.sees("PageDown goes on")
             await bob.say("new")
             await ann.sees("1 new below, PageDown")
+            ann.type("I have seen it\r")
+            await ann.sees("ann: I have seen it")
+            assert ann.glass.lines[-2] == " 0 hub  1 #ops"
+            ann.type(PAGE_UP)
             while "line 0\n" not in ann.glass.text:  # each time there is an earlier page
                 ann.type(CTRL_HOME)
                 await asyncio.sleep(0.02)

@@ -4,12 +4,15 @@
     …
      1 #ops │ 2 #lobby 4 │ 3 bob 1!                 2 on their way
 
-What does not fit is left out: first the topic, then panes in which nothing is new.
+What does not fit is left out: first the topic, then panes in which nothing is new, then those in which nothing is for
+us; how many others have something new is told then (+7).
 """
 
 from __future__ import annotations
 
-from tincans.cli.chat_lines import Line, cut, width_of
+from collections.abc import Iterable
+
+from tincans.cli.chat_lines import Line, Piece, cut, width_of
 from tincans.cli.chat_talk import Pane, Talk
 from tincans.text import escape
 
@@ -36,18 +39,31 @@ def foot(talk: Talk, status: str, width: int) -> Line:
     """All panes, with what is new in each; and how things stand, at the right."""
     status = cut(f" {escape(status)} ", max(0, width - 12)) if status else ""
     room = width - width_of(status)
-    tabs = [_tab(talk, pane) for pane in talk.panes]
-    if _total(tabs) > room:
-        tabs = [tab for tab, pane in zip(tabs, talk.panes, strict=True) if pane.unread or pane is talk.current]
-    taken, pieces = 0, Line()
-    for style, text in tabs:
+    pieces, taken = Line(), 0
+    for style, text in _tabs(talk, room):
         text = cut(text, room - taken)
         taken += width_of(text)
         pieces.append((style, text))
     return [*pieces, ("class:foot", " " * max(0, room - taken)), ("class:status", status)]
 
 
-def _total(tabs: Line) -> int:
+def _tabs(talk: Talk, room: int) -> Line:
+    """Of all panes where there is room; else of those that matter most, in their places."""
+    tabs = {pane: _tab(talk, pane) for pane in talk.panes}
+    if _total(tabs.values()) <= room:
+        return [*tabs.values()]
+    new = [pane for pane in talk.panes if pane.unread or pane is talk.current]
+    if _total(tabs[pane] for pane in new) <= room:
+        return [tabs[pane] for pane in new]
+    room -= len(f" +{len(new)} ")
+    chosen = set[Pane]()
+    for pane in sorted(new, key=lambda pane: (pane is not talk.current, not pane.mentions)):
+        if not chosen or _total(tabs[each] for each in [*chosen, pane]) <= room:
+            chosen.add(pane)
+    return [*(tabs[pane] for pane in new if pane in chosen), ("class:called", f" +{len(new) - len(chosen)} ")]
+
+
+def _total(tabs: Iterable[Piece]) -> int:
     return sum(width_of(text) for _, text in tabs)
 
 

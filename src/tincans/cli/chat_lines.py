@@ -189,8 +189,7 @@ class View:
         """Look further down, or with a negative number up."""
         end = self._clamped(self._clamped(self.end, height) + by, height)
         if end >= len(self.lines):
-            self.pane.bottom = None
-            self.pane.unread = self.pane.mentions = 0
+            self.pane.see_end()
             return
         serial = self._serials[end - 1]
         self.pane.bottom = (serial, bisect_right(self._serials, serial) - end)

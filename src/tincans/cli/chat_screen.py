@@ -157,7 +157,7 @@ class Screen:
     # ── what is typed ─────────────────────────────────────────────────────────────────────────────────────
 
     def _accept(self, buffer: Buffer) -> bool:
-        self._talk.current.bottom = None
+        self._talk.current.see_end()
         self._warned = False
         self._party.typed(buffer.text)
         return False  # the line is emptied

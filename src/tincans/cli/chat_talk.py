@@ -101,6 +101,11 @@ class Pane:
         self.rows[:0] = reversed(earlier)
         self.version += 1
 
+    def see_end(self) -> None:
+        """Look at what is newest, so that nothing is unseen."""
+        self.bottom = None
+        self.unread = self.mentions = 0
+
     def clear(self) -> None:
         """Take all rows away."""
         self.rows.clear()
