@@ -15,14 +15,17 @@ static atomic_int said, kept;
 
 static int call(const char *host, const char *port)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *at;
-    if (getaddrinfo(host, port, &hints, &at) != 0) return -1;
-    for (; at != NULL; at = at->ai_next) {
-        int called = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
-        if (connect(called, at->ai_addr, at->ai_addrlen) == 0) return called;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    int called = -1;
+    if (getaddrinfo(host, port, &hints, &found) != 0) return -1;
+    for (struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        called = socket(at->ai_family, at->ai_socktype, at->ai_protocol);
+        if (connect(called, at->ai_addr, at->ai_addrlen) == 0) break;
         close(called);
+        called = -1;
     }
-    return -1;
+    freeaddrinfo(found);
+    return called;
 }
 
 static void say(json_t *command)
@@ -44,6 +47,7 @@ static void *speak(void *none)
         snprintf(label, sizeof label, "%d", ++said);
         say(json_pack("{ss ss ss% ss}", "do", "say", "room", room, "text", line, (size_t)length, "label", label));
     }
+    free(line);
     shutdown(fileno(hub), SHUT_WR); /* it tells what is still on its way, and then ends, too */
     return none;
 }
@@ -80,6 +84,7 @@ int main(int argc, char **argv)
     say(json_pack("{ss ss}", "do", "join", "room", room));
     pthread_t speaker;
     pthread_create(&speaker, NULL, speak, NULL);
+    pthread_detach(speaker);
     FILE *lines = fdopen(dup(called), "r");
     for (json_t *told; (told = json_loadf(lines, JSON_DISABLE_EOF_CHECK, NULL)) != NULL; json_decref(told)) hear(told);
     if (!feof(lines)) fputs("chat: the hub was lost\n", stderr);

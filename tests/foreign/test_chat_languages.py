@@ -162,3 +162,14 @@ def test_no_hub_is_one_sentence(language: str, built: Path) -> None:
             one.wait(1)
             assert re.fullmatch(r"(?i)chat.*: .*\n", one.err.decode())
             assert one.out == b""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_no_utf_8_is_replaced_or_in_c_refused(language: str, built: Path) -> None:
+    with serving("listen", ":0", "chat", "--rooms", "memory:") as hub:
+        command = [*LANGUAGES[language](built), "127.0.0.1", str(hub.port), "#tins", language]
+        with start(command, stdin=b"a\xffb\nc\n") as one:
+            one.wait(1 if language == "C" else 0)
+            said = ["c"] if language == "C" else ["a\ufffdb", "c"]
+            assert printed(one) == [f'{at} {language} "{text}"' for at, text in enumerate(said, 1)]
+            assert one.err == (b"chat: that is not UTF-8\n" if language == "C" else b"")
