@@ -782,8 +782,8 @@ PEER_INTRODUCTIONS = 10_000
 PEER_POSTS = 131_072
 PEER_POSTS_BYTES = 128 * 1024 * 1024
 PEER_SEGMENTS = 16
-#: The number of a post of one's own that others can say was forgotten, where one's disk was lost. From there on as many
-#: are left: whoever says what is not so takes nothing away.
+#: The highest number of a post of one's own that is believed to be forgotten, where one's disk was lost. As many are
+#: left from there on, so whoever says what is not so takes nothing away.
 PEER_SEQ_MOST = 2**62
 #: Posts that came before what they come after. From peers that keep to the protocol there are none.
 PEER_HELD_POSTS = 1024

@@ -5,14 +5,15 @@
     tls.py        mutual TLS between two keys, on the port of a hub
     posts.py      what was said: signed, numbered by its author, and knowing what came before it
     causal.py     the order: each post once, causes first; what another lacks
-    store.py      where posts are kept, so that who was away catches up from anybody
+    store.py      where the newest posts are kept, so that who was away catches up from anybody
     roster.py     who belongs to a mesh: who was introduced by somebody who belongs to it
     wire.py       what two peers say to each other
     links.py      one connection between two peers
     mesh.py       all of them together
     finding.py    who is on the local network, by mDNS
 
-    naming.py sealing.py log.py              names; statements that are signed; a file that only grows
+    naming.py sealing.py                     names; statements that are signed
+    log.py segments.py                       a file that only grows; several, of which the oldest is forgotten
     intake.py                                what becomes of a post that a link brings
     presences.py presenting.py               who is on the mesh, in their own words and in ours
     seeking.py calls.py                      whom a mesh calls, and how often

@@ -116,7 +116,7 @@ class Desk(Protocol):
         """Who is here, as they said so themselves, by key."""
 
     def hear_forgotten(self, link: Link, posts: Vector) -> None:
-        """The other has forgotten posts that we lack, of each author up to there. Raises `RemoteProtocolError`."""
+        """The other has forgotten posts that we lack, of each author up to there."""
 
     def hear_posts(self, link: Link, posts: list[Sealed]) -> None:
         """These three raise `RemoteProtocolError`, and `PostsError` where nothing can be kept."""

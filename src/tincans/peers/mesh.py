@@ -35,7 +35,6 @@ from tincans.errors import (
     Parted,
     PeerError,
     PostsError,
-    RemoteProtocolError,
     ThisPeer,
     TincansError,
     UnknownPeer,
@@ -378,12 +377,10 @@ class Mesh:
                 self._posts_came()
 
     def hear_forgotten(self, link: Link, posts: Vector) -> None:
-        """Of our own posts whoever has lost them must not give their numbers again."""
-        own = posts.get(self.key, 0)
-        if own > PEER_SEQ_MOST:
-            raise RemoteProtocolError(f"nobody says more than {PEER_SEQ_MOST} things")
+        """Who has lost its own posts must not give their numbers again."""
         link.forgotten = posts
-        self.store.frontier.step_over(self.key, own)
+        if (own := posts.get(self.key, 0)) <= PEER_SEQ_MOST:
+            self.store.frontier.step_over(self.key, own)
 
     def hear_introductions(self, link: Link, introductions: list[Sealed]) -> None:
         before = len(self.roster.names)
