@@ -448,10 +448,15 @@ async def test_what_we_could_not_keep_we_ask_for_again(tmp_path: Path) -> None:
 
 async def test_silence_is_asked_about_and_then_ends_the_link(tmp_path: Path) -> None:
     pace = QUICK._replace(ping=0.02, pong=0.02, here=30.0)
-    async with peered(tmp_path, "ann", pace=pace) as ann, AsyncExitStack() as stack:
+    async with peered(tmp_path, "ann", pace=pace._replace(pong=30.0)) as ann, AsyncExitStack() as stack:
         eve = await stranger(stack, tmp_path, ann)
         await eve.hear(Ping)
+        link = ann.mesh.links[eve.identity.key]
+        assert link._asked
         await eve.say(Pong())
+        await until(lambda: not link._asked)
+    async with peered(tmp_path, "ann", pace=pace) as ann, AsyncExitStack() as stack:
+        eve = await stranger(stack, tmp_path, ann)
         await eve.hear(Ping)
         await until(lambda: not ann.mesh.links)
         assert ann.ears.news[-1].text.endswith("ended: it did not answer for 0.02 s")

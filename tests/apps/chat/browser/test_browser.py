@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asking import Answer, Asker, asking, raw
 from rooming import USERS
-from running import Certificates
+from running import PATIENCE, Certificates
 from tincans.apps.chat import Chat
 from tincans.apps.chat.history import MemoryHistory
 from tincans.apps.chat.hub import Hub
@@ -261,10 +261,7 @@ async def test_a_ticket_is_good_for_as_long_as_its_member_is_there() -> None:
         async with called(visit, "ann", "#ops") as ann:
             assert (await visit.send(ann, b"x")).status == 201
             await ann.do("quit")
-        for _ in range(20):
-            if not visit.hub.tickets:
-                break
-            await asyncio.sleep(0.01)
+        await _until(lambda: not visit.hub.tickets)
         answer = await visit.send(ann, b"x")
         assert answer.status == 401
         assert json.loads(answer.body)["code"] == "not-logged-in"
@@ -519,11 +516,9 @@ async def test_of_a_file_that_is_cut_off_nothing_is_left(tmp_path: Path) -> None
 
 
 async def _until(holds: Any) -> None:
-    for _ in range(500):
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it never was so")
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.002)
 
 
 async def test_a_file_of_one_byte_too_many_is_refused_before_it_comes() -> None:

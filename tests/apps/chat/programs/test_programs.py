@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from conversing import USERS, Object, Party, Talker, party
 from rooming import hub_of
+from tincans.apps.chat.callers import Caller
 from tincans.apps.chat.history import MemoryHistory, Messages
 from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.pace import Pace
@@ -181,12 +182,12 @@ async def test_who_does_not_say_who_they_are_is_let_go(monkeypatch: pytest.Monke
         assert await ann.rest() == []
 
 
-async def test_who_is_in_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tincans.apps.chat.callers.CHAT_REGISTER_SECONDS", 0.04)
+async def test_who_is_in_has_time() -> None:
     async with party() as there:
-        ann = await there.program("ann")
-        await asyncio.sleep(0.05)
-        assert (await ann.ask("ping"))["on"] == "pong"
+        await there.program("ann")
+        ann = there.hub.find("ann")
+        assert isinstance(ann, Caller)
+        assert ann._patience.when() is None
 
 
 async def test_a_program_that_is_silent_is_asked_and_then_let_go() -> None:
