@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from zeroconf import Zeroconf
 from zeroconf.asyncio import AsyncServiceInfo
 
 from meshing import until
+from running import PATIENCE
 from tincans.address import Address
 from tincans.errors import NoDiscovery
 from tincans.limits import FOUND_MOST
 from tincans.peers import finding
 from tincans.peers.finding import SERVICE, Announcement, Finding, Found, find_hubs
 from tincans.peers.identity import Fingerprint
+from tincans.tasks import spawn
 
 LOOPBACK = ["127.0.0.1"]
 FINGERPRINT = Fingerprint(b"f" * 32)
@@ -53,6 +56,42 @@ async def test_hubs_and_peers_are_found_as_soon_as_they_are_there() -> None:
     # Not as often as it is announced; twice where a busy machine let go of a record that it was late to hear again.
     assert 1 <= found.count(hub) <= 2
     assert 1 <= found.count(peer) <= 2
+
+
+@pytest.mark.usefixtures("_hasty")
+async def test_who_did_not_answer_in_time_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zeroconf tells of an announcement once, however often it is heard."""
+    hub = Found("hub", f"busy-{id(asyncio.get_running_loop()):x}", at(40003))
+    asked: list[str] = []
+
+    class Busy(AsyncServiceInfo):
+        async def async_request(self, zc: Zeroconf, timeout: float, *args: Any, **named: Any) -> bool:
+            if hub.name in self.name:
+                asked.append(self.name)
+                if len(asked) <= 2:
+                    return False
+            return await super().async_request(zc, PATIENCE * 1000, *args, **named)
+
+    monkeypatch.setattr("zeroconf.asyncio.AsyncServiceInfo", Busy)
+    monkeypatch.setattr(finding, "FIND_SECONDS", 0.01)
+    found: list[Found] = []
+    async with Finding(found.append, interfaces=LOOPBACK), Announcement("hub", hub.name, hub.address):
+        await until(lambda: hub in found)
+    assert len(asked) == 3
+
+
+@pytest.mark.usefixtures("_hasty")
+async def test_what_is_taken_back_is_not_asked_about_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "FIND_SECONDS", 0.01)
+    async with Finding(lambda _: None, interfaces=LOOPBACK) as looking:
+        assert looking._zeroconf is not None
+        name = f"nobody.{SERVICE}"
+        looking._heard(looking._zeroconf.zeroconf, SERVICE, name, _Change("Added"))  # type: ignore[arg-type]
+        asking = looking._asked[name]
+        looking._heard(looking._zeroconf.zeroconf, SERVICE, name, _Change("Removed"))  # type: ignore[arg-type]
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert name not in looking._asked
 
 
 @pytest.mark.usefixtures("_hasty")
@@ -102,17 +141,18 @@ def test_a_name_of_any_length_is_a_label() -> None:
 
 async def test_as_many_announcements_are_looked_at_as_may_be() -> None:
     async with Finding(lambda _: None, interfaces=LOOPBACK) as looking:
-        looking._asked.update(f"{number}" for number in range(FOUND_MOST))
+        others = {f"{number}": spawn(asyncio.sleep(0)) for number in range(FOUND_MOST)}
+        looking._asked.update(others)
         assert looking._zeroconf is not None
-        looking._heard(looking._zeroconf.zeroconf, SERVICE, f"one more.{SERVICE}", _Added())  # type: ignore[arg-type]
-        assert not looking._asking
-        looking._asked.discard("0")
-        looking._heard(looking._zeroconf.zeroconf, SERVICE, f"one more.{SERVICE}", _Added())  # type: ignore[arg-type]
-        assert len(looking._asking) == 1
+        looking._heard(looking._zeroconf.zeroconf, SERVICE, f"one more.{SERVICE}", _Change("Added"))  # type: ignore[arg-type]
+        assert looking._asked.keys() == others.keys()
+        del looking._asked["0"]
+        looking._heard(looking._zeroconf.zeroconf, SERVICE, f"one more.{SERVICE}", _Change("Added"))  # type: ignore[arg-type]
+        assert f"one more.{SERVICE}" in looking._asked
 
 
-class _Added:
-    name = "Added"
+class _Change(NamedTuple):
+    name: str
 
 
 async def test_without_zeroconf_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

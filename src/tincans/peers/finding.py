@@ -120,8 +120,7 @@ class Finding:
         """`interfaces` as in `Announcement`. Raises `NoDiscovery`."""
         _check_installed()
         self._found, self._interfaces = found, interfaces
-        self._asked: set[str] = set()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asked: dict[str, asyncio.Task[None]] = {}  # about what is announced now
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: Any = None
 
@@ -137,8 +136,8 @@ class Finding:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         zeroconf, self._zeroconf = self._zeroconf, None
-        for task in self._asking:
-            task.cancel()
+        for asking in self._asked.values():
+            asking.cancel()
         if zeroconf is not None:
             await self._browser.async_cancel()
             await zeroconf.async_close()
@@ -146,23 +145,22 @@ class Finding:
     def _heard(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
         """zeroconf calls this by the names of its arguments."""
         if state_change.name == "Removed":
-            self._asked.discard(name)
+            if (asking := self._asked.pop(name, None)) is not None:
+                asking.cancel()
         elif name not in self._asked and len(self._asked) < FOUND_MOST:
-            self._asked.add(name)
-            task = spawn(self._ask(zeroconf, name))
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._asked[name] = spawn(self._ask(zeroconf, name))
 
     async def _ask(self, zeroconf: Zeroconf, name: str) -> None:
-        """Where it is, and what."""
+        """Where it is, and what. zeroconf tells of an announcement once, so whoever was too busy to answer is asked
+        again, after pauses that double (RFC 6762 §5.2), for as long as it is announced."""
         from zeroconf.asyncio import AsyncServiceInfo
 
-        info = AsyncServiceInfo(SERVICE, name)
-        if await info.async_request(zeroconf, FIND_SECONDS * 1000):
-            for found in _read(info)[:1]:
-                self._found(found)
-        else:
-            self._asked.discard(name)
+        info, pause = AsyncServiceInfo(SERVICE, name), FIND_SECONDS
+        while not await info.async_request(zeroconf, FIND_SECONDS * 1000):
+            await asyncio.sleep(pause)
+            pause *= 2
+        for found in _read(info)[:1]:
+            self._found(found)
 
 
 async def find_hubs(timeout: float = FIND_SECONDS, *, interfaces: Sequence[str] | None = None) -> list[Found]:
