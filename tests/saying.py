@@ -23,7 +23,6 @@ class Server:
         self._listener = socket.socket(socket.AF_INET if at is None else socket.AF_UNIX)
         self._listener.bind(("127.0.0.1", 0) if at is None else at)
         self._listener.listen()
-        self._listener.settimeout(PATIENCE)
         self.port = self._listener.getsockname()[1] if at is None else 0
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -62,7 +62,7 @@ document.addEventListener("securitypolicyviolation", ({ violatedDirective, block
 """
 
 #: For what is to be seen, in milliseconds: a busy machine may need it, and no test that passes waits for it.
-SEEN = 20_000
+SEEN = 60_000
 
 expect.set_options(timeout=SEEN)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from running import free_port
+from running import PATIENCE, free_port
 from tincans.address import Address
 from tincans.cli import chat_mesh
 from tincans.cli.chat_mesh import Meshed, Wishes
@@ -53,7 +53,7 @@ class Person:
 
 async def until(is_so: Callable[[], bool], what: Callable[[], str]) -> None:
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not is_so():
                 await asyncio.sleep(0.005)
     except TimeoutError:

@@ -10,6 +10,7 @@ import pytest
 
 import tincans
 from chatting import little_hub, real_hub
+from running import PATIENCE
 from tincans.apps.chat.history import MemoryHistory
 from tincans.cli.chat_party import Party
 from tincans.cli.chat_talk import Talk
@@ -94,8 +95,8 @@ async def test_what_a_room_is_and_who_is_in_it() -> None:
         assert (await typed(ann, "/invite eve"))[-1] == "nobody is called eve"
         assert (await typed(bob, "/kick ann"))[-1] == "you are no operator of #ops"
         await typed(ann, "/kick bob enough")
-        await bob.answered()
-        await asyncio.sleep(0.01)
+        while bob.talk.current.member is not None:
+            await asyncio.sleep(0.001)
         assert shown(bob)[-1] == "ann took you out of #ops: enough"
         assert bob.talk.current.member is None
 
@@ -145,7 +146,7 @@ async def test_it_is_said_that_older_ones_were_not_searched(monkeypatch: pytest.
 
 
 async def until_whole(person: Party, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(person.talk.current.rows) < count:
             await asyncio.sleep(0.001)
 

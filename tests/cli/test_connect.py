@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from partners import AtTerminal, ByHand, read_all, reset
-from running import Certificates, free_port, recorded, run, start, tincans
+from running import PATIENCE, Certificates, free_port, recorded, run, start, tincans
 
 
 def connect(*arguments: str, record: bool = False) -> list[str]:
@@ -80,16 +80,16 @@ def test_once_asks_nothing_of_a_server_that_speaks_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("serve", "sentence"),
+    ("serve", "seconds", "sentence"),
     [
-        (read_all, "there was no answer: nothing came within 0.2 s"),
-        (lambda caller: caller.recv(100), "there was no answer: the other side has ended"),
+        (read_all, "0.2", "there was no answer: nothing came within 0.2 s"),
+        (lambda caller: caller.recv(100), f"{PATIENCE:g}", "there was no answer: the other side has ended"),
     ],
 )
-def test_once_does_not_wait_for_ever(serve: Callable[[socket.socket], None], sentence: str) -> None:
+def test_once_does_not_wait_for_ever(serve: Callable[[socket.socket], None], seconds: str, sentence: str) -> None:
     with (
         ByHand(serve) as server,
-        start(connect("--once", "--timeout", "0.2", f":{server.port}"), stdin=b"hello?\n") as running,
+        start(connect("--once", "--timeout", seconds, f":{server.port}"), stdin=b"hello?\n") as running,
     ):
         running.wait(1)
         assert running.err.decode().splitlines()[0] == f"tincans: {sentence}"
@@ -167,7 +167,7 @@ def test_it_calls_again_until_somebody_listens() -> None:
 def test_a_line_is_a_message_where_the_channel_has_messages() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(20)
+        server.settimeout(PATIENCE)
         address = f"udp://127.0.0.1:{server.getsockname()[1]}"
         with start(connect(address), stdin=subprocess.PIPE) as running:
             running.feed(b"one\ntwo\n")

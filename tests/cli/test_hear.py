@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chatting import hub_process, little_hub
-from running import Program, run, start, tincans
+from running import PATIENCE, Program, run, start, tincans
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_pipe_that_is_closed_ends_it_quietly(place: str) -> None:
 def test_a_full_disk_is_no_reader_who_has_gone(place: str) -> None:
     command = tincans("hear", "ops", "--since", "0", "--to", place, "--no-record")
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr.startswith(b"tincans: cannot write stdout: no space left on device\n")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from posting import mail, put, store
-from running import serving, tincans
+from running import PATIENCE, serving, tincans
 
 #: What a mail may hold to take over a terminal.
 HOSTILE = "\x1b]0;owned\x07\x1b[2J"
 
 
 def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(tincans(*arguments, "--no-record"), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(tincans(*arguments, "--no-record"), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == status, (done.stdout, done.stderr)
     return done
 
@@ -47,7 +47,7 @@ def test_a_mail_is_printed_for_a_reader_and_as_it_is(folder: str) -> None:
     assert shown.startswith("From: Ada <ada@example.org>\nTo: bob@example.org\nSubject: one\n")
     assert shown.endswith("\n\nfirst text\na\\b\n")
     assert "\x1b" not in run("inbox", "3", "--mails", folder).stdout
-    raw = subprocess.run(tincans("inbox", "1", "--raw", "--mails", folder), capture_output=True, timeout=60)
+    raw = subprocess.run(tincans("inbox", "1", "--raw", "--mails", folder), capture_output=True, timeout=PATIENCE)
     assert raw.stdout == mail("one", "first text", r"a\b")
 
 
@@ -69,7 +69,7 @@ def test_a_mail_is_waited_for(folder: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
         with store(Path(folder)) as mails:
             put(mails, mail("four"))
-        assert json.loads(waiting.communicate(timeout=60)[0])["subject"] == "four"
+        assert json.loads(waiting.communicate(timeout=PATIENCE)[0])["subject"] == "four"
 
 
 def test_a_server_of_pop3(folder: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from running import Program, recorded, serving, start, tincans
+from running import PATIENCE, Program, recorded, serving, start, tincans
 from tincans.cli import main
 from tincans.users import Verifier
 
@@ -32,7 +32,7 @@ def listening(*arguments: str, cwd: Path | None = None) -> Iterator[tuple[Progra
 
 def ask(port: int, words: bytes) -> bytes:
     """Say `words`, end, and give the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), 20) as caller:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as caller:
         caller.sendall(words)
         caller.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: caller.recv(65536), b""))
@@ -93,7 +93,7 @@ def test_an_app_that_crashes_is_told_in_a_sentence_and_the_next_caller_served(tm
     (tmp_path / "mine.py").write_text("async def app(channel):\n    await channel.receive()\n    1 / 0\n")
     with listening("mine:app", cwd=tmp_path) as (running, port):
         for _ in range(2):
-            with socket.create_connection(("127.0.0.1", port), 20) as caller:
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as caller:
                 caller.sendall(b"hello")
                 try:
                     assert caller.recv(1) == b""
@@ -134,7 +134,7 @@ def test_a_warning_where_other_machines_can_call() -> None:
 
 
 def test_open_channels_may_finish_and_a_second_signal_cuts_them_off() -> None:
-    with listening("echo") as (running, port), socket.create_connection(("127.0.0.1", port), 20) as caller:
+    with listening("echo") as (running, port), socket.create_connection(("127.0.0.1", port), PATIENCE) as caller:
         caller.sendall(b"one")
         assert caller.recv(10) == b"one"
         running.process.send_signal(signal.SIGINT)
@@ -149,8 +149,8 @@ def test_open_channels_may_finish_and_a_second_signal_cuts_them_off() -> None:
 def test_a_silent_caller_is_closed_and_clients_are_limited() -> None:
     with listening("echo", "--idle", "0.1", "--clients", "1") as (running, port):
         with (
-            socket.create_connection(("127.0.0.1", port), 20) as first,
-            socket.create_connection(("127.0.0.1", port), 20) as second,
+            socket.create_connection(("127.0.0.1", port), PATIENCE) as first,
+            socket.create_connection(("127.0.0.1", port), PATIENCE) as second,
         ):
             second.sendall(b"let me in")
             assert first.recv(1) == b""  # it said nothing, and had its turn
@@ -222,7 +222,7 @@ def test_a_setting_that_is_not_right_is_one_sentence(
 
 def fetch(port: int, **request: Any) -> tuple[int, bytes]:
     """The status and the body that `/file` is answered with."""
-    caller = HTTPConnection("127.0.0.1", port, timeout=20)
+    caller = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         caller.request(**{"method": "GET", "url": "/file", **request})
         answer = caller.getresponse()

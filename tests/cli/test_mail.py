@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from posting import mail, store
-from running import Serving, serving, start, tincans
+from running import PATIENCE, Serving, serving, start, tincans
 from scripted import Lines, lines
 
 
 def run(*arguments: str, typed: bytes = b"", status: int = 0) -> str:
     """What it said on stderr."""
-    done = subprocess.run(tincans("mail", *arguments, "--no-record"), input=typed, capture_output=True, timeout=60)
+    done = subprocess.run(
+        tincans("mail", *arguments, "--no-record"), input=typed, capture_output=True, timeout=PATIENCE
+    )
     assert done.returncode == status, done.stderr
     assert done.stdout == b""
     return done.stderr.decode()

@@ -11,7 +11,7 @@ import pytest
 
 import tincans as library
 from chatting import hub_process, little_hub
-from running import start, tincans
+from running import PATIENCE, start, tincans
 from tincans.cli import main
 from tincans.limits import CHAT_AHEAD_MESSAGES, CHAT_TEXT_BYTES, LINE_BYTES
 
@@ -19,7 +19,7 @@ from tincans.limits import CHAT_AHEAD_MESSAGES, CHAT_TEXT_BYTES, LINE_BYTES
 def say(place: str, *arguments: str, typed: bytes = b"", status: int = 0) -> str:
     """What it said on stderr."""
     done = subprocess.run(
-        tincans("say", *arguments, "--to", place, "--no-record"), input=typed, capture_output=True, timeout=60
+        tincans("say", *arguments, "--to", place, "--no-record"), input=typed, capture_output=True, timeout=PATIENCE
     )
     assert done.returncode == status, done.stderr
     assert done.stdout == b""

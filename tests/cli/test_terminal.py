@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 
 from partners import AtTerminal, read_all, reset
-from running import Program, start, tincans
+from running import PATIENCE, Program, start, tincans
 
 LISTEN = tincans("listen", "tcp://127.0.0.1:0", "--no-record")
 
@@ -95,7 +95,7 @@ def test_messages_are_lines_both_ways() -> None:
     with start(tincans("listen", "udp://127.0.0.1:0", "--no-record"), stdin=subprocess.PIPE) as running:
         port = int(running.wait_for(r"listening on udp://127.0.0.1:(\d+)", stream="err")[1])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
-            caller.settimeout(20)
+            caller.settimeout(PATIENCE)
             caller.sendto(b"hello", ("127.0.0.1", port))
             running.wait_for("^@1 hello\n")
             running.feed(b"hello yourself\n")

@@ -198,15 +198,13 @@ def test_what_is_looked_at_stays_when_something_is_said(browser: Browser, hub: H
         with person(browser, hub, "ann") as ann:
             ann.sees("line 299")
             ann.page.evaluate(SCROLL, [-2000])
-            place = ann.log.evaluate(
-                "box => [...box.querySelectorAll('[data-number]')].map(r => r.getBoundingClientRect().top)[40]"
-            )
+            row = ann.log.locator("[data-number]").nth(40)
+            row = ann.log.locator(f"[data-number='{row.get_attribute('data-number')}']")  # whatever comes above
+            place = row.evaluate("row => row.getBoundingClientRect().top")
             robot.say(*(f"more {number}" for number in range(30)))
             button = ann.page.get_by_role("button", name="30 new")
             expect(button).to_be_visible()
-            again = ann.log.evaluate(
-                "box => [...box.querySelectorAll('[data-number]')].map(r => r.getBoundingClientRect().top)[40]"
-            )
+            again = row.evaluate("row => row.getBoundingClientRect().top")
             assert abs(place - again) <= 1
             button.click()
             ann.sees("more 29")

@@ -251,9 +251,8 @@ def test_python_transfers_inside_tls(
 
 
 def lftp(port: int, settings: str, what: str) -> None:
-    always = (
-        "set cmd:fail-exit on; set net:max-retries 1; set net:timeout 10; set ftp:charset utf-8; set file:charset utf-8"
-    )
+    patiently = f"set net:max-retries 1; set net:timeout {PATIENCE:g}"
+    always = f"set cmd:fail-exit on; {patiently}; set ftp:charset utf-8; set file:charset utf-8"
     run([program("lftp"), "-c", f"{always}; {settings}; open -u anonymous,me ftp://127.0.0.1:{port}; {what}"])
 
 

@@ -58,9 +58,8 @@ def curl(*arguments: str, expected: int = 0) -> bytes:
 
 
 def lftp(port: int, *commands: str, settings: str = "set ftp:ssl-allow off", patience: float = PATIENCE) -> bytes:
-    always = (
-        "set cmd:fail-exit on; set net:max-retries 1; set net:timeout 10; set ftp:charset utf-8; set file:charset utf-8"
-    )
+    patiently = f"set net:max-retries 1; set net:timeout {PATIENCE:g}"
+    always = f"set cmd:fail-exit on; {patiently}; set ftp:charset utf-8; set file:charset utf-8"
     said = "; ".join([always, settings, f"open -u anonymous,me ftp://127.0.0.1:{port}", *commands])
     with start([program("lftp"), "-c", said]) as running:
         running.wait(patience=patience)
@@ -173,7 +172,7 @@ def test_lftp_mirrors_a_tree_both_ways(passive: str, tmp_path: Path, request: py
     count = 10_000 if request.config.getoption("--deep") else 1000 if passive == "on" else 200
     source = tree(tmp_path / "source", count)
     how = partial(
-        lftp, settings=f"set ftp:ssl-allow off; set ftp:passive-mode {passive}", patience=PATIENCE * count / 500
+        lftp, settings=f"set ftp:ssl-allow off; set ftp:passive-mode {passive}", patience=PATIENCE * (1 + count / 500)
     )
     with ftp(tmp_path / "root", "--workers", "2") as server:
         how(server.port, f"mirror -R --parallel=4 {source} /there")

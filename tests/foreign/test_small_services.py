@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from apps.test_daytime import as_unix
-from running import program, run, serving, start
+from running import PATIENCE, program, run, serving, start
 from tincans.apps.chargen import LINES
 
 pytestmark = pytest.mark.foreign
@@ -96,11 +96,11 @@ def test_discard() -> None:
 def test_the_time_as_rdate_asks_for_it() -> None:
     """RFC 868 by nothing but a socket: called, four bytes, closed; and an empty datagram, four bytes."""
     with serving("listen", "tcp://127.0.0.1:0", "time") as server:
-        with socket.create_connection(("127.0.0.1", server.port), 20) as caller:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as caller:
             said = caller.recv(100)
             assert caller.recv(100) == b""
         assert abs(as_unix(said) - time.time()) < 60
     with serving("listen", PLACES["udp"], "time") as server, socket.socket(type=socket.SOCK_DGRAM) as caller:
-        caller.settimeout(20)
+        caller.settimeout(PATIENCE)
         caller.sendto(b"", ("127.0.0.1", server.port))
         assert abs(as_unix(caller.recv(100)) - time.time()) < 60

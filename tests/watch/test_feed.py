@@ -177,11 +177,16 @@ async def test_secrets_are_masked_unless_they_are_wanted(secrets: bool) -> None:
 async def test_another_journal_in_its_place_is_followed(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     first = open_journal(folder)
-    first.begin(OPENING)
+    old = first.begin(OPENING)
     await first.flush()
     async with Watched.reading(str(folder)) as watched, aclosing(events(watched, Wanted())) as lines:
+        begun = spawn(until(lines, "opened"))
+        while not begun.done():  # from here on the first is followed
+            old.said(Side.CLIENT, b"old\n")
+            await first.flush()
+            await asyncio.sleep(POLL)
+        await begun
         coming = spawn(until(lines, "closed"))
-        await asyncio.sleep(POLL)
         await first.aclose()
         shutil.rmtree(folder)
         second = open_journal(folder)

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from partners import read_all
+from running import PATIENCE
 from watching import Exchange, Line, Tab
 
 pytestmark = pytest.mark.foreign
@@ -82,7 +83,7 @@ def test_a_side_is_paused_and_goes_on(tab: Tab, line: Line) -> None:
     line.server.setblocking(False)
     with pytest.raises(BlockingIOError):
         line.server.recv(1000)
-    line.server.settimeout(10)
+    line.server.settimeout(PATIENCE)
     of(tab, "client").get_by_role("button", name="Resume").click()
     assert line.server.recv(1000) == b"held\n"
     expect(of(tab, "client").get_by_role("button", name="Pause")).to_be_visible()
