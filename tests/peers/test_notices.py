@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from zeroconf.asyncio import AsyncZeroconf
 
+from running import PATIENCE
 from tincans.address import Address
+from tincans.peers import notices
 from tincans.peers.hosts import ALL, offer_name, own_hosts, peer_name, reachable
 from tincans.peers.notices import Notice, find
 
@@ -40,17 +43,25 @@ async def test_it_is_found_by_its_name_until_it_is_taken_down() -> None:
     mine = name()
     async with put_up(mine) as notice:
         assert notice.name == mine
-        assert await find(mine) == [HERE]
+        assert await find(mine, PATIENCE) == [HERE]
         assert await find(name(), SOON) == []
     assert await find(mine, SOON) == []
 
 
-async def test_a_name_that_somebody_has_is_not_taken() -> None:
+async def test_a_name_that_somebody_has_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     mine, other = name(), name()
-    async with put_up(mine), put_up(mine, other, address=HERE._replace(port=4322)) as second:
-        assert second.name == other
-        assert await find(mine) == [HERE]
-        assert await find(other) == [HERE._replace(port=4322)]
+    ask = notices._asked
+
+    async def patiently(network: AsyncZeroconf, asked: str, seconds: float) -> list[Address]:
+        """However busy the machine is: who has a name says so."""
+        return await ask(network, asked, PATIENCE if asked == mine else seconds)
+
+    async with put_up(mine):
+        monkeypatch.setattr(notices, "_asked", patiently)
+        async with put_up(mine, other, address=HERE._replace(port=4322)) as second:
+            assert second.name == other
+            assert await find(mine) == [HERE]
+            assert await find(other, PATIENCE) == [HERE._replace(port=4322)]
 
 
 async def test_where_there_is_no_such_network_nothing_is_put_up_and_nobody_is_found(
