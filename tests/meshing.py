@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +26,10 @@ from tincans.peers.wire import Bye, Hello, Person, Words, frame, receive
 
 LOOPBACK = Address.parse("tcp://127.0.0.1:0")
 
-#: As quick as a test; whatever is given up after a time is given up after PATIENCE.
+#: As quick as a test; whatever is given up after a time is given up after PATIENCE (as in `running.py`).
 QUICK = Pace(here=0.1, retry_first=0.01, retry_most=0.05)
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 async def until(reached: Callable[[], object], what: str = "") -> None:
@@ -119,17 +118,6 @@ async def peered(
             yield Peered(joined, ears, server.address)
     finally:
         store.close()
-
-
-@contextlib.contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    """The kernel writes what fits and refuses the rest, as a disk does that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def check_causal(posts: list[Post], forgotten: Mapping[bytes, int] = NOTHING) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filling import no_file_longer_than
 from tincans.errors import PostsError
 from tincans.limits import PEER_STATEMENT_BYTES
 from tincans.peers.log import RecordLog
@@ -66,6 +65,29 @@ def test_it_is_its_owner_s_alone(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_full_disk_makes_no_log(path: Path) -> None:
+    for room in range(len(HEAD) + 1):
+        with no_file_longer_than(room), pytest.raises(PostsError, match="cannot keep posts in"):
+            opened(path)
+    log = opened(path)
+    assert everything(log) == []
+    log.close()
+
+
+def test_wherever_its_end_was_torn_the_whole_records_are_there(path: Path) -> None:
+    data = written(path, [b"one", b"two", b"three"])
+    ends = [len(HEAD) + 1 + 8 + 3, len(HEAD) + 1 + 2 * (8 + 3), len(data)]
+    for cut in range(len(data)):
+        path.write_bytes(data[:cut])
+        log = opened(path)
+        assert everything(log) == [b"one", b"two", b"three"][: sum(end <= cut for end in ends)]
+        log.append([b"more"])
+        log.close()
+        log = opened(path)
+        assert log.read(len(log) - 1) == [b"more"]
+        log.close()
+
+
 @given(st.data())
 def test_a_torn_end_is_cut_off_wherever_it_was_torn(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -95,6 +117,17 @@ def test_zeros_at_the_end_are_what_a_machine_left_that_lost_power(path: Path) ->
     assert everything(log) == [b"one", b"two"]
     log.close()
     assert path.read_bytes() == data
+
+
+def test_zeros_alone_are_a_log_that_was_never_written(path: Path) -> None:
+    path.write_bytes(bytes(5000))
+    log = opened(path)
+    log.append([b"one"])
+    assert everything(log) == [b"one"]
+    log.close()
+    path.write_bytes(bytes(5000) + b"x")
+    with pytest.raises(PostsError, match="it does not begin with"):
+        opened(path)
 
 
 def test_what_is_broken_in_the_middle_is_an_error_and_stays(path: Path) -> None:
@@ -145,15 +178,12 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         opened(tmp_path / "none" / "some.log")
 
 
-def test_a_full_disk_keeps_nothing_of_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_nothing_of_it(path: Path) -> None:
     log = opened(path)
     log.append([b"one"])
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[: len(data) // 2]))
-    with pytest.raises(OSError) as raised:
-        log.append([b"two", b"three"])
-    assert raised.value.errno == errno.ENOSPC
-    monkeypatch.undo()
+    for room in range(8 + 3 + 8 + 5):
+        with no_file_longer_than(log.size + room), pytest.raises(OSError):
+            log.append([b"two", b"three"])
     log.append([b"four"])
     assert everything(log) == [b"one", b"four"]
     log.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from meshing import no_file_longer_than
+from filling import no_file_longer_than
 from tincans.errors import PostsError
 from tincans.limits import PEER_MEMBERS, PEER_SEGMENTS
 from tincans.peers.segments import Base, Segments

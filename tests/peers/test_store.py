@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshing import no_file_longer_than
+from filling import no_file_longer_than
 from tincans.errors import Equivocation, PostsBusy, PostsError, RemoteProtocolError, UsageError
 from tincans.limits import (
     PEER_BATCH_BYTES,

@@ -1,9 +1,7 @@
-"""A tape has whole lines, or nothing of them."""
+"""A tape has whole lines that make sense, or nothing of them."""
 
 from __future__ import annotations
 
-import os
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,48 +51,3 @@ def test_the_end_is_the_last_line_that_makes_sense(
             assert (tape.end, tape.last_line) == (len(b"".join(whole)), (whole or [b""])[-1].strip())
             tape.append(b"new\n")
     assert path.read_bytes() == b"".join(whole) + b"new\n"
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_write_that_fails_or_is_short_leaves_nothing(tmp_path: Path) -> None:
-    with opened(tmp_path / "tape") as tape:
-        tape.append(b"one\n")
-        for size in (4, 5):
-            with no_file_longer_than(size), pytest.raises(OSError, match="File too large" if size == 4 else "No space"):
-                tape.append(b"two\n")
-            assert (tmp_path / "tape").read_bytes() == b"one\n"
-        tape.append(b"two\n")
-    assert (tmp_path / "tape").read_bytes() == b"one\ntwo\n"
-
-
-def test_what_could_not_be_undone_is_undone_before_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path / "tape") as tape:
-        tape.append(b"one\n")
-
-        def fail(*_: object) -> None:
-            raise OSError("the disk is sulking")
-
-        with monkeypatch.context() as patch, no_file_longer_than(6):
-            patch.setattr(os, "ftruncate", fail)
-            with pytest.raises(OSError, match="No space"):
-                tape.append(b"two\n")
-        assert (tmp_path / "tape").read_bytes() == b"one\ntw"
-        tape.append(b"three\n")
-    assert (tmp_path / "tape").read_bytes() == b"one\nthree\n"
-
-
-def test_a_closed_one_takes_nothing(tmp_path: Path) -> None:
-    with opened(tmp_path / "tape") as tape:
-        tape.close()
-        tape.close()
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            tape.append(b"one\n")
