@@ -153,7 +153,7 @@ async def test_a_close_that_the_disk_holds_up_does_not_wait_for_ever(
 
 
 async def test_a_large_conversation_is_read_in_bounded_memory(tmp_path: Path) -> None:
-    word, count = bytes(65_536), 16 * JOURNAL_READ_BYTES // 65_536
+    word, count = bytes(65_536), 32 * JOURNAL_READ_BYTES // 65_536
     await record(tmp_path / "j", *[word] * count)
     journal = open_journal(tmp_path / "j")
     await journal.conversations()
@@ -163,8 +163,9 @@ async def test_a_large_conversation_is_read_in_bounded_memory(tmp_path: Path) ->
         total += len(entry.data) if isinstance(entry, Said) else 0
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert total == 16 * JOURNAL_READ_BYTES
-    assert peak < 5 * JOURNAL_READ_BYTES
+    assert total == 32 * JOURNAL_READ_BYTES
+    # Some pieces, as each of the threads that read may hold its last one until it has its next turn.
+    assert peak < 10 * JOURNAL_READ_BYTES
     await journal.aclose()
 
 
