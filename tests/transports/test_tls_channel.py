@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import socket
 import ssl
@@ -232,27 +231,33 @@ class Late:
     async def greet(self) -> None:
         with pytest.raises(ssl.SSLWantReadError):
             self.tls.do_handshake()
-        self.heard.write(await self._receive())
+        await self._hear()
         with pytest.raises(ssl.SSLWantReadError):
             self.tls.do_handshake()
         await self._say()
 
     async def hear(self) -> bytes:
         """All that the client says, after the tickets were said to it; and then close."""
-        self.heard.write(await self._receive())
+        await self._hear()
         self.tls.do_handshake()
         await self._say()
         said = b""
-        with self.sock, contextlib.suppress(ssl.SSLZeroReturnError):
+        with self.sock:
             while True:
                 try:
-                    said += self.tls.read()
+                    piece = self.tls.read()
                 except ssl.SSLWantReadError:
-                    self.heard.write(await self._receive())
-        return said
+                    await self._hear()
+                else:
+                    said += piece
+                    if not piece:  # close_notify
+                        return said
 
-    async def _receive(self) -> bytes:
-        return await asyncio.get_running_loop().sock_recv(self.sock, 4096)
+    async def _hear(self) -> None:
+        if data := await asyncio.get_running_loop().sock_recv(self.sock, 4096):
+            self.heard.write(data)
+        else:
+            self.heard.write_eof()
 
     async def _say(self) -> None:
         await asyncio.get_running_loop().sock_sendall(self.sock, self.says.read())
