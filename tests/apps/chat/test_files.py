@@ -114,6 +114,7 @@ async def test_all_files_together_may_have_just_so_many_bytes(tmp_path: Path) ->
             with pytest.raises(Refused) as full:
                 await put(shelf, "a", b"x", length)
             assert full.value.why is Why.DISK
+            assert "take the 10 B that they may, and go only with the messages that name them" in str(full.value)
         assert shelf.size == 10
         assert len(list(tmp_path.iterdir())) == 2
 

@@ -6,7 +6,8 @@ and is told to its room after that: what is cut off, or killed, in its middle wa
     room for it? ─► a folder ID ─► written as it comes, counted ─► commit ─► told ─┬─► kept
                                         └─ too much, cut off ─► nothing is left    └─ refused: removed
 
-How much is kept is counted once, by looking, and then with each file.
+How much is kept is counted once, by looking, and then with each file. Which files go is not known here (`tidying.py`):
+they are hidden first, and can be shown again, as those are that a hub left hidden which was killed.
 """
 
 from __future__ import annotations
@@ -17,23 +18,30 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from tincans.apps.chat.events import File
+from tincans.apps.chat.links import ID_BYTES, is_id
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.http.media import UNKNOWN, type_of
 from tincans.channel import Buffer
 from tincans.files import Files, OpenFile, Upload
 from tincans.limits import CHAT_FILE_BYTES, CHAT_FILE_NAME_BYTES, CHAT_FILES_BYTES
+from tincans.text import human_bytes
 
-_ID_BYTES = 16
+#: Around the id of a file that is hidden: no path leads to such a name (`files.beneath`).
+_HIDDEN = (".", ".tincans-part")
+
+_Done = TypeVar("_Done", bool, int)
 
 
 class Shelf:
-    """One hub's files. Opened when the first is put there or asked for; whoever made it closes it."""
+    """One hub's files. Opened when the first is put there or asked for, or old ones are; whoever made it closes it."""
 
     def __init__(self, folder: Path | None, *, most: int = CHAT_FILES_BYTES, each: int = CHAT_FILE_BYTES) -> None:
         """None is a folder of its own, which is gone when it is closed. `each` and `most` are in bytes."""
@@ -54,15 +62,17 @@ class Shelf:
             return self._files
 
     def _look(self) -> tuple[Path, int]:
-        """Make the folder, take away what was cut off, and count the rest."""
+        """Make the folder, show what is hidden, take away what was cut off, and count the rest."""
         folder = self._folder or Path(tempfile.mkdtemp(prefix="tincans-files-"))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         size = 0
-        for each in folder.iterdir():
-            kept = [file for file in each.iterdir() if not file.name.startswith(".")] if each.is_dir() else []
-            if kept:
-                size += sum(file.stat().st_size for file in kept)
-            elif each.is_dir():
+        for each in _folders(folder):
+            place = each.with_name(each.name.removeprefix(_HIDDEN[0]).removesuffix(_HIDDEN[1]))
+            if place != each and is_id(place.name):
+                each = each.rename(place)
+            if kept := _kept(each):
+                size += sum(kept)
+            else:
                 shutil.rmtree(each, ignore_errors=True)
         return folder, size
 
@@ -74,7 +84,7 @@ class Shelf:
         files = await self._open()
         if length is not None:
             self.check(length, length)
-        identity = secrets.token_hex(_ID_BYTES)
+        identity = secrets.token_hex(ID_BYTES)
         files.make_folder(f"/{identity}")
         try:
             return Arrival(self, files, identity, clean(name))
@@ -87,11 +97,52 @@ class Shelf:
         if whole > self.each:
             raise Refused(Why.TOO_LONG, f"a file has at most {self.each} bytes here")
         if self.size + more > self.most:
-            raise Refused(Why.DISK, f"the files of this hub have {self.most} bytes at most, and that is reached")
+            raise Refused(
+                Why.DISK,
+                f"the files of this hub take the {human_bytes(self.most)} that they may, and go only with the messages "
+                "that name them, as its settings keep and days have those forgotten",
+            )
 
     async def open(self, path: str) -> OpenFile:
         """The file at `/ID/NAME`; whoever asked closes it. Raises `OSError` as `Files.open` does."""
         return (await self._open()).open(path)
+
+    # ── what goes ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def older(self, seconds: float) -> set[str]:
+        """The ids of the files that are older than this. Raises `OSError`, as all of these do."""
+        if self._folder is None or not self._folder.is_dir():
+            return set()
+        await self._open()
+        return await asyncio.to_thread(_older, self._folder, time.time() - seconds)
+
+    async def hide(self, files: Iterable[str]) -> set[str]:
+        """Let nobody open these any more, of those that are here and whole; gives their ids."""
+        return set(await self._each(files, lambda shown, hidden: bool(_kept(shown)) and _moves(shown, hidden)))
+
+    async def show(self, files: Iterable[str]) -> None:
+        """Let those be opened again that are hidden."""
+        await self._each(files, lambda shown, hidden: _moves(hidden, shown))
+
+    async def remove(self, files: Iterable[str]) -> None:
+        """Remove those for ever that are hidden."""
+        sizes = await self._each(files, lambda shown, hidden: _removed(hidden))
+        self.size -= sum(sizes.values())
+
+    async def _each(self, files: Iterable[str], do: Callable[[Path, Path], _Done]) -> dict[str, _Done]:
+        """Do this with the place of each, and where it is hidden, in a thread; gives what is true of it."""
+        files = set(filter(is_id, files))
+        if not files:
+            return {}
+        await self._open()
+        folder = self._folder
+        assert folder is not None, "it is open"
+
+        def work() -> dict[str, _Done]:
+            done = {name: do(folder / name, folder / f"{_HIDDEN[0]}{name}{_HIDDEN[1]}") for name in files}
+            return {name: each for name, each in done.items() if each}
+
+        return await asyncio.to_thread(work)
 
     def close(self) -> None:
         """Idempotent."""
@@ -150,6 +201,41 @@ class Arrival:
         except BaseException:
             self.discard()
             raise
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as found:
+        return [Path(each.path) for each in found if each.is_dir(follow_symlinks=False)]
+
+
+def _kept(folder: Path) -> list[int]:
+    """The sizes of the files in the folder of an id that are whole; none where there is no such folder."""
+    try:
+        return [file.stat().st_size for file in folder.iterdir() if not file.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
+def _older(folder: Path, then: float) -> set[str]:
+    """The ids of files that appeared before that time, in seconds since 1970."""
+    with os.scandir(folder) as found:
+        return {each.name for each in found if is_id(each.name) and each.stat(follow_symlinks=False).st_mtime < then}
+
+
+def _moves(path: Path, to: Path) -> bool:
+    """Whether it was there, and is elsewhere now."""
+    try:
+        path.rename(to)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _removed(folder: Path) -> int:
+    """Remove it; gives what its files had, in bytes."""
+    size = sum(_kept(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    return size if not folder.exists() else 0
 
 
 def clean(name: str) -> str:

@@ -21,6 +21,7 @@ from tincans.apps.chat.once import Once
 from tincans.apps.chat.outbox import Flusher
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.texts import check_text, cut
+from tincans.apps.chat.tidying import Tidying
 from tincans.clock import SYSTEM, Clock
 from tincans.limits import CHAT_GONE, CHAT_NICK_BYTES, CHAT_PING_SECONDS, CHAT_PONG_SECONDS
 from tincans.tasks import spawn
@@ -55,6 +56,9 @@ class Hub(Governed):
         self.retiring: list[Callable[[], None]] = []
         self._accounts = {folded(name): name for name in self.users}
         self._sweeping = spawn(self._sweep())
+        #: Takes away the files that nothing names any more.
+        self.tidying = Tidying(self.shelf, history)
+        self._tidying = spawn(self.tidying.run())
 
     # ── coming and going ──────────────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +229,7 @@ class Hub(Governed):
     async def aclose(self) -> None:
         """Let everybody go and give the history back. Idempotent."""
         self._sweeping.cancel()
+        self._tidying.cancel()
         self.retire()
         self.shelf.close()
         await self.history.aclose()

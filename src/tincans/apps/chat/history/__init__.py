@@ -7,18 +7,20 @@ older is read in a thread.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from tincans.apps.chat.events import Message, RoomState
 from tincans.apps.chat.history.search import parse
+from tincans.apps.chat.links import files_in
 from tincans.apps.chat.names import folded
 from tincans.folders import rooms_folder
-from tincans.limits import CHAT_AT_HAND_BYTES, CHAT_MESSAGE_BYTES, CHAT_RECENT_MESSAGES
+from tincans.limits import CHAT_AT_HAND_BYTES, CHAT_FORGOTTEN_FILES, CHAT_MESSAGE_BYTES, CHAT_RECENT_MESSAGES
 
 #: In nanoseconds.
 DAY = 86_400 * 10**9
@@ -78,6 +80,13 @@ class History(Protocol):
         By time it is exact where times grow with numbers, and near it where what was said elsewhere came later.
         """
 
+    def forgotten(self) -> set[str]:
+        """The ids of the files (`links.files_in`) that were named by messages that were forgotten since it was asked
+        last: the last CHAT_FORGOTTEN_FILES, and the others are forgotten, too. Others may name them still."""
+
+    async def unnamed(self, files: Collection[str]) -> set[str]:
+        """Those of these files that no message names that was said before the call, and is kept, and searched."""
+
     def counts(self, room: str) -> tuple[int, int]:
         """How many messages a room has, and the number of its last one."""
 
@@ -112,6 +121,7 @@ class MemoryHistory:
         self.rooms: dict[str, RoomState] = {}
         self._said: dict[str, deque[Message]] = {}
         self._weight = 0
+        self._forgotten: deque[str] = deque(maxlen=CHAT_FORGOTTEN_FILES)
 
     def append(self, messages: Iterable[Message]) -> None:
         some = list(messages)
@@ -119,7 +129,7 @@ class MemoryHistory:
         for message in some:
             said = self._said.setdefault(folded(message.room), deque())
             if len(said) == self._most:
-                self._weight -= weight(said.popleft())
+                self._forget(said)
             said.append(message)
             self._weight += weight(message)
             self.last = message.number
@@ -129,7 +139,13 @@ class MemoryHistory:
     def _halve(self) -> None:
         for said in self._said.values():
             for _ in range((len(said) + 1) // 2):
-                self._weight -= weight(said.popleft())
+                self._forget(said)
+
+    def _forget(self, said: deque[Message]) -> None:
+        """The oldest of a room."""
+        message = said.popleft()
+        self._weight -= weight(message)
+        self._forgotten.extend(files_in(message.text))
 
     def keep(self, room: RoomState) -> None:
         self.rooms[folded(room.name)] = room
@@ -139,7 +155,7 @@ class MemoryHistory:
         said = self._said.get(folded(room), deque())
         oldest = time.time_ns() - self._days
         while self._days and said and said[0].at < oldest:
-            self._weight -= weight(said.popleft())
+            self._forget(said)
         return said
 
     def recent(self, room: str, limit: int) -> Messages:
@@ -170,6 +186,20 @@ class MemoryHistory:
             if message.id == msgid if msgid else message.at < at:
                 return message.number
         return 0
+
+    def forgotten(self) -> set[str]:
+        for room in self._said if self._days else ():
+            self._of(room)
+        found = set(self._forgotten)
+        self._forgotten.clear()
+        return found
+
+    async def unnamed(self, files: Collection[str]) -> set[str]:
+        found = set(files)
+        for room in list(self._said):
+            found.difference_update(*(files_in(message.text) for message in self._of(room)))
+            await asyncio.sleep(0)  # a room may have a few megabytes
+        return found
 
     def counts(self, room: str) -> tuple[int, int]:
         said = self._of(room)

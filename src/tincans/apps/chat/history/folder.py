@@ -15,14 +15,16 @@ index has taken in what there was when it was asked for.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -41,6 +43,8 @@ from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
 from tincans.limits import CHAT_WORDS_SECONDS
 
 FORMAT = 1
+
+_Answer = TypeVar("_Answer")
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -131,7 +135,7 @@ class FolderHistory:
         found = at_hand.read(after, before, limit, is_all=self._is_all(room, at_hand))
         if found is None:
             oldest, last = bool(after and not before), self.counts(room)[1]
-            found = await self._ask(
+            found = await self._find(
                 lambda index: index.places(room, after=after, before=before, limit=limit, oldest=oldest),
                 min(last, before - 1) if before else last,
             )
@@ -141,7 +145,7 @@ class FolderHistory:
         terms, names = parse(text), [folded(room) for room in rooms]
         if not terms or not names:
             return []
-        return self._young(await self._ask(lambda index: index.search(terms, names, before, limit), self.last))
+        return self._young(await self._find(lambda index: index.search(terms, names, before, limit), self.last))
 
     async def unsearched(self) -> int:
         if self._follower.wordless:
@@ -158,14 +162,27 @@ class FolderHistory:
             return 0
         before_those = (at_hand.said[0].number if at_hand.said else self.last + 1) - 1
         if not msgid:
-            older = await self._ask(lambda index: index.before(room, at), before_those)
+            older = await self._find(lambda index: index.before(room, at), before_those)
         else:
             if self._follower.wordless:
                 same = await asyncio.to_thread(self._log.named, msgid)
             else:
-                same = await self._ask(lambda index: index.named(msgid), before_those)
+                same = await self._find(lambda index: index.named(msgid), before_those)
             older = [message for message in same if message.id == msgid and folded(message.room) == room]
         return max((message.number for message in older), default=0)
+
+    def forgotten(self) -> set[str]:
+        return self._follower.forgotten()
+
+    async def unnamed(self, files: Collection[str]) -> set[str]:
+        last = self.last
+
+        def ask(index: Index) -> set[str]:
+            if not index.has_all(last):  # it is behind, as the disk refuses, or was given up
+                raise OSError(errno.EAGAIN, f"the index {index.path} does not have all messages")
+            return {each for each in files if not index.names(each)}
+
+        return await self._ask(ask, last)
 
     def _is_all(self, room: str, at_hand: AtHand) -> bool:
         """Whether a room has no more messages than those that are at hand."""
@@ -183,17 +200,21 @@ class FolderHistory:
         with self._readers.lent() as index:
             return self._log.read(index.places(room, after=0, before=up_to + 1, limit=limit))
 
-    async def _ask(self, question: Callable[[Index], Sequence[Place]], up_to: int) -> Messages:
-        """The messages at the places that the index gives, once it has those up to that number; asked in a thread.
+    async def _find(self, question: Callable[[Index], Sequence[Place]], up_to: int) -> Messages:
+        """The messages at the places that the index gives, as `_ask`."""
+        return await self._ask(lambda index: self._log.read(question(index)), up_to)
+
+    async def _ask(self, question: Callable[[Index], _Answer], up_to: int) -> _Answer:
+        """What the index answers, once it has the messages up to that number; asked in a thread.
 
         Raises `OSError`. Cancelling ends the question.
         """
         cancelled = threading.Event()
 
-        def ask() -> Messages:
+        def ask() -> _Answer:
             self._follower.wait(up_to)
             with self._readers.lent(cancelled) as index:
-                return self._log.read(question(index))
+                return question(index)
 
         try:
             return await asyncio.to_thread(ask)

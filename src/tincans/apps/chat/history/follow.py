@@ -78,6 +78,13 @@ class Follower:
         """By room, how many of its messages were removed since this was made."""
         return self._forgetting.removed
 
+    def forgotten(self) -> set[str]:
+        """The files that messages named which were removed since this was asked last. For any thread."""
+        files, found = self._forgetting.files, set[str]()
+        while files:
+            found.add(files.popleft())
+        return found
+
     def arrived(self) -> None:
         """The log is longer."""
         if not self._wake.is_set():

@@ -11,7 +11,7 @@ has a block of the disk to itself, and the rest is holes.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import MutableMapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -20,7 +20,8 @@ from tincans.apps.chat.history import DAY
 from tincans.apps.chat.history.index import Index
 from tincans.apps.chat.history.log import End, Log, Place
 from tincans.apps.chat.history.search import indexed
-from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_LOOK_SECONDS, CHAT_SEGMENT_BYTES
+from tincans.apps.chat.links import files_in
+from tincans.limits import CHAT_FORGET_MESSAGES, CHAT_FORGOTTEN_FILES, CHAT_LOOK_SECONDS, CHAT_SEGMENT_BYTES
 
 #: A message in the index: its number, its room's, its place, and when it was said.
 _Row = tuple[int, int, int, int, int, int]
@@ -46,6 +47,8 @@ class Forgetting:
         self.touched = set(rooms)
         #: By room, how many of its messages were removed.
         self.removed: dict[str, int] = {}
+        #: The files that those named, for another thread to take.
+        self.files: deque[str] = deque(maxlen=CHAT_FORGOTTEN_FILES)
         self._look_at = 0.0  # when to look for what is too old, by time.monotonic
         self._removed_of: Counter[int] = Counter()  # bytes, by segment, since it was thinned out
         self._may_free = False  # something was removed since segments were looked at
@@ -96,6 +99,8 @@ class Forgetting:
             self._index.insert("INSERT INTO words (words, rowid, text)", words)
             self._index.execute_many("DELETE FROM messages WHERE number = ?", [(number,) for number in room_of])
             self._index.execute_many("UPDATE rooms SET size = size - ? WHERE name = ?", less)
+        for message in messages:
+            self.files.extend(files_in(message.text))
         for _, _, segment, _, length, _ in rows:
             self._removed_of[segment] += length
         for name, count in counts.items():

@@ -146,6 +146,15 @@ class Index:
         query = f"SELECT {_PLACE} FROM {FOUND} WHERE words MATCH ?"
         return [Place(*row) for row in self.rows(query, (f'"{id_word(msgid)}"',))]
 
+    def has_all(self, number: int) -> bool:
+        """Whether all messages up to this number are found by their words."""
+        return bool(self.rows("SELECT 1 FROM progress WHERE number >= ? AND wordless = 0", (number,)))
+
+    def names(self, file: str) -> bool:
+        """Whether a message has this id of a file in it, by itself or in a link that is a part of another (`%2F`)."""
+        query = "SELECT rowid FROM words WHERE words MATCH ? LIMIT 1"
+        return bool(self.rows(query, (f'"{file}" OR "2f{file}"',)))
+
     def before(self, room: str, at: int) -> list[Place]:
         """Where a room's last message is that was said before `at`, if there is one.
 
