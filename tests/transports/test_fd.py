@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.errors import ConnectError, ListenError
 from tincans.tasks import spawn
@@ -49,7 +50,7 @@ def test_systemd_s_sockets_by_name() -> None:
         callers = [socket.create_connection(server.getsockname()) for server in (web, mail)]
         done = subprocess.run(
             [sys.executable, "-c", ACTIVATE, str(web.fileno()), str(mail.fileno()), ANSWER],
-            pass_fds=(web.fileno(), mail.fileno()), capture_output=True, text=True, timeout=20,
+            pass_fds=(web.fileno(), mail.fileno()), capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert done.stderr == ""
         assert "there is no socket named 'wep' among those handed down (web, mail)" in done.stdout

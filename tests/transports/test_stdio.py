@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.channel import Channel
 from tincans.errors import ChannelBroken, ChannelClosed, ConnectError, EndOfStream, ListenError
@@ -269,7 +270,7 @@ def loop_name(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def echo(env: dict[str, str], **ends: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-c", ECHO], env=env, timeout=20, check=True, **ends)
+    return subprocess.run([sys.executable, "-c", ECHO], env=env, timeout=PATIENCE, check=True, **ends)
 
 
 def test_from_a_file_through_a_pipe_to_a_file(loop_name: dict[str, str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.channel import Channel
 from tincans.errors import ChannelBroken, ChannelClosed, EndOfStream, LimitExceeded
@@ -208,7 +209,7 @@ async def test_a_close_waits_no_longer_than_its_limit(monkeypatch: pytest.Monkey
     assert WEBSOCKET_CLOSE_SECONDS == 1.0
     monkeypatch.setattr(ws_channel, "WEBSOCKET_CLOSE_SECONDS", 0.02)
     async with Peer() as peer:
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(PATIENCE):
             await peer.channel.aclose()
         await peer.hear()
         with pytest.raises(EndOfStream):
