@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 import socket
@@ -12,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from chatters import Hub, Person, person, robot_of
-from running import POLL
+from running import PATIENCE, POLL
 from watch.page.test_accessible import AXE, COLOURS, serious
 from watching import PHONE, WIDE, chromium, listens, tab_of, up
 
@@ -102,6 +103,14 @@ def test_who_comes_goes_and_is_renamed_is_told(browser: Browser, hub: Hub) -> No
         expect(people).to_contain_text("1 person")
 
 
+def test_what_people_of_irc_ask_for_is_told(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann") as ann, robot_of(hub, "robot"):
+        told = ann.page.locator(".notice")
+        for asked, answer in (("/names", "2 here: @ann, robot"), ("/whois robot", "robot"), ("/list", "#ops (2)")):
+            ann.say(asked)
+            expect(told).to_have_text(answer)
+
+
 def test_one_is_remembered_and_comes_back(browser: Browser, hub: Hub) -> None:
     with person(browser, hub, "ann") as ann:
         ann.say("before")
@@ -124,6 +133,10 @@ def test_a_nick_that_somebody_has_is_asked_for_again(browser: Browser, hub: Hub)
         tab.page.get_by_label("How others see you").fill("Robot")
         tab.page.keyboard.press("Enter")
         expect(tab.page.get_by_role("alert")).to_contain_text("Somebody is called")
+        asked = tab.page.get_by_label("How others see you")
+        expect(asked).to_have_value("Robot")
+        expect(asked).to_be_focused()
+        expect(tab.page.locator(".link")).to_be_empty()  # nobody is called before one has said who one is
         tab.page.get_by_label("How others see you").fill("ann")
         tab.page.keyboard.press("Enter")
         expect(tab.page.get_by_role("log")).to_be_visible()
@@ -460,6 +473,116 @@ def test_of_a_file_that_a_kill_cuts_off_nothing_is_shown_or_kept(hub: Hub) -> No
         assert message["file"]["name"] == "whole.txt"
     assert [file.name for file in hub.folder.glob("files/*/*")] == ["whole.txt"]
     assert len(list(hub.folder.glob("files/*"))) == 1
+
+
+# ── answers that are late, and people who are quick ───────────────────────────────────────────────────────
+
+
+class Late:
+    """The WebSocket of a page's hub on a line on which what the hub says of one kind may be late."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.kind, self.held = page, "", list[tuple[WebSocketRoute, str]]()
+        page.route_web_socket(re.compile("/chat$"), self._opened)
+
+    def _opened(self, line: WebSocketRoute) -> None:
+        line.connect_to_server().on_message(lambda said: self._said(line, str(said)))
+
+    def _said(self, line: WebSocketRoute, said: str) -> None:
+        if self.held or json.loads(said)["on"] == self.kind:
+            self.held.append((line, said))
+        else:
+            line.send(said)
+
+    def wait(self) -> None:
+        """Until something is held back."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.held:
+            assert time.monotonic() < deadline
+            self.page.wait_for_timeout(1000 * POLL)
+
+    def go(self) -> None:
+        """Let all of it arrive, in its order, and what comes later too."""
+        self.kind, held, self.held = "", self.held, []
+        for line, said in held:
+            line.send(said)
+
+
+@pytest.fixture
+def late(browser: Browser, hub: Hub) -> Iterator[tuple[Late, Person]]:
+    """Somebody who is about to come in."""
+    with tab_of(browser, hub) as tab:  # type: ignore[arg-type]
+        line = Late(tab.page)
+        tab.page.goto(f"{hub.url}#ops")
+        tab.page.get_by_label("How others see you").fill("ann")
+        yield line, Person(tab, "ann")
+
+
+def test_what_happens_while_the_past_is_late_is_told_behind_it(late: tuple[Late, Person], hub: Hub) -> None:
+    line, ann = late
+    with robot_of(hub, "bob") as bob:
+        bob.say("before")
+        line.kind = "history"
+        ann.page.keyboard.press("Enter")
+        line.wait()
+        bob.do("topic", room="#ops", text="Pears")
+        bob.say("meanwhile")
+        line.go()
+        ann.sees("bob set the topic: Pears")
+        ann.sees("meanwhile")
+        assert ann.texts() == ["before", "meanwhile"]
+
+
+def test_what_is_said_before_one_is_welcome_again_waits_and_is_said_once(late: tuple[Late, Person], hub: Hub) -> None:
+    line, ann = late
+    ann.tab.allow(r"WebSocket connection|ERR_CONNECTION")
+    ann.page.keyboard.press("Enter")
+    ann.say("first")
+    ann.sees("first")
+    line.kind = "welcome"
+    hub.kill()
+    hub.start()
+    line.wait()
+    ann.say("early")
+    expect(ann.log.locator(".pending")).to_contain_text("early")
+    line.go()
+    expect(ann.log.locator(".pending")).to_have_count(0)
+    ann.sees("early")
+    expect(ann.page.get_by_role("alert")).to_have_count(0)
+    assert ann.texts() == ["first", "early"]
+
+
+#: Does something, and gives what holds before the next task: no frame is drawn, and no key can be pressed before that.
+AT_ONCE = """
+async () => {{
+    {does};
+    for (let turns = 0; turns < 100; turns += 1) await null;
+    const {{ activeElement: here }} = document;
+    return [here.getAttribute("aria-label"), here.value];
+}}
+"""
+
+
+def test_the_next_key_is_for_what_is_shown(browser: Browser, hub: Hub) -> None:
+    with person(browser, hub, "ann", "#lobby") as ann:
+        ann.say("/join #ops")
+        expect(ann.field).to_have_attribute("aria-label", "Write in #ops")
+        ann.field.fill("for #ops alone")
+
+        def after(does: str) -> list[str]:
+            held: list[str] = ann.page.evaluate(AT_ONCE.format(does=does))
+            return held
+
+        key = "document.activeElement.blur(); dispatchEvent(new KeyboardEvent('keydown', {{ key: '{}' }}))"
+        room = "[...document.querySelectorAll('button.room')].find((each) => each.textContent.includes('{}')).click()"
+        assert after(room.format("#lobby")) == ["Write in #lobby", ""]
+        assert after(room.format("#ops")) == ["Write in #ops", "for #ops alone"]
+        assert after(key.format("f")) == ["Search what was said", ""]
+        assert after(key.format("/")) == ["Write in #ops", "for #ops alone"]
+        assert after("document.querySelector('[aria-label=\"Change the topic\"]').click()") == ["Topic of #ops", ""]
+        ann.field.fill("/away")
+        ann.field.press("Enter")
+        expect(ann.page.get_by_role("listbox")).to_have_count(0)
 
 
 # ── for everybody ─────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@
 //   place: { name, open(), files: { base, shows, post, headers(ticket) }, canSay, wished(), shows(room) }
 //
 //   chat.nick, chat.account, chat.hub     signals; the nick is "" before one is in
-//   chat.entry                            a signal: { refusal } while one has to say who one is, else null
+//   chat.entry                            a signal: { refusal, who } while one has to say who one is (anew, as whom?), else null
 //   chat.rooms                            a signal: Map of key → Room;  chat.shown  the key of the one that is looked at
 //   chat.target                           a signal: { key, number } of a message that is to be shown, and, where somebody asked for it, marked (`isMarked`)
 //   chat.notice                           a signal: the last thing that was said to this person alone

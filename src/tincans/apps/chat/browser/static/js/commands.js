@@ -26,6 +26,8 @@ const inRoom = (room, rest, what) => (rest.startsWith("#") ? parted(rest) : [her
 export const commands = [
   { name: "join", takes: "#room [key]", says: "go into a room, or make it", run: (chat, room, rest) => chat.join(needs(parted(rest)[0], "say which room: /join #room"), parted(rest)[1]) },
   { name: "part", takes: "[text]", says: "leave this room", run: (chat, room, rest) => chat.part(room ?? needs(null, "there is no room to leave"), rest) },
+  { name: "who", takes: "[name]", says: "who is here, or who somebody is", run: (chat, room, rest) => who(chat, room, parted(rest)[0]) },
+  { name: "rooms", takes: "", says: "which rooms there are", run: (chat) => rooms(chat) },
   { name: "nick", takes: "name", says: "be called otherwise", run: (chat, room, rest) => chat.link.ask({ do: "nick", nick: needs(parted(rest)[0], "say which name: /nick name") }) },
   { name: "me", takes: "text", says: "say what you do", run: (chat, room, rest) => chat.say(room ?? needs(null, "there is no room to say it in"), needs(rest, "say what you do: /me waves"), "act") },
   { name: "msg", takes: "name [text]", says: "say something to one person", run: (chat, room, rest) => whisper(chat, ...parted(rest)) },
@@ -38,6 +40,21 @@ export const commands = [
   { name: "away", takes: "[text]", says: "be away, or, without a text, be back", run: (chat, room, rest) => chat.link.ask({ do: "away", text: rest }) },
   { name: "help", takes: "", says: "show these commands", run: (chat) => chat.helped() },
 ];
+
+/** What IRC calls some of them. */
+const ALIASES = { leave: "part", close: "part", names: "who", whois: "who", list: "rooms", query: "msg", whisper: "msg", find: "search" };
+
+async function who(chat, room, nick) {
+  const { people } = await chat.link.ask(nick ? { do: "who", nick } : { do: "who", room: here(room, "/who") });
+  const signs = { operator: "@", voice: "+" };
+  const named = people.map((each) => `${signs[each.rank] ?? ""}${each.nick}${each.account && nick ? `, logged in as ${each.account}` : ""}${each.away && ` (away: ${each.away})`}`);
+  chat.tell(nick ? named.join("; ") : `${people.length} here: ${named.join(", ")}`);
+}
+
+async function rooms(chat) {
+  const there = (await chat.link.ask({ do: "rooms" })).rooms;
+  chat.tell(there.length ? there.map(({ name, people }) => `${name} (${people})`).join(", ") : "there are no rooms yet: /join #room makes one");
+}
 
 async function whisper(chat, nick, text) {
   const talk = chat.whisperTo(needs(nick, "say to whom: /msg name text"));
@@ -55,7 +72,8 @@ const mode = (chat, room, modes) => chat.link.ask({ do: "mode", room, modes: nee
 /** @param {string} text begins with a slash */
 export async function obey(chat, room, text) {
   const [name, rest] = parted(text.slice(1));
-  const found = commands.find((each) => each.name === name.toLowerCase());
+  const wanted = ALIASES[name.toLowerCase()] ?? name.toLowerCase();
+  const found = commands.find((each) => each.name === wanted);
   if (!found) throw new Error(`there is no /${name}: /help shows what there is; // begins a message with a slash`);
   await found.run(chat, room, rest.trim());
 }

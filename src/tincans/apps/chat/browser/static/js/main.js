@@ -61,6 +61,7 @@ const LINKS = { live: "Live", connecting: "Connecting", lost: "Lost" };
 function Link() {
   const { state } = chat.link.state.value;
   const nick = chat.nick.value;
+  if (chat.entry.value && state !== "lost") return html`<span class="link" role="status"></span>`; // one is asked first
   return html`${nick && html`<span class="me"><span class="unseen">You are </span><${Nick} nick=${nick} /></span>`}
     <span class=${`link ${state}`} role="status"><span class="mark" aria-hidden="true"></span>${LINKS[state]}</span>`;
 }
