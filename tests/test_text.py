@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text, starred
+from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text, legible, starred
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,25 @@ from tincans.text import escape, hexdump, human_bytes, human_seconds, is_text, s
 )
 def test_escapes(data: bytes, text: str) -> None:
     assert escape(data) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("C:\\dir", "C:\\dir"),
+        ("C:\\dir\x1b[2J\n", r"C:\dir\x1b[2J\n"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d👧 \\o/", "👩\u200d👧 \\o/"),
+        ("a\u202eb\u200fc", r"a\xe2\x80\xaeb\xe2\x80\x8fc"),
+    ],
+)
+def test_what_a_person_reads_is_escaped_no_more_than_need_be(text: str, read: str) -> None:
+    assert legible(text) == read
+
+
+@given(st.text())
+def test_what_a_person_reads_moves_no_cursor(text: str) -> None:
+    assert legible(text).replace("\u200c", "").replace("\u200d", "").isprintable()
 
 
 @given(st.binary())

@@ -50,6 +50,16 @@ def escape(data: bytes | str) -> str:
     return text.translate(_ESCAPES)
 
 
+#: Join letters and signs, and draw nothing: Persian words and many emoji fall apart without (Unicode 15, 23.2).
+_JOINERS = "\u200c\u200d"
+_LEGIBLE = _Escapes({**_NAMED, **{ord(sign): sign for sign in ("\\", *_JOINERS)}})
+
+
+def legible(text: str) -> str:
+    """`text` as one line for a person to read: escaped is only what does not print, so a backslash stays itself."""
+    return text if text.isprintable() else text.translate(_LEGIBLE)
+
+
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([abtnvfr\\]))")
 _UNNAMED = {text[1]: chr(code) for code, text in _NAMED.items()}
 

@@ -66,6 +66,10 @@ def test_lines_of_a_message_are_lines() -> None:
 
 
 def test_nothing_in_it_is_obeyed() -> None:
+    assert drawn(row("if x:\n\treturn '\\d 👩\u200d👧'"), 40) == [
+        "12:34 bob: if x:",
+        "               return '\\d 👩\u200d👧'",
+    ]
     assert drawn(row("\x1b[2J\r\x07\u202eevil\u2028", nick="b\x1bb")) == [
         r"12:34 b\x1bb: \x1b[2J\r\a\xe2\x80\xaeevil\xe2\x80\xa8"
     ]

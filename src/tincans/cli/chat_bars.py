@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from tincans.cli.chat_lines import Line, Piece, cut, width_of
 from tincans.cli.chat_talk import Pane, Talk
-from tincans.text import escape
+from tincans.text import legible
 
 _HUB = "hub"
 
@@ -23,21 +23,21 @@ def head(talk: Talk, hub: str, width: int) -> Line:
     """Which room it is, how many are in it, and what it is about."""
     pane = talk.current
     if not pane.name:
-        text = f"{_HUB} {escape(hub)} · you are {escape(talk.nick)}"
+        text = f"{_HUB} {legible(hub)} · you are {legible(talk.nick)}"
     elif pane.member is None:
-        text = escape(pane.name) + (" · you are not in it" if pane.is_room else " · whispering, which nobody keeps")
+        text = legible(pane.name) + (" · you are not in it" if pane.is_room else " · whispering, which nobody keeps")
     else:
         people = len(pane.member.people)
-        text = f"{escape(pane.name)} · {'1 person' if people == 1 else f'{people} people'}"
+        text = f"{legible(pane.name)} · {'1 person' if people == 1 else f'{people} people'}"
         if pane.member.topic is not None:
-            text += f" · {escape(pane.member.topic.text)}"
+            text += f" · {legible(pane.member.topic.text)}"
     text = cut(f" {text}", width)
     return [("class:head", text + " " * (width - width_of(text)))]
 
 
 def foot(talk: Talk, status: str, width: int) -> Line:
     """All panes, with what is new in each; and how things stand, at the right."""
-    status = cut(f" {escape(status)} ", max(0, width - 12)) if status else ""
+    status = cut(f" {legible(status)} ", max(0, width - 12)) if status else ""
     room = width - width_of(status)
     pieces, taken = Line(), 0
     for style, text in _tabs(talk, room):
@@ -68,7 +68,7 @@ def _total(tabs: Iterable[Piece]) -> int:
 
 
 def _tab(talk: Talk, pane: Pane) -> tuple[str, str]:
-    text = f" {talk.panes.index(pane)} {escape(pane.name) or _HUB} "
+    text = f" {talk.panes.index(pane)} {legible(pane.name) or _HUB} "
     if pane.unread:
         text += f"{pane.unread}{'!' if pane.mentions else ''} "
     if pane is talk.current:
@@ -80,4 +80,4 @@ def _tab(talk: Talk, pane: Pane) -> tuple[str, str]:
 
 def prompt(talk: Talk, width: int) -> Line:
     """What stands before what is typed."""
-    return [("class:prompt", cut(escape(talk.current.name) or _HUB, max(4, width // 3)) + "> ")]
+    return [("class:prompt", cut(legible(talk.current.name) or _HUB, max(4, width // 3)) + "> ")]

@@ -21,7 +21,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from tincans.cli.chat_talk import Pane, Row, mention_of
 from tincans.clients.chat_present import folded
-from tincans.text import escape
+from tincans.text import legible
 
 Piece = tuple[str, str]
 Line = list[Piece]
@@ -35,6 +35,7 @@ COLOURS = (
 
 #: How far the text of a message is indented at most, as a part of the width.
 _INDENT = 3
+_TAB = 4
 #: Below this width the time is left out.
 _NARROW = 30
 
@@ -71,7 +72,7 @@ def lines_of(row: Row, width: int, nick: str) -> list[Line]:
     first, lines = head, list[Line]()
     for paragraph in row.text.split("\n"):
         room = width - sum(width_of(text) for _, text in first)
-        for text in _wrapped(escape(paragraph), room, width - indent):
+        for text in _wrapped(legible(paragraph.expandtabs(_TAB)), room, width - indent):
             lines.append([*first, *_marked(text, style, row, nick)])
             first = [("", " " * indent)]
     return lines
@@ -81,7 +82,7 @@ def _head(row: Row, width: int) -> tuple[Line, str]:
     """What stands before the text, and the text's style."""
     time = f"{row.at:%H:%M} " if width >= _NARROW else ""
     head: Line = [("class:time", time)] if time else []
-    nick = escape(row.nick)
+    nick = legible(row.nick)
     if row.kind == "act":
         return [*head, ("", "* "), (colour_of(row.nick), nick), ("", " ")], ""
     if row.kind == "notice":

@@ -18,21 +18,21 @@ from tincans.cli.chat_talk import Pane, Row
 from tincans.errors import ChannelError
 from tincans.limits import CHAT_WAITING_EVENTS
 from tincans.tasks import spawn
-from tincans.text import escape
+from tincans.text import legible
 from tincans.transports.stdio import StdioChannel
 
 
 def lines_of(row: Row, room: str) -> list[str]:
     """A row as lines, none of which a terminal obeys; `room` stands before what is said, if it is not empty."""
-    before, nick = f"{room} " if room else "", escape(row.nick)
+    before, nick = f"{room} " if room else "", legible(row.nick)
     if not row.is_speech:
         mark = "!!" if row.kind in ("error", "warning") else "--"
-        return [f"{mark} {before if row.kind == 'event' else ''}{escape(line)}" for line in row.text.split("\n")]
+        return [f"{mark} {before if row.kind == 'event' else ''}{legible(line)}" for line in row.text.split("\n")]
     if row.kind == "act":
-        return [f"{before}* {nick} {escape(row.text)}"]
+        return [f"{before}* {nick} {legible(row.text)}"]
     if row.kind == "notice":
-        return [f"{before}-{nick}- {escape(row.text)}"]
-    return [f"{before}{nick}: {escape(row.text)}"]
+        return [f"{before}-{nick}- {legible(row.text)}"]
+    return [f"{before}{nick}: {legible(row.text)}"]
 
 
 class Plain:

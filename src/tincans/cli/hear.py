@@ -195,9 +195,9 @@ def unprinted(error: ChannelBroken) -> Exception:
 
 def line(message: Message) -> str:
     """One message as one line that is safe to print."""
-    from tincans.text import escape
+    from tincans.text import legible
 
-    text, nick = escape(message.text), escape(message.nick)
+    text, nick = legible(message.text), legible(message.nick)
     if message.kind == "act":
         return f"* {nick} {text}"
     return f"-{nick}- {text}" if message.kind == "notice" else f"{nick}: {text}"

@@ -18,7 +18,7 @@ from tincans.apps.chat.hub import Hub
 from tincans.apps.chat.names import NICK_RULE, is_nick
 from tincans.apps.chat.outbox import Outbox
 from tincans.apps.chat.plain import attend
-from tincans.apps.chat.plain.words import clock, plain, shown
+from tincans.apps.chat.plain.words import clock, plain
 from tincans.channel import Channel
 from tincans.errors import EndOfStream
 from tincans.limits import (
@@ -364,14 +364,6 @@ def test_a_time_has_its_day_where_that_is_not_today() -> None:
     now = time.mktime((2026, 1, 1, 12, 0, 0, 0, 0, -1))
     for ago, shape in ((60, "11:59"), (13 * 3600, "2025-12-31 23:00"), (-31 * 86400, "02-01 12:00")):
         assert clock(int((now - ago) * 10**9), int(now * 10**9)) == shape
-
-
-@given(st.text())
-def test_nothing_that_is_shown_moves_the_cursor(text: str) -> None:
-    line = shown(text)
-    assert line.isprintable()
-    if text.isprintable():
-        assert line == text
 
 
 @given(st.text(min_size=1), st.text(alphabet="ab-_#*:1", min_size=1), st.sampled_from(["say", "act", "notice"]))

@@ -6,7 +6,7 @@
 
 A nick begins with none of the signs `*`, `-` and `#`, and with no digit: so the first sign of a line says what it is. A
 text of several lines is as many lines, each with its nick: nobody can say a line of another's. What does not print is
-shown as an escape (`text.escape`), so nobody can paint on another's terminal.
+shown as an escape (`text.legible`), so nobody can paint on another's terminal.
 """
 
 from __future__ import annotations
@@ -19,22 +19,17 @@ from typing import Any
 from tincans.apps.chat import events
 from tincans.apps.chat.events import Event, Kind, Message
 from tincans.apps.chat.mode_texts import text_of
-from tincans.text import escape, human_bytes
-
-
-def shown(text: str) -> str:
-    """One line, fit for a terminal: only what does not print is escaped."""
-    return text if text.isprintable() else "\\".join(escape(part) for part in text.split("\\"))
+from tincans.text import human_bytes, legible
 
 
 def sentence(text: str) -> str:
     """What the hub itself says."""
-    return f"- {shown(text)}"
+    return f"- {legible(text)}"
 
 
 def _said(nick: str, kind: Kind, text: str) -> list[str]:
     start = f"* {nick} " if kind == "act" else f"{nick}: "
-    return [start + shown(line) for line in text.split("\n")]
+    return [start + legible(line) for line in text.split("\n")]
 
 
 def clock(at: int, now: int) -> str:
