@@ -667,3 +667,7 @@ class PassingFailed(TincansError):
         #: What was to be passed, or to whom.
         self.name, self.reason = name, reason
         super().__init__(f"{name}: {reason}")
+
+
+class PassingLost(PassingFailed):
+    """The same command goes on from what came."""

@@ -56,6 +56,19 @@ def test_a_tree_is_counted_while_it_is_found(end: Deed) -> None:
         assert (tally.over, tally.files, tally.came, tally.bytes) == expected
 
 
+def test_what_comes_twice_as_the_connection_was_lost_is_counted_once() -> None:
+    tally = Tally()
+    for step in (
+        Step(Deed.FOUND, "a", size=10), Step(Deed.BEGUN, "a", 0, 10), Step(Deed.MOVED, "a", 8, 10),
+        Step(Deed.BEGUN, "a", 6, 10),
+    ):  # fmt: skip
+        tally(step)
+    assert (tally.over, tally.files, tally.came, tally.bytes) == (0, 1, 6, 10)
+    tally(Step(Deed.MOVED, "a", 4, 10))
+    tally(Step(Deed.DONE, "a", 10, 10))
+    assert (tally.over, tally.files, tally.came, tally.bytes) == (1, 1, 10, 10)
+
+
 def test_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
     sum_up(Result(1, 2048), 0.5)
     sum_up(Result(2, 0, 3, 4, 5), 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from partners import AtTerminal
-from passing import home, named, offering, part_grown, receiving
+from passing import How, home, line_beside, named, offering, part_grown, receiving
 from running import run, start, tincans
 
 SIZE = 24 * 1024 * 1024
@@ -70,6 +71,77 @@ def test_both_ends_are_killed_until_all_is_there(tmp_path: Path, large: Path) ->
             part = here / ".large.tincans-part"
             grown = part.stat().st_size if part.exists() else 0
     assert file.read_bytes() == DATA
+
+
+AGAIN = "the connection was lost; calling again …"
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.ENDED])
+def test_it_calls_again_by_itself_when_the_line_is_cut(tmp_path: Path, large: Path, how: How) -> None:
+    """Twice in the middle, and in the checksum: one command at each end, and no question and no code a second time."""
+    here, cuts = tmp_path / "here", [SIZE // 3, SIZE // 2]
+    with offering(tmp_path, str(large)) as sent, line_beside(sent.address, cuts, how) as (cut, address):
+        with start(receiving(sent._replace(address=address), "--to", str(here)), env=home(tmp_path, "bob")) as receiver:
+            receiver.wait()
+            *again, last = receiver.err.decode().splitlines()
+            assert again == [AGAIN] * 2
+            assert last == " 24.0 MiB  large"
+        sent.program.wait()
+        told = sent.program.err.decode().splitlines()[1:]
+        assert told == [
+            *[f"{named('bob')}: went away before all was there; waiting for them to come back",
+              f"{named('bob')} is here again"] * 2,
+            " 24.0 MiB  large",
+        ]  # fmt: skip
+    assert len(cut.came) == 3
+    assert (here / "large").read_bytes() == DATA
+    assert os.listdir(here) == ["large"]
+
+
+def test_one_of_three_is_cut_and_all_have_it(tmp_path: Path, large: Path) -> None:
+    people = ("bob", "cyd", "dan")
+    with (
+        offering(tmp_path, str(large), "--count", "3") as sent,
+        line_beside(sent.address, [SIZE // 3]) as (_, address),
+        contextlib.ExitStack() as running,
+    ):
+        receivers = []
+        for name in people:
+            whence = sent._replace(address=address) if name == "bob" else sent
+            command = receiving(whence, "--to", str(tmp_path / "to" / name))
+            receivers.append(running.enter_context(start(command, env=home(tmp_path, name))))
+        for receiver in receivers:
+            receiver.wait()
+        sent.program.wait()
+        assert [AGAIN in receiver.err.decode() for receiver in receivers] == [True, False, False]
+        done = [line for line in sent.program.err.decode().splitlines() if line.startswith(" 24.0 MiB")]
+        assert sorted(done) == sorted(f" 24.0 MiB  {named(name)}: large" for name in people)
+        assert sent.program.err.decode().splitlines()[-1].startswith("3 files, ")
+    for name in people:
+        assert (tmp_path / "to" / name / "large").read_bytes() == DATA
+
+
+def test_what_goes_to_stdout_goes_on_where_it_was(tmp_path: Path, large: Path) -> None:
+    with offering(tmp_path, str(large)) as sent, line_beside(sent.address, [SIZE // 2]) as (_, address):
+        whence = sent._replace(address=address)
+        assert run(receiving(whence, "--to", "-"), env=home(tmp_path, "bob")) == DATA
+        sent.program.wait()
+
+
+def test_ctrl_c_while_it_calls_again_is_enough(tmp_path: Path, large: Path) -> None:
+    """The sender was killed, and cannot say goodbye."""
+    here = tmp_path / "here"
+    with offering(tmp_path, str(large)) as sent:
+        with start(receiving(sent, "--to", str(here)), env=home(tmp_path, "bob")) as receiver:
+            part_grown(here / "large", SIZE // 4, receiver)
+            sent.program.process.kill()
+            sent.program.wait(None)
+            receiver.wait_for(AGAIN, stream="err")
+            receiver.process.send_signal(signal.SIGINT)
+            receiver.wait(130)
+            assert receiver.err.decode().splitlines() == [
+                AGAIN, "stopped; the same command goes on from what came",
+            ]  # fmt: skip
 
 
 def test_ctrl_c_leaves_what_came_and_says_so(tmp_path: Path, large: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tincans.limits import CODE_GUESSES, CODE_KEPT_SECONDS
+from tincans.limits import CODE_GUESSES, CODE_KEPT_SECONDS, PASS_TICKETS
 from tincans.peers.codes import Code
 from tincans.peers.invitations import Invitation
 
@@ -122,3 +122,44 @@ def test_what_a_killed_process_had_locked_is_free(tmp_path: Path) -> None:
     again = Invitation.kept(file)
     assert again.code == first.code
     again.close()
+
+
+KEY, OTHER = b"k" * 32, b"o" * 32
+
+
+def test_a_ticket_is_of_one_key_until_it_is_needed_no_more(tmp_path: Path) -> None:
+    file = tmp_path / "it.json"
+    first = Invitation(CODE, file=file)
+    first.admit(b"ticket", KEY)
+    assert first.knows(b"ticket", KEY)
+    assert not first.knows(b"ticket", OTHER)
+    assert not first.knows(b"other", KEY)
+    second = Invitation.opened(file)
+    assert second is not None
+    assert second.knows(b"ticket", KEY), "another process knows it, too"
+    second.dismiss(b"ticket", KEY)
+    second.dismiss(b"ticket", KEY)
+    third = Invitation.opened(file)
+    assert third is not None
+    assert not third.knows(b"ticket", KEY)
+
+
+def test_so_many_tickets_are_known_and_not_one_more() -> None:
+    invitation = Invitation(CODE)
+    for number in range(PASS_TICKETS + 1):
+        assert invitation.knows(b"%d" % 0, KEY) == (number > 0)
+        invitation.admit(b"%d" % number, KEY)
+    assert not invitation.knows(b"%d" % 0, KEY)
+    assert invitation.knows(b"%d" % 1, KEY)
+
+
+def test_a_file_of_before_there_were_tickets_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "it.json"
+    Invitation(CODE, file=file).keep()
+    kept = msgspec.json.decode(file.read_bytes())
+    del kept["tickets"]
+    file.write_bytes(msgspec.json.encode(kept))
+    assert Invitation.opened(file) is not None
+    kept["tickets"] = [["no", "digits"]]
+    file.write_bytes(msgspec.json.encode(kept))
+    assert Invitation.opened(file) is None

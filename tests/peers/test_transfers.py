@@ -377,14 +377,14 @@ async def test_who_sends_tells_that_the_other_went_away_and_waits(two: Two) -> N
     assert tree(two.here) == {"large": noise(LARGE)}
 
 
-async def test_who_receives_hears_that_the_sender_went_away(two: Two) -> None:
+async def test_who_receives_hears_that_the_sender_stopped_and_does_not_call_again(two: Two) -> None:
     file = two.files / "large"
     file.write_bytes(noise(LARGE))
     moved = Moved(LARGE // 3)
     async with sending(two, file) as (_, address):
         receiving = spawn(receive(two.bob, CODE, [address], two.here, progress=moved))
         await moved.reached.wait()
-    with pytest.raises(PassingFailed, match="ann: went away before all was there"):
+    with pytest.raises(PassingFailed, match="ann: stopped before all was there"):
         await receiving
     assert 0 < (two.here / ".large.tincans-part").stat().st_size < LARGE
 
@@ -705,8 +705,8 @@ async def test_one_that_begins_where_nobody_asked_is_refused(two: Two) -> None:
 async def test_who_wants_what_was_not_offered_is_refused(two: Two, index: int) -> None:
     """Folders have no content, either."""
     ours, theirs = memory_pair()
-    giver = Giver(Frames(ours), Load.of([two.files]), Telling(), "bob")
-    giving = spawn(giver.run())
+    giver = Giver(Load.of([two.files]), Telling(), "bob")
+    giving = spawn(giver.run(Frames(ours)))
     frames = Frames(theirs)
     await frames.receive(Offering)
     await frames.send(Want(index))

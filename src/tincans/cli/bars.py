@@ -92,38 +92,36 @@ class Tally:
     def __init__(self) -> None:
         self.files = self.over = 0
         self.bytes = self.came = 0
-        self._left: dict[str, int] = {}  # bytes that are to come of each file that is not over
+        self._files: dict[str, tuple[int, int]] = {}  # bytes of each that is not over: in all, and how many came
 
     def __call__(self, step: Step) -> None:
         """Hear what happens; what belongs to no file that was found is not counted."""
         if step.deed is Deed.FOUND:
             self.files += 1
-            self._expect(step.name, step.size or 0)
-        elif step.name in self._left:
+            self._set(step.name, step.size or 0, 0)
+        elif step.name in self._files:
             self._count(step)
 
     def _count(self, step: Step) -> None:
         """What it says of one file that was found. One that is over, however it ended, has nothing left to come."""
+        whole, came = self._files[step.name]
         match step.deed:
-            case Deed.BEGUN:
-                if step.size is not None:  # which is the last word on it
-                    self._expect(step.name, step.size)
-                self._came(step.name, step.amount)
+            case Deed.BEGUN:  # which has the last word on its size, and comes again where the connection was lost
+                self._set(step.name, whole if step.size is None else step.size, step.amount)
             case Deed.MOVED:
-                self._came(step.name, step.amount)
+                self._set(step.name, whole, came + step.amount)
             case _:
                 self.over += 1
-                self.came += self._left.pop(step.name)
+                self._set(step.name, whole, whole)
+                del self._files[step.name]
 
-    def _expect(self, name: str, size: int) -> None:
-        self.bytes += size - self._left.get(name, 0)
-        self._left[name] = size
-
-    def _came(self, name: str, amount: int) -> None:
-        """So much more; a file may be longer than was known."""
-        self.came += amount
-        self.bytes += max(0, amount - self._left[name])
-        self._left[name] = max(0, self._left[name] - amount)
+    def _set(self, name: str, whole: int, came: int) -> None:
+        """A file may be longer than was known."""
+        whole = max(whole, came)
+        before = self._files.get(name, (0, 0))
+        self.bytes += whole - before[0]
+        self.came += came - before[1]
+        self._files[name] = whole, came
 
 
 # ── at a terminal ─────────────────────────────────────────────────────────────────────────────────────────
@@ -169,9 +167,7 @@ class _Bars:
         self._tree(step)
         match step.deed:
             case Deed.BEGUN:
-                self._files[step.name] = _File(now, step.amount, step.size)
-                if not self._tree.files:  # the only one: that it stands still is to be seen, too
-                    self._begin_bar(step.name)
+                self._begin(step, now)
             case Deed.MOVED:
                 self._moved(step.name, step.amount, now)
             case Deed.FOUND | Deed.SAME:
@@ -196,6 +192,13 @@ class _Bars:
                 self._whole = self._bars.add_task("")
             files = f"{tree.over} of {tree.files} {'file' if tree.files == 1 else 'files'}"
             self._bars.update(self._whole, description=files, completed=tree.came, total=tree.bytes)
+
+    def _begin(self, step: Step, now: float) -> None:
+        if (lost := self._files.pop(step.name, None)) is not None and lost.bar is not None:
+            self._bars.remove_task(lost.bar)
+        self._files[step.name] = _File(now, step.amount, step.size)
+        if not self._tree.files:  # the only one: that it stands still is to be seen, too
+            self._begin_bar(step.name)
 
     def _moved(self, name: str, amount: int, now: float) -> None:
         file = self._files[name]

@@ -189,7 +189,10 @@ async def _take(job: Take, code: Code | None, progress: _Showing) -> Result:
             if not addresses:
                 raise NoSuchOffer(code.number, NOTICE_SECONDS)
             agree = yes if job.yes or not _is_asked() else partial(_asking, progress)
-            return await receive(us, code, addresses, target, agree=agree, overwrite=job.overwrite, progress=progress)
+            return await receive(
+                us, code, addresses, target, agree=agree, overwrite=job.overwrite, progress=progress,
+                news=_unsaid if job.quiet else say,
+            )  # fmt: skip
         assert isinstance(target, Path)
         return await _wait(job, us, target, progress, stack)
 

@@ -26,8 +26,8 @@ and how two people who know nothing of each other do, and what files they pass:
     invitations.py         a code that is open, and the guesses that it bears
     notices.py hosts.py    where it is, by mDNS
     frames.py passing.py   what is said when files are passed
-    giving.py taking.py    its two ends; loads.py: what is given; landing.py: where it comes to be
-    sending.py awaiting.py parties.py transfers.py     send and receive
+    giving.py taking.py    its two ends; loads.py: what is given; arrivals.py landing.py: where it comes to be
+    sending.py receiving.py awaiting.py parties.py transfers.py     send and receive
     offers.py              files offered to a room, fetched from whoever has them
 
 Nothing here knows a room's rules or a hub: `tincans.apps.chat.peering` joins the two.

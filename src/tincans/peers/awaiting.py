@@ -10,7 +10,7 @@ from tincans.errors import IdentityChanged, PassingFailed, TincansError, Unknown
 from tincans.limits import PAIRING_SECONDS
 from tincans.peers.frames import Frames
 from tincans.peers.pairing import Hello
-from tincans.peers.parties import SEND, News, Offered, Taking, Us, served, take
+from tincans.peers.parties import SEND, Errand, News, Offered, Taking, Us, served
 from tincans.peers.tls import Peer
 from tincans.progress import Result
 from tincans.server import Server
@@ -75,7 +75,9 @@ class Waiting:
         return peer._replace(name=known.name)
 
     async def _take(self, frames: Frames, peer: Peer) -> None:
-        self.results.append(await take(frames, peer, self._how._replace(agree=self._one_by_one)))
+        errand = Errand(peer, self._how._replace(agree=self._one_by_one))
+        await errand.run(frames)
+        self.results.append(errand.result())
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:

@@ -19,7 +19,7 @@ from typing import TypeVar, Union, overload
 import msgspec
 
 from tincans.channel import Buffered, Channel
-from tincans.errors import ChannelError, PeerRefused, RemoteProtocolError
+from tincans.errors import ChannelBroken, ChannelError, EndOfStream, PeerRefused, RemoteProtocolError
 from tincans.limits import LARGE_BYTES, PASS_MESSAGE_BYTES, PASS_PIECE_BYTES, RECEIVE_BYTES
 
 _HEADER = struct.Struct("!I")
@@ -29,6 +29,7 @@ A = TypeVar("A", bound="Message")
 B = TypeVar("B", bound="Message")
 C = TypeVar("C", bound="Message")
 D = TypeVar("D", bound="Message")
+E = TypeVar("E", bound="Message")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
@@ -59,7 +60,9 @@ class Frames:
     @overload
     async def receive(self, one: type[A], two: type[B], /) -> A | B: ...
     @overload
-    async def receive(self, one: type[A], two: type[B], three: type[C], four: type[D], /) -> A | B | C | D: ...
+    async def receive(
+        self, one: type[A], two: type[B], three: type[C], four: type[D], five: type[E], /
+    ) -> A | B | C | D | E: ...
     async def receive(self, *kinds: type[Message]) -> Message:
         """The next message, which must be one of `kinds`.
 
@@ -112,6 +115,24 @@ class Frames:
         return data
 
     # ── ending ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the channel has ended without the goodbye of TLS: nobody chose that, or somebody on the way did."""
+        return self.channel.facts.get("tls.truncated") == "yes"
+
+    async def ended(self) -> None:
+        """Wait until the other end has said goodbye.
+
+        Raises `ChannelBroken` where it was lost, and `RemoteProtocolError` where it says more.
+        """
+        try:
+            await self.channel.receive()
+        except EndOfStream:
+            if self.is_cut:
+                raise ChannelBroken from None
+        else:
+            raise RemoteProtocolError("the other side goes on when all was said")
 
     async def refuse(self, reason: str) -> None:
         """Say no, if there is still somebody to hear it; what follows is a close."""

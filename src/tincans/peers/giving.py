@@ -6,15 +6,26 @@ import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from tincans.errors import ChannelBroken, EndOfStream, OfferDeclined, PassingFailed, RemoteProtocolError
-from tincans.limits import PASS_ANSWER_SECONDS, PASS_FILES_A_MESSAGE, PATIENCE_SECONDS
+from tincans.errors import (
+    ChannelBroken,
+    ChannelError,
+    EndOfStream,
+    OfferDeclined,
+    PassingFailed,
+    PassingLost,
+    RemoteProtocolError,
+    TincansError,
+)
+from tincans.limits import PASS_ANSWER_SECONDS, PASS_FILES_A_MESSAGE, PASS_GOODBYE_SECONDS, PATIENCE_SECONDS
 from tincans.peers.frames import Frames
 from tincans.peers.loads import Load, Stream
-from tincans.peers.passing import HASH, Begins, Check, Checked, Ended, Offering, Stopped, Thanks, Want, pieces
+from tincans.peers.passing import HASH, Begins, Check, Checked, Ended, Got, Offering, Stopped, Thanks, Want, pieces
 from tincans.progress import Deed, Telling
+from tincans.tasks import spawn
 
 
 class _Look(NamedTuple):
@@ -32,42 +43,93 @@ class _Look(NamedTuple):
 
 
 class Giver:
-    """Gives a load to one taker, over frames that stay open. Files are told under `label` of their name."""
+    """Gives a load to one taker, by one call or, where one is lost, by several. Files are told under `label` of their
+    name; one is told as DONE when the taker says that it is there.
+    """
 
-    def __init__(
-        self, frames: Frames, load: Load, telling: Telling, taker: str, *, label: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, load: Load, telling: Telling, taker: str, *, label: Callable[[str], str] = str) -> None:
         """`taker` is who it is given to, for the errors."""
-        self._frames, self._load, self._telling, self._taker, self._label = frames, load, telling, taker, label
-        self._whole: set[int] = set()
+        self._load, self._telling, self._taker, self._label = load, telling, taker, label
+        self._sent: dict[int, int] = {}  # the sizes of those that were given, and of which nothing was heard since
+        self._is_found = False  # what there is has been told
+        self._is_streamed = False  # what comes once has begun
+        self._is_parting = False
 
-    async def run(self) -> None:
-        """Until the taker has all that it wants.
+    async def run(self, frames: Frames) -> None:
+        """Until the taker has all that it wants, over frames that stay open. One call at a time.
 
-        Raises `OfferDeclined` where it wants nothing, `PassingFailed` where it cannot go on, went away or stands still,
-        and `RemoteProtocolError`. Cancelling leaves a part given: close the channel.
+        Raises `OfferDeclined` where it wants nothing, `PassingFailed` where it cannot go on or stands still, of which
+        `PassingLost` says that it may call again, and `RemoteProtocolError`. When cancelled it ends the piece that is
+        on its way and says goodbye, if that takes no longer than PASS_GOODBYE_SECONDS: close the channel then.
         """
+        self._frames = frames
         try:
             await self._offer()
-            while True:
-                async with asyncio.timeout(PASS_ANSWER_SECONDS):
-                    asked = await self._frames.receive(Want, Check, Thanks, Stopped)
-                if isinstance(asked, Thanks):
-                    return
-                if isinstance(asked, Stopped):
+            while not isinstance(asked := await self._asked(), Thanks):
+                if isinstance(asked, Got):
+                    self._got(asked.index)
+                elif isinstance(asked, Stopped):
                     raise PassingFailed(self._taker, asked.reason) if asked.reason else OfferDeclined(self._taker)
-                await self._answer(asked)
+                else:
+                    await self._whole(self._answer(asked))
         except (EndOfStream, ChannelBroken) as error:
-            raise PassingFailed(self._taker, "went away before all was there") from error
+            raise PassingLost(self._taker, "went away before all was there") from error
         except TimeoutError as error:
-            raise PassingFailed(self._taker, "took nothing for too long") from error
+            raise PassingLost(self._taker, "took nothing for too long") from error
+        for index in tuple(self._sent):
+            self._got(index)
+
+    async def _asked(self) -> Want | Check | Got | Thanks | Stopped:
+        try:
+            async with asyncio.timeout(PASS_ANSWER_SECONDS):
+                return await self._frames.receive(Want, Check, Got, Thanks, Stopped)
+        except asyncio.CancelledError:
+            with suppress(ChannelError, TimeoutError):
+                async with asyncio.timeout(PASS_GOODBYE_SECONDS):
+                    await self._part()
+            raise
+
+    async def _whole(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Answer, and when cancelled meanwhile come to where a goodbye can be said: half a piece is none."""
+        answering = spawn(answer)
+        try:
+            await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            self._is_parting = True
+            with suppress(TincansError, TimeoutError, OSError):
+                async with asyncio.timeout(PASS_GOODBYE_SECONDS):
+                    await answering
+                    await self._part()
+            raise
+        finally:
+            answering.cancel()
+
+    async def _part(self) -> None:
+        """Say goodbye, and hear the taker out: a close with its words unread is a reset, which overtakes that."""
+        await self._frames.channel.send_eof()
+        async for _ in self._frames.channel:
+            pass
+
+    def _got(self, index: int) -> None:
+        size = self._sent.pop(index, None)
+        if size is None:
+            raise RemoteProtocolError("the other side has got a file that it was not given")
+        self._telling.tell(Deed.DONE, self._name(index), size, size)
 
     async def _offer(self) -> None:
         entries = self._load.entries
+        self._find()
         for at in range(0, len(entries) or 1, PASS_FILES_A_MESSAGE):
             some = list(entries[at : at + PASS_FILES_A_MESSAGE])
             more = at + len(some) < len(entries)
             await self._send_within(Offering(some, more))
+
+    def _find(self) -> None:
+        """Tell once what there is, where it is more than a file."""
+        files = [index for index, entry in enumerate(self._load.entries) if not entry.is_folder]
+        for index in files if len(files) > 1 and not self._is_found else ():
+            self._telling.tell(Deed.FOUND, self._name(index), size=self._load.entries[index].size)
+        self._is_found = True
 
     async def _send_within(self, message: Offering | Begins | Checked) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -123,6 +185,8 @@ class Giver:
             for piece in pieces(fd, offset, look.size):
                 digest.update(piece)
                 await self._send_piece(piece, name, look.size)
+                if self._is_parting:
+                    return
         except TimeoutError:  # the taker's, not the file's
             raise
         except OSError as error:
@@ -130,16 +194,18 @@ class Giver:
         await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look), look.size)
 
     async def _give_stream(self, stream: Stream) -> None:
-        if 0 in self._whole:
+        if self._is_streamed:
             raise RemoteProtocolError("the other side wants a second time what comes once")
         name, digest, size = self._name(0), HASH(), 0
-        self._whole.add(0)
+        self._is_streamed = True
         await self._send_within(Begins(0, None))
         self._telling.tell(Deed.BEGUN, name)
         async for piece in stream.channel:
             digest.update(piece)
             size += len(piece)
             await self._send_piece(piece, name, None)
+            if self._is_parting:
+                return
         await self._end(0, Ended(digest.digest()), size)
 
     async def _send_piece(self, piece: bytes, name: str, size: int | None) -> None:
@@ -156,7 +222,7 @@ class Giver:
         elif ended.reason:
             self._telling.tell(Deed.FAILED, name, reason=ended.reason)
         else:
-            self._telling.tell(Deed.DONE, name, size, size)
+            self._sent[index] = size
 
     def _name(self, index: int) -> str:
         return self._label(self._load.entries[index].name)

@@ -5,6 +5,10 @@ are not one more than allowed. A right one costs nothing: several may receive by
 
 Where a file is named what is left is kept in it, and written before the guess is answered: who can have the program
 killed and started again is given no further guesses by that. The file is the user's alone, as the code is in it.
+
+Whoever has said the code has a ticket from then on until they have all of it. Whose connection is lost shows it, with
+the same key, and needs no code: neither a guess nor a void code is between them and the rest, and a sender who was
+killed and started again knows them, too.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from tincans.limits import CODE_GUESSES, CODE_KEPT_SECONDS
+from tincans.limits import CODE_GUESSES, CODE_KEPT_SECONDS, PASS_TICKETS
 from tincans.peers.codes import Code
 from tincans.replacing import replacing
 
@@ -30,6 +34,8 @@ class _Kept(msgspec.Struct):
     left: int
     port: int
     since: float
+    #: Tickets, each with the key of whoever has it, as hexadecimal digits.
+    tickets: list[tuple[str, str]] = []
 
 
 class Invitation:
@@ -41,6 +47,7 @@ class Invitation:
         self.port = 0
         #: Whether somebody may have been told the code already.
         self.is_known = False
+        self._tickets: dict[tuple[bytes, bytes], None] = {}  # with their keys, the oldest first
         self._file, self._lock = file, -1
         self._since = time.time()
 
@@ -52,6 +59,9 @@ class Invitation:
             if kept.left > 0 and 0 <= time.time() - kept.since < CODE_KEPT_SECONDS:
                 invitation = cls(Code.parse(kept.code), left=min(kept.left, CODE_GUESSES), file=file)
                 invitation.port, invitation._since, invitation.is_known = kept.port, kept.since, True
+                invitation._tickets = {
+                    (bytes.fromhex(ticket), bytes.fromhex(key)): None for ticket, key in kept.tickets
+                }
                 return invitation
         return None
 
@@ -87,13 +97,31 @@ class Invitation:
         self.keep()
         return False
 
+    def admit(self, ticket: bytes, key: bytes) -> None:
+        """The one with that key has said the code, and may call again. Raises `OSError`."""
+        self._tickets[ticket, key] = None
+        if len(self._tickets) > PASS_TICKETS:
+            del self._tickets[next(iter(self._tickets))]
+        self.keep()
+
+    def knows(self, ticket: bytes, key: bytes) -> bool:
+        """Whether that is a ticket of the one with that key."""
+        return (ticket, key) in self._tickets
+
+    def dismiss(self, ticket: bytes, key: bytes) -> None:
+        """They have all of it, or do not want it: they need not come again. Raises `OSError`."""
+        if (ticket, key) in self._tickets:
+            del self._tickets[ticket, key]
+            self.keep()
+
     def keep(self) -> None:
         """Write the file, if there is one. Raises `OSError`."""
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with replacing(self._file) as file:
-            file.write(msgspec.json.encode(_Kept(str(self.code), self.left, self.port, self._since)))
+            tickets = [(ticket.hex(), key.hex()) for ticket, key in self._tickets]
+            file.write(msgspec.json.encode(_Kept(str(self.code), self.left, self.port, self._since, tickets)))
 
     def forget(self) -> None:
         """All is done: nobody is to go on with this. Never raises."""

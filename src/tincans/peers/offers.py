@@ -110,7 +110,7 @@ class Offers:
             if path is None or not self._trusted(peer):
                 await frames.refuse("there is no such file here, or not for you")
                 return
-            await Giver(frames, Load.of([path]), Telling(), peer.name).run()
+            await Giver(Load.of([path]), Telling(), peer.name).run(frames)
         except (TincansError, TimeoutError):
             pass
 
@@ -144,8 +144,8 @@ class Offers:
             await frames.send(Fetch(offer.id))
             if [(each.size, each.is_folder) for each in await offered(frames)] != [(entry.size, False)]:
                 raise PassingFailed(peer.name, "has another file there by now")
-            taker = Taker(frames, peer.name, Telling(progress), expected=_digest(offer.sha256))
-            await taker.run([entry], files)
+            taker = Taker(peer.name, Telling(progress), expected=_digest(offer.sha256))
+            await taker.run(frames, [entry], files)
             if taker.failed:
                 raise PassingFailed(peer.name, taker.failed)
             return taker.places[0]

@@ -43,16 +43,22 @@ from tincans.peers.invitations import Invitation
 
 _LABEL = b"tincans pairing 1"
 _PROOF_BYTES = 32
+TICKET_BYTES = 16
 
 M = TypeVar("M", bound=Message)
 
 
 class Hello(Message, frozen=True):
-    """Who calls says what for, which offer is meant, and SPAKE2's first element; none where both know each other."""
+    """Who calls says what for, which offer is meant, and SPAKE2's first element; none where both know each other.
+
+    With a ticket, TICKET_BYTES that the caller makes up, whoever has paired may call again for the rest of the same
+    (`invitations.py`). It is good together with their key alone, and so no secret.
+    """
 
     purpose: str
     number: int = 0
     element: bytes = b""
+    ticket: bytes = b""
 
 
 class Answer(Message, frozen=True):
@@ -120,14 +126,14 @@ class Pairing:
         return hmac.compare_digest(proof, hmac.digest(self._keys[self._side.other], self._transcript, "sha256"))
 
 
-async def introduce(frames: Frames, code: Code, *, purpose: str, ends: Ends) -> None:
+async def introduce(frames: Frames, code: Code, *, purpose: str, ends: Ends, ticket: bytes = b"") -> None:
     """Pair as the one who called. The other end's key is to be kept then.
 
     Raises `WrongCode` where the words are not the other end's, or somebody is between; `CodeVoid` where too many were
     wrong; `PeerRefused` where there is no such offer; `RemoteProtocolError` and `ChannelError`. The caller closes.
     """
     pairing = Pairing(Side.CLIENT, code, purpose, ends)
-    await frames.send(Hello(purpose, code.number, pairing.element))
+    await frames.send(Hello(purpose, code.number, pairing.element, ticket))
     pairing.take(_right(code, await frames.receive(Answer, Wrong)).element)
     await frames.send(Proof(pairing.proof))
     if not pairing.fits(_right(code, await frames.receive(Proof, Wrong)).proof):

@@ -14,7 +14,7 @@ from tincans.limits import PASS_RECEIVERS, Limits
 from tincans.peers.frames import Frames
 from tincans.peers.known import Known
 from tincans.peers.passing import Entry
-from tincans.peers.taking import Taker, decline, offered
+from tincans.peers.taking import Taker, decline, explained, offered
 from tincans.peers.tls import Peer, PeerTls
 from tincans.progress import Progress, Result, Telling
 from tincans.server import App, Server, serve
@@ -71,26 +71,56 @@ class Taking(NamedTuple):
     progress: Progress | None = None
 
 
-async def take(frames: Frames, peer: Peer, how: Taking) -> Result:
-    """Take what a peer offers, if it is wanted. Raises as `transfers.receive` does; the frames stay open."""
-    entries = await offered(frames)
-    if not await how.agree(Offered(peer, entries)):
-        await decline(frames)
-        raise OfferDeclined("you")
-    telling = Telling(how.progress)
-    taker = Taker(frames, peer.name, telling)
-    if isinstance(how.target, Channel):
-        await taker.pour(entries, how.target)
-        return telling.result
-    files = Files(how.target, write=True)
-    try:
-        await taker.run(entries, files, overwrite=how.overwrite)
-    finally:
-        files.close()
-    result = telling.result
-    if result.failed:
-        raise TreeIncomplete(peer.name, result.failed, result.failed + result.files + result.same)
-    return result
+class Errand:
+    """Taking what one peer offers, if it is wanted: by one call or, where one is lost, by several."""
+
+    def __init__(self, peer: Peer, how: Taking) -> None:
+        self._peer, self._how = peer, how
+        self._telling = Telling(how.progress)
+        self._taker = Taker(peer.name, self._telling)
+        self._agreed: Sequence[Entry] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all that could be given is there, and only the giver may not know it."""
+        return self._taker.is_over
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether another call could go on with it: what comes from a pipe comes once."""
+        return all(entry.size is not None for entry in self._agreed or ())
+
+    @property
+    def came(self) -> int:
+        """Bytes that came by now."""
+        return self._telling.result.bytes
+
+    async def run(self, frames: Frames) -> None:
+        """Take it, over frames that stay open. Who was asked once is asked again only where something else is offered.
+
+        Raises as `Taker.run` does, and `OfferDeclined` and `UsageError`.
+        """
+        with explained(frames, self._peer.name):
+            entries = await offered(frames)
+        if entries != self._agreed and not await self._how.agree(Offered(self._peer, entries)):
+            await decline(frames)
+            raise OfferDeclined("you")
+        self._agreed = entries
+        if isinstance(self._how.target, Channel):
+            await self._taker.pour(frames, entries, self._how.target)
+            return
+        files = Files(self._how.target, write=True)
+        try:
+            await self._taker.run(frames, entries, files, overwrite=self._how.overwrite)
+        finally:
+            files.close()
+
+    def result(self) -> Result:
+        """What came of it. Raises `TreeIncomplete` where some could not be given."""
+        result = self._telling.result
+        if result.failed:
+            raise TreeIncomplete(self._peer.name, result.failed, result.failed + result.files + result.same)
+        return result
 
 
 async def served(address: Address, ports: Sequence[int], app: App) -> Server:

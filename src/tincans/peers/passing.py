@@ -8,12 +8,21 @@
     Begins(offset, …) ─────────────────────────────►    offset: as wanted, or 0 where the digest is of another beginning
     pieces of content, the last one empty ─────────►
     Ended(digest) ─────────────────────────────────►    of the whole file, beginning included
+                        ◄────────────── Got(index)               that file is there, and was checked
                         ◄────────────── Thanks()                 or Stopped(reason), at any time between two files
+
+**Nobody waits for a question to arrive.** The giver answers in the order in which it is asked, and the taker asks for
+some files before the first of them is there (PASS_AHEAD): a thousand small ones take some journeys there and back, and
+not one each. So little is asked ahead that it fits what any connection holds, whoever reads or does not.
 
 **Resuming needs no memory.** Whoever has the beginning of a file says how long it is and what its SHA-256 is. The giver
 compares that with its own file's beginning: the same, and it goes on behind it; another, as the file has changed or
 belongs to something else, and it begins anew. So it does not matter who was killed, when, or how often, nor whether the
 giver is another process today, or another member who has the file, too.
+
+**Who has all of it says so, and hears that it was heard.** `Got` and `Thanks` are what a giver counts, and not what it
+has sent. It answers `Thanks` with the goodbye of TLS, and nothing else is one: a connection that ends without it was
+lost, at whatever byte, and whoever called calls again (`receiving.py`). Who stops of their own will says goodbye, too.
 
 **What is whole is checked, not believed.** Both hash what goes by, beginning included, and `Ended` compares. A file
 that changes while it is sent is none that ever was: the giver looks before and after, says so, and the taker wants it
@@ -99,6 +108,12 @@ class Ended(Message, frozen=True):
     digest: bytes = b""
     reason: str = ""
     changed: bool = False
+
+
+class Got(Message, frozen=True):
+    """The file of that place in the offering is there: whole, checked, and by its name."""
+
+    index: int
 
 
 class Thanks(Message, frozen=True):

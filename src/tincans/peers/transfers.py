@@ -1,6 +1,7 @@
 """Files from one peer to another: `send` and `receive`, with a spoken code, or between peers that know each other.
 
-    with a code     send waits (`sending.py`), receive calls: they pair (`pairing.py`), and know each other from then on
+    with a code     send waits (`sending.py`), receive calls (`receiving.py`): they pair (`pairing.py`), and know each
+                    other from then on
     without one     who receives waits (`awaiting.py`), and takes from known peers alone; send_to calls
 
 Either way the two are inside mutual TLS (`tls.py`), one `Hello` says who wants what, and then the one gives and the
@@ -13,26 +14,23 @@ other takes (`passing.py`).
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from tincans.address import Address
-from tincans.channel import Channel, Side
-from tincans.errors import ConnectError, PassingFailed
-from tincans.limits import PAIRING_SECONDS, PASS_PORT
+from tincans.channel import Channel
+from tincans.limits import PASS_PORT
 from tincans.peers.awaiting import Waiting
 from tincans.peers.codes import Code
 from tincans.peers.frames import Frames
 from tincans.peers.giving import Giver
-from tincans.peers.identity import Fingerprint
 from tincans.peers.invitations import Invitation
 from tincans.peers.loads import Load
-from tincans.peers.pairing import Ends, Hello, introduce
-from tincans.peers.parties import RECEIVE, SEND, Agree, News, Offered, Taking, Us, take, yes
+from tincans.peers.pairing import Hello
+from tincans.peers.parties import SEND, Agree, News, Offered, Taking, Us, yes
+from tincans.peers.receiving import Receiving, call_one
 from tincans.peers.sending import Sending
-from tincans.peers.tls import FILE, Peer
 from tincans.progress import Progress, Result, Telling
 
 __all__ = ["Load", "Offered", "Sending", "Taking", "Us", "Waiting", "receive", "send", "send_to", "yes"]
@@ -64,9 +62,11 @@ async def send(
 
 async def receive(
     us: Us, code: Code, addresses: Sequence[Address], target: Path | Channel, *, agree: Agree = yes,
-    overwrite: bool = False, progress: Progress | None = None,
+    overwrite: bool = False, progress: Progress | None = None, news: News = lambda text: None,
 ) -> Result:  # fmt: skip
     """Call the first of `addresses` that answers, pair by the code, and take what is offered.
+
+    Where the connection is lost it calls again, for PASS_LOST_SECONDS (`receiving.py`), and `news` hears of it.
 
     `target` is a folder, or a channel, which stays open, for one file. A file that is there is written over only with
     `overwrite`; else what is offered becomes `name (1)`, unless it is the same.
@@ -75,32 +75,7 @@ async def receive(
     `OfferDeclined` where `agree` says no, `PassingFailed`, `CannotWrite`, `TreeIncomplete` where some could not be
     given, `ChannelError`. Then, and when it is cancelled, what came is kept for another time, and nothing is open.
     """
-    channel, peer = await _call_one(us, addresses)
-    async with channel:
-        frames = Frames(channel)
-        us.known.recognize(_met(peer))
-        ends = Ends(caller=us.tls.identity.key, called=peer.key)
-        try:
-            async with asyncio.timeout(PAIRING_SECONDS):
-                await introduce(frames, code, purpose=RECEIVE, ends=ends)
-        except TimeoutError as error:
-            raise PassingFailed(peer.name, f"did not answer within {PAIRING_SECONDS:g} s") from error
-        us.known.pin(_met(peer))
-        return await take(frames, peer, Taking(target, agree, overwrite, progress))
-
-
-def _met(peer: Peer) -> Peer:
-    """A peer whose address is not to be remembered: it is that of one offer."""
-    return peer._replace(side=Side.CLIENT)
-
-
-async def _call_one(us: Us, addresses: Sequence[Address], expected: Fingerprint | None = None) -> tuple[Channel, Peer]:
-    for address in addresses[:-1]:
-        try:
-            return await us.tls.call(address, protocol=FILE, expected=expected)
-        except ConnectError:
-            continue
-    return await us.tls.call(addresses[-1], protocol=FILE, expected=expected)
+    return await Receiving(us, code, addresses, Taking(target, agree, overwrite, progress), news).run()
 
 
 async def send_to(
@@ -112,9 +87,9 @@ async def send_to(
     we are not known there), `OfferDeclined`, `PassingFailed`, `ChannelError`. Cancelling closes all.
     """
     known = us.known.named(name)
-    channel, _ = await _call_one(us, addresses, known.fingerprint)
+    channel, _ = await call_one(us, addresses, known.fingerprint)
     async with channel:
         frames, telling = Frames(channel), Telling(progress)
         await frames.send(Hello(SEND))
-        await Giver(frames, load, telling, name).run()
+        await Giver(load, telling, name).run(frames)
         return telling.result
