@@ -96,7 +96,7 @@ export class Chat {
       this.welcome(await this.#greet(nick, name && { name, password }));
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      if (refusal.code !== "lost") this.entry.value = { refusal };
+      if (refusal.code !== "lost") this.entry.value = { refusal, who: { nick, name } };
     }
   }
 
