@@ -154,6 +154,17 @@ def test_a_gap_that_a_machine_left_has_forgotten_what_is_before_it(folder: Path)
         assert everything(segments) == posts(6, 8)
 
 
+def test_what_is_no_segment_is_left_alone(folder: Path) -> None:
+    with opened(folder) as segments:
+        keep(segments, *posts(0, 4))
+    others = [folder / name for name in ("notes.log", "12a.log", "posts.txt")]
+    for other in others:
+        other.write_text("mine")
+    with opened(folder) as segments:
+        assert everything(segments) == posts(0, 4)
+    assert all(other.read_text() == "mine" for other in others)
+
+
 def test_what_does_not_begin_as_a_segment_is_said(folder: Path) -> None:
     with opened(folder) as segments:
         keep(segments, *posts(0, 2))

@@ -227,6 +227,22 @@ def test_whoever_lacks_what_was_forgotten_is_told_the_rest(small: Store, ann: Id
     assert small.lacking({}, 0) == small.lacking({}, small.begin), "whoever was slow goes on with what is there"
 
 
+def test_a_disk_that_is_full_is_not_once_the_oldest_are_forgotten(small: Store, ann: Identity) -> None:
+    for number in range(2 * PEER_SEGMENTS):
+        say(ann, small, f"{number}")
+    for _ in range(2):
+        with no_file_longer_than(20), pytest.raises(OSError):
+            say(ann, small, "not now")
+        assert texts(small) == [f"{number}" for number in range(2, 2 * PEER_SEGMENTS)]
+        assert (small.forgotten, small.have) == ({ann.key: 2}, {ann.key: 2 * PEER_SEGMENTS})
+    say(ann, small, "now")
+    said, have = everything(small), dict(small.have)
+    small.close()
+    again = Store(small.path)
+    assert (everything(again), again.have, again.forgotten) == (said, have, {ann.key: 2})
+    again.close()
+
+
 def test_a_post_that_was_forgotten_is_kept_no_more(small: Store, ann: Identity) -> None:
     said = [say(ann, small, f"{number}") for number in range(3 * PEER_SEGMENTS)]
     for each in said:

@@ -4,19 +4,20 @@ A **vector** says of each author how many of their posts somebody has: as they a
 told in order, that is all of what they have. Comparing two vectors tells what one lacks. The **heads** are the posts
 that no other one comes after: what a new post has to name so that it comes after everything.
 
-    take(post) ──causes told──► told, and with it those that waited for it
+    take(post) ──causes told, or forgotten by who says it──► told, and with it those that waited for it
           ├─────causes not───► held back, until they come; at most PEER_HELD_POSTS
           └─────told already─► nothing
 
-Two who have the same vector were told the same posts. They may have been told those that know nothing of each other in
-different orders: causal order is all that a mesh without a centre can promise while parts of it are cut off.
+Two who have the same vector were told the same posts, but for what was forgotten. They may have been told those that
+know nothing of each other in different orders: causal order is all that a mesh without a centre can promise while parts
+of it are cut off.
 
 **What is forgotten.** Nobody keeps all for ever (`store.py`), so whoever tells what it has says first of each author up
-to where some are not there any more. A post from there on counts as had, for the posts which that one tells: nobody
-will bring it, and waiting has no use. It is a permission and no more, as anybody could claim anything: a vector steps
-over posts of an author only to one that its author has signed, so no word of another makes somebody deaf to what is
-still to come. Where somebody else is met later who has kept what was stepped over, that is not told any more; where it
-was only named, it is told then, though late.
+to where some are not there any more. Those count as had for the posts which that one tells: it will not bring them, and
+waiting has no use. It is a permission and no more, as anybody could claim anything: a vector steps over posts of an
+author only to a later one that its author has signed, so no word of another makes somebody deaf to what is still to
+come. Where somebody else is met later who has kept what was stepped over, that is not told any more; where it was only
+named, it is told then, though late.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class Segments:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for unfinished in self._folder.glob(".*"):
             unfinished.unlink()
-        for number in sorted(int(path.stem) for path in self._folder.glob("[0-9]*.log")):
+        for number in sorted({int(path.stem) for path in self._folder.glob("*.log") if path.stem.isdecimal()}):
             self._take(number)
         if not self._segments:
             self.start(Base(0))
