@@ -245,9 +245,10 @@ export class Chat {
     return this.#send(message, false);
   }
 
-  /** Throws what the hub refuses; what was lost on its way stays pending. */
+  /** Throws what the hub refuses; what was lost on its way stays pending, as what is said before one is welcome (again). */
   async #send(message, again) {
     const room = this.rooms.peek().get(message.key);
+    if (!room?.isPrivate && !this.link.isLive) return; // one is in no room yet
     const to = room?.isPrivate ? { to: room.name } : { room: room?.name ?? message.key, id: message.id, again };
     try {
       await this.link.ask({ do: message.kind, text: message.text, ...to });

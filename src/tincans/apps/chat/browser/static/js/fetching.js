@@ -1,6 +1,7 @@
 // What was said before, asked of the hub in parts, so that a room's messages stay without a gap: docs/chat.md, `history`.
 //
-// While newer ones are being fetched, those that are said meanwhile wait (`room.waiting`), and are put behind.
+// One fetch runs at a time in a room, so what one answers still fits what is here. Those that are said meanwhile, and what
+// else happens, wait (`room.waiting`), and are put behind.
 
 import { isFor } from "./words.js";
 
@@ -14,15 +15,17 @@ const PARTS = 4;
 
 const ask = (chat, room, more) => chat.link.ask({ do: "history", room: room.name, limit: PART, ...more });
 
-/** Fetch with `run`; what is said meanwhile comes behind, each message once. */
+/** Fetch with `run`, behind what is being fetched; what is said meanwhile comes behind, each message once. */
 async function fetching(chat, room, run) {
-  if (room.waiting) return; // what is being fetched will do
+  while (room.fetched) await room.fetched;
   room.waiting = [];
+  const mine = run();
+  room.fetched = mine.catch(() => null); // it is told to who asked for it
   try {
-    await run();
+    await mine;
   } finally {
     const waited = room.waiting;
-    room.waiting = null;
+    room.fetched = room.waiting = null;
     arrive(chat, room, waited);
   }
 }
@@ -50,7 +53,7 @@ async function begin(chat, room) {
   const { read } = room;
   const missed = room.lane.entries.peek().filter(({ number }) => number > read);
   tell(chat, room, missed);
-  if (missed.length) chat.target.value = { key: keyOf(room.name), number: missed[0].number };
+  if (missed.length && chat.room.peek() === room) chat.target.value = { key: keyOf(room.name), number: missed[0].number };
   return undefined;
 }
 
@@ -63,25 +66,25 @@ export const newest = (chat, room) => fetching(chat, room, () => latest(chat, ro
 
 /** Those before. */
 export async function older(chat, room) {
-  if (room.isOlderAsked || !room.lane.before.peek() || !room.lane.first) return;
+  const { lane } = room;
+  if (room.isOlderAsked || !lane.before.peek() || !lane.first) return;
   room.isOlderAsked = true;
-  try {
-    const { messages, more } = await ask(chat, room, { before: room.lane.first });
-    room.lane.prepend(messages, more);
-  } catch {
-    // It is asked for again when somebody scrolls there.
-  } finally {
-    room.isOlderAsked = false;
-  }
+  await fetching(chat, room, async () => {
+    const { messages, more } = await ask(chat, room, { before: lane.first });
+    lane.prepend(messages, more);
+  }).catch(() => null); // it is asked for again when somebody scrolls there
+  room.isOlderAsked = false;
 }
 
 /** Those behind, where one looks at what was long before. */
-export const newer = (chat, room) =>
-  fetching(chat, room, async () => {
+export async function newer(chat, room) {
+  if (room.fetched) return; // it is asked for again when somebody scrolls there
+  await fetching(chat, room, async () => {
     const { messages, more } = await ask(chat, room, { after: room.lane.last });
     room.lane.append(messages);
     room.lane.after.value = more;
   }).catch(() => null);
+}
 
 /** Those around one message. */
 export const context = (chat, room, number) =>
@@ -90,7 +93,7 @@ export const context = (chat, room, number) =>
     room.lane.replace([...until.messages, ...from.messages], { before: until.more, after: from.more });
   });
 
-/** Messages as they are said. */
+/** Messages as they are said, and what else happens (`eventOf`). */
 export function arrive(chat, room, messages) {
   if (!messages.length) return;
   if (room.waiting) room.waiting.push(...messages);

@@ -15,15 +15,18 @@ export function hear(chat, said) {
   HEARD[said.on]?.(chat, said);
 }
 
+/** Something happened, behind what was said before. */
+const tell = (chat, room, text, more) => arrive(chat, room, [eventOf(text, more)]);
+
 /** Say who came or went; those who did the same just before are in the same line. */
-function tellOf(room, what, nick, { at, text = "" }) {
+function tellOf(chat, room, what, nick, { at, text = "" }) {
   const { lane } = room;
-  const last = lane.entries.peek().at(-1);
+  const last = room.waiting ? null : lane.entries.peek().at(-1);
   if (!text && last?.what === what && last.names && Date.parse(at) - last.at < TOGETHER) {
     const names = [...last.names.filter((name) => name !== nick), nick];
     lane.amend(last, { names, text: `${listed(names)} ${what}` });
   } else {
-    lane.tell(eventOf(`${nick} ${what}${reason(text)}`, { at, what, ...(text ? {} : { names: [nick] }) }));
+    tell(chat, room, `${nick} ${what}${reason(text)}`, { at, what, ...(text ? {} : { names: [nick] }) });
   }
 }
 
@@ -77,21 +80,21 @@ const HEARD = {
     const room = roomOf(chat, said.room);
     if (!room) return;
     room.change(said.who.nick, { account: said.who.account, rank: "", away: "" });
-    if (said.who.nick !== chat.nick.peek()) tellOf(room, "joined", said.who.nick, said);
+    if (said.who.nick !== chat.nick.peek()) tellOf(chat, room, "joined", said.who.nick, said);
   },
   left(chat, said) {
     const room = roomOf(chat, said.room);
     if (!room || said.who.nick === chat.nick.peek()) return;
     room.change(said.who.nick, null);
-    tellOf(room, "left", said.who.nick, said);
+    tellOf(chat, room, "left", said.who.nick, said);
   },
-  quit: (chat, said) => gone(chat, said.who.nick, (room) => tellOf(room, "left", said.who.nick, said)),
+  quit: (chat, said) => gone(chat, said.who.nick, (room) => tellOf(chat, room, "left", said.who.nick, said)),
   renamed(chat, { nick, new: now, at }) {
     if (nick === chat.nick.peek()) chat.called(now);
     for (const room of chat.rooms.peek().values()) {
       if (!room.has(nick)) continue;
       room.change(nick, { nick: now });
-      room.lane.tell(eventOf(`${nick} is now ${now}`, { at }));
+      tell(chat, room, `${nick} is now ${now}`, { at });
     }
   },
   account: (chat, { who }) => everywhere(chat, who.nick, { account: who.account }),
@@ -100,13 +103,13 @@ const HEARD = {
     const room = roomOf(chat, name);
     if (!room) return;
     room.topic.value = text;
-    room.lane.tell(eventOf(text ? `${who.nick} set the topic: ${text}` : `${who.nick} took the topic away`, { at }));
+    tell(chat, room, text ? `${who.nick} set the topic: ${text}` : `${who.nick} took the topic away`, { at });
   },
   mode(chat, { room: name, who, modes, at }) {
     const room = roomOf(chat, name);
     if (!room) return;
     rank(room, modes);
-    room.lane.tell(eventOf(`${who?.nick ?? "the hub"} set ${modes}`, { at }));
+    tell(chat, room, `${who?.nick ?? "the hub"} set ${modes}`, { at });
   },
   kicked(chat, { room: name, nick, by, text, at }) {
     const room = roomOf(chat, name);
@@ -116,12 +119,13 @@ const HEARD = {
       chat.tell(`${by.nick} sent you out of ${name}${reason(text)}`, true);
     } else {
       room.change(nick, null);
-      room.lane.tell(eventOf(`${by.nick} sent ${nick} out${reason(text)}`, { at }));
+      tell(chat, room, `${by.nick} sent ${nick} out${reason(text)}`, { at });
     }
   },
-  invited(chat, { room, nick, by }) {
-    if (nick === chat.nick.peek()) chat.tell(`${by.nick} invites you to ${room}`, false, { invitation: room });
-    else roomOf(chat, room)?.lane.tell(eventOf(`${by.nick} invited ${nick}`));
+  invited(chat, { room: name, nick, by }) {
+    const room = roomOf(chat, name);
+    if (nick === chat.nick.peek()) chat.tell(`${by.nick} invites you to ${name}`, false, { invitation: name });
+    else if (room) tell(chat, room, `${by.nick} invited ${nick}`);
   },
 };
 

@@ -54,17 +54,12 @@ export class Lane {
     this.before.value = before;
   }
 
-  /** Newer ones, which begin where these end; those that are here already are not doubled. @returns what was new */
+  /** Newer ones, and events, which begin where these end; those that are here already are not doubled. @returns what was new */
   append(messages) {
     const { last } = this;
-    const fresh = messages.filter(({ number }) => !number || number > last).map(entryOf);
+    const fresh = messages.filter(({ number }) => !number || number > last).map((each) => (each.kind === "event" ? each : entryOf(each)));
     if (fresh.length) this.#put(fresh);
     return fresh;
-  }
-
-  /** Something happened, now. */
-  tell(event) {
-    if (!this.after.peek()) this.#put([event]);
   }
 
   /** The same event, said otherwise. */

@@ -20,8 +20,10 @@ export class Room {
     this.marker = signal(null);
     this.read = read;
     this.draft = "";
-    /** Live messages, while those before them are being fetched; else null. @type {object[] | null} */
+    /** What is said and happens while messages are being fetched; else null. @type {object[] | null} */
     this.waiting = null;
+    /** Fulfilled when what is being fetched is here, or was not to be had; else null. @type {Promise<unknown> | null} */
+    this.fetched = null;
     this.sorted = computed(() => [...this.people.value.values()].sort(byRank));
   }
 
