@@ -1,7 +1,7 @@
 // What a person sees who looks elsewhere: the title counts what was not read, the sign of the tab has a dot, and, where it
 // was asked for, the desktop tells when one is called.
 
-import { effect, signal, useEffect } from "page/dom.js";
+import { effect, signal, useLayoutEffect } from "page/dom.js";
 
 const CAN = "Notification" in window && window.isSecureContext;
 
@@ -16,7 +16,7 @@ export async function tellOnDesktop(chat, whether) {
 
 /** @param {import("./chat.js").Chat} chat @param {{plain: string, dotted: string} | null} signs of the tab, if it is the chat's own */
 export function useBadge(chat, signs) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (CAN && chat.kept.get("desktop", false) && Notification.permission === "granted") telling.value = "on";
     chat.onMention = (room, { from, text }) => {
       if (telling.peek() !== "on" || document.hasFocus()) return;

@@ -1,6 +1,6 @@
 // The head of a room: its name, what it is about (which can be changed there), and what else can be looked at.
 
-import { html, useEffect, useRef, useState } from "page/dom.js";
+import { html, useLayoutEffect, useRef, useState } from "page/dom.js";
 import { count } from "page/format.js";
 import { Button } from "page/button.js";
 import { Menu } from "page/menus.js";
@@ -36,7 +36,7 @@ function Topic({ chat, room }) {
 
 function TopicForm({ chat, room, close }) {
   const field = useRef(null);
-  useEffect(() => field.current.select(), []);
+  useLayoutEffect(() => field.current.select(), []);
   const set = (event) => {
     event.preventDefault();
     chat.link.ask({ do: "topic", room: room.name, text: field.current.value.trim() }).catch((refusal) => chat.tell(refusal.message, true));

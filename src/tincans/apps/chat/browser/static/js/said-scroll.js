@@ -26,6 +26,7 @@ export class Scroll {
     this.room = room;
     this.draw = draw;
     this.isAtEnd = signal(true);
+    this.room.isAtEnd = true;
     this.box = null;
   }
 
@@ -33,12 +34,14 @@ export class Scroll {
   #first = 0; // the key of the first that is drawn, where it does not follow
   #anchor = null; // { key, end }: what is seen at the top, and where it ends: its head goes when there is something before it
   #goal = 0; // the key of what is to be seen
+  #top = 0; // where it was scrolled to when that was looked at last
   #from = 0;
   #to = 0;
   #entries = []; // of which a part is drawn; the room may have more by now
   #settled = null;
 
   part(entries) {
+    this.#notice();
     const end = entries.length;
     this.#entries = entries;
     if (this.#follows) {
@@ -68,6 +71,28 @@ export class Scroll {
     this.draw();
   }
 
+  /** Where one is, before the document changes, and not at the last scroll event: that may be a frame ago. */
+  #notice() {
+    const { box } = this;
+    if (!box?.clientHeight || this.#goal || box.scrollTop === this.#top) return;
+    if (this.#follows && this.#hasLeft) {
+      this.#follow(false);
+      this.#first = this.#entries[this.#from]?.key ?? 0;
+    }
+    this.#keepAnchor();
+  }
+
+  /** Whether somebody has scrolled away from the end: that it has moved away from what is seen is put right. */
+  get #hasLeft() {
+    return this.box.scrollTop < this.#top && this.#rest >= CLOSE;
+  }
+
+  /** How much is left to scroll, in pixels. */
+  get #rest() {
+    const { box } = this;
+    return box.scrollHeight - box.scrollTop - box.clientHeight;
+  }
+
   #follow(whether) {
     this.#follows = whether;
     this.isAtEnd.value = whether;
@@ -90,6 +115,7 @@ export class Scroll {
       const found = row(this.#anchor.key);
       if (found) box.scrollTop = endOf(found) - this.#anchor.end;
     }
+    this.#top = box.scrollTop;
     if (this.#settled === this.#entries) return;
     this.#settled = this.#entries;
     requestAnimationFrame(this.look);
@@ -101,10 +127,10 @@ export class Scroll {
     const { lane } = this.room;
     const entries = this.#entries;
     const end = entries.length;
-    const rest = box.scrollHeight - box.scrollTop - box.clientHeight;
+    const rest = this.#rest;
     const isLast = this.#to === end && !lane.after.peek();
     const from = this.#from;
-    if (this.#follows !== (isLast && rest < CLOSE)) {
+    if (this.#follows !== (isLast && (this.#follows ? !this.#hasLeft : rest < CLOSE))) {
       this.#follow(!this.#follows);
       this.#first = entries[from]?.key ?? 0;
     }
@@ -142,6 +168,7 @@ export class Scroll {
     }
     const row = rows[low];
     this.#anchor = row ? { key: row.dataset.key, end: endOf(row) - box.scrollTop } : null;
+    this.#top = box.scrollTop;
   }
 
   /** What is at the end was read, where somebody is there. */

@@ -1,7 +1,8 @@
 // What was said in a room, the newest at the bottom.
 
-import { html, useEffect, useMemo, useRef, useState } from "page/dom.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "page/dom.js";
 import { count } from "page/format.js";
+import { isTyping } from "page/keys.js";
 import { Icon } from "page/signs.js";
 import { privateKey, keyOf } from "./chat.js";
 import { Rows, Waiting } from "./said-rows.js";
@@ -36,24 +37,26 @@ export function Said({ chat, room }) {
     <${Teller} chat=${chat} room=${room} />`;
 }
 
-/** The number of the message that was asked for, for a while. */
+/** The number of the message that was asked for, for a while. It gets the focus, but not from who has begun to write. */
 function useTarget(chat, room, scroll, box) {
-  const [found, setFound] = useState(0);
+  const [found, setFound] = useState(null);
   const target = chat.target.value;
   const entries = room.lane.entries.value;
-  useEffect(() => {
-    if (!target || (chat.rooms.peek().get(target.key) ?? null) !== room) return undefined;
+  useLayoutEffect(() => {
+    if (!target || chat.rooms.peek().get(target.key) !== room) return;
     const entry = entries.find(({ number }) => number === target.number);
-    if (!entry) return undefined;
+    if (!entry) return;
     chat.target.value = null;
     scroll.goTo(entry);
-    if (!target.isMarked) return undefined;
-    setFound(target.number);
-    requestAnimationFrame(() => box.current?.querySelector(`[data-number="${target.number}"]`)?.focus({ preventScroll: true }));
-    const timer = setTimeout(setFound, FOUND, 0);
-    return () => void timer;
+    if (target.isMarked) setFound(target);
   }, [target, entries, room]);
-  return found;
+  useLayoutEffect(() => {
+    if (!found) return undefined;
+    if (!isTyping(document.activeElement)) box.current.querySelector(`[data-number="${found.number}"]`)?.focus({ preventScroll: true });
+    const timer = setTimeout(setFound, FOUND, null);
+    return () => clearTimeout(timer);
+  }, [found]);
+  return found?.number ?? 0;
 }
 
 function Beginning({ room, isAll }) {

@@ -1,6 +1,6 @@
 // Searching what was said, in this room or in all that one is in: who presses a message is shown it among those around it.
 
-import { html, useEffect, useRef, useState } from "page/dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "page/dom.js";
 import { Button } from "page/button.js";
 import { Nick, plain } from "./words.js";
 
@@ -13,8 +13,8 @@ export function SearchPanel({ chat, room, asked, onClose, onFound }) {
   const field = useRef(null);
   const [text, setText] = useState(asked);
   const [isAll, setAll] = useState(false);
-  useEffect(() => setText(asked), [asked]);
-  useEffect(() => field.current.focus(), []);
+  useLayoutEffect(() => setText(asked), [asked]);
+  useLayoutEffect(() => field.current.focus(), []);
   const where = isAll || !room || room.isPrivate ? "" : room.name;
   const [found, more, lack, wrong, next] = useSearch(chat, text, where);
   return html`

@@ -4,7 +4,7 @@
 //   sending.all                           a signal: [{ key, name, size, done, room, wrong }]
 //   sending.cancel(each)
 
-import { html, signal, useEffect, useState } from "page/dom.js";
+import { html, signal, useLayoutEffect, useState } from "page/dom.js";
 import { bytes } from "page/format.js";
 import { Button } from "page/button.js";
 
@@ -84,7 +84,7 @@ export function SendingList({ sending }) {
 /** Whether files are held over the element; `onFiles` gets those that are let go there. */
 export function useDrops(box, onFiles) {
   const [isOver, setOver] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element || !onFiles) return undefined;
     let depth = 0; // a dragenter of a child comes before the dragleave of its parent

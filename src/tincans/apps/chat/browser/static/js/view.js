@@ -1,7 +1,7 @@
 // The chat of one hub: its rooms at the left, what is said in one of them, and who is there or what is searched at the
 // right. Where the page is narrow, the sides lie over the middle.
 
-import { classes, html, useCallback, useEffect, useMemo, useRef, useState } from "page/dom.js";
+import { classes, html, useCallback, useLayoutEffect, useMemo, useRef, useState } from "page/dom.js";
 import { Button } from "page/button.js";
 import { useKey } from "page/keys.js";
 import { Icon } from "page/signs.js";
@@ -28,7 +28,7 @@ export function ChatView({ chat, signs = null }) {
   const [asked, setAsked] = useState("");
   const [showsRooms, setShowsRooms] = useState(false);
   useBadge(chat, signs);
-  useEffect(() => {
+  useLayoutEffect(() => {
     chat.isShown = true;
     return () => void (chat.isShown = false);
   }, [chat]);
