@@ -7,7 +7,7 @@
 
 import { Chat } from "chat/chat.js";
 import { ChatView } from "chat/view.js";
-import { effect, html, useEffect, useState } from "./dom.js";
+import { effect, html, useEffect, useLayoutEffect, useState } from "./dom.js";
 import { get, token } from "./api.js";
 import { Tabs } from "./tabs.js";
 import { epoch, hello, news } from "./store.js";
@@ -58,13 +58,14 @@ function Hub({ row, room }) {
   const chat = chatOf(row);
   const shown = chat.room.value;
   useTitle(shown ? `${shown.name} · Chat` : "Chat");
-  useEffect(() => {
+  // At once: an address that is a step behind leads nobody back.
+  useLayoutEffect(() => {
     if (room && chat.nick.peek() && room.toLowerCase() !== chat.shown.peek()) chat.join(room).catch((refusal) => chat.tell(refusal.message, true));
   }, [room]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!room && shown) replace("chat", [row.name, shown.name]);
   }, [room, shown]);
-  useEffect(() => () => void (looked = { name: "", room: "" }), []);
+  useEffect(() => () => void (looked.name === row.name && (looked = { name: "", room: "" })), []); // the next hub may be there already
   return html`
     <div class="hub" role="tabpanel" aria-label=${row.name}>
       ${row.url && html`<p class="aside">The same rooms, and a place to drop files: <a href=${row.url} target="_blank" rel="noopener">${row.url}</a></p>`}

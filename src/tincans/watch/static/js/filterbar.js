@@ -1,7 +1,7 @@
 // The fields above the list of conversations, and the line below them that says what was found. What is typed goes into
 // the address after a moment, and the list follows the address: so the back button, a link and a field do the same.
 
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { inWords, isNarrowed, isRead, KINDS, NAMES, STATES, sizeOf, TIMES } from "./filters.js";
 import { count, plural } from "./format.js";
 import { useKey } from "./keys.js";
@@ -52,7 +52,8 @@ function Field({ query, name, label, hint, type = "text", field, check, ...more 
   const said = query.get(name) ?? "";
   const [text, setText] = useState(said);
   const timer = useRef(0);
-  useEffect(() => setText(said), [said]);
+  useLayoutEffect(() => setText(said), [said]); // before the next key
+  useEffect(() => () => clearTimeout(timer.current), []);
   const put = (value) => {
     clearTimeout(timer.current);
     if (value !== said && (!check || value === "" || check(value) !== null)) change(query, { [name]: value });

@@ -1,6 +1,6 @@
 // What stands above the mails of a mailbox: the search, which follows what is typed; how many there are; and emptying it.
 
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { post } from "./api.js";
 import { count, plural } from "./format.js";
 import { useKey } from "./keys.js";
@@ -19,7 +19,7 @@ export function Bar({ rows, where, all, query }) {
   const timer = useRef(0);
   useKey("/", "Search in mails", () => field.current.focus());
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => setText(where.text), [where.text]);
+  useLayoutEffect(() => setText(where.text), [where.text]); // before the next key
   const put = (value) => {
     clearTimeout(timer.current);
     const next = new URLSearchParams(query);

@@ -1,7 +1,7 @@
 // The mails of a mailbox, a card each. As in the list of conversations the grid itself has the focus and names its active row;
 // here that is a mail's number, so it stays on its mail while others come.
 
-import { classes, html, useEffect, useMemo, useRef, useState } from "./dom.js";
+import { classes, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { bytes, count, exact, moment, plural } from "./format.js";
 import { about, who } from "./inbox-words.js";
 import { href } from "./router.js";
@@ -23,7 +23,7 @@ export function List({ rows, where, number, query, open }) {
   const { trouble } = rows;
   void rows.revision.value;
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => void (number !== null && setActive(number)), [number]);
+  useLayoutEffect(() => void (number !== null && setActive(number)), [number]); // before the next key
   const at = active === null ? -1 : rows.indexOf(active);
   const select = (index) => {
     const to = Math.max(0, Math.min(size - 1, index));

@@ -40,13 +40,18 @@ function useInboxes() {
   const timer = useRef(0);
   const abort = useMemo(() => new AbortController(), []);
   const took = useRef(0);
+  const newest = useRef(0); // when what is shown was asked for
   const ask = () => {
     const began = performance.now();
     timer.current = 0;
-    get("/inboxes", {}, abort.signal).then(
-      ({ rows }) => (setFound(rows), setError(null), (took.current = performance.now() - began)),
-      (failed) => abort.signal.aborted || setError(failed),
-    );
+    const take = ({ rows }) => {
+      took.current = performance.now() - began;
+      if (began < newest.current) return; // another one was quicker
+      newest.current = began;
+      setFound(rows);
+      setError(null);
+    };
+    get("/inboxes", {}, abort.signal).then(take, (failed) => abort.signal.aborted || setError(failed));
   };
   const after = found ? Math.max(AFTER, took.current * REST) : 0;
   useEffect(() => void (timer.current ||= setTimeout(ask, after)), [inboxes.value, epoch.value, times]);

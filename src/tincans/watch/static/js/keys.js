@@ -6,7 +6,7 @@
 // A key means itself where somebody types; with Control, Alt or Meta it is the browser's. Escape is left to what is
 // open: dialogs and menus close themselves.
 
-import { signal, useEffect, useRef } from "./dom.js";
+import { signal, useLayoutEffect, useRef } from "./dom.js";
 
 /** @type {import("@preact/signals").Signal<{key: string, says: string, run: () => void}[]>} */
 export const shortcuts = signal([]);
@@ -15,7 +15,7 @@ export const shortcuts = signal([]);
 export function useKey(key, says, run) {
   const newest = useRef(run);
   newest.current = run;
-  useEffect(() => {
+  useLayoutEffect(() => { // with what is shown: it may be pressed at once
     const mine = { key, says, run: () => newest.current() };
     shortcuts.value = [...shortcuts.peek(), mine];
     return () => (shortcuts.value = shortcuts.peek().filter((each) => each !== mine));

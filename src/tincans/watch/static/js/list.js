@@ -5,7 +5,7 @@
 // The grid itself has the focus and names its active row (`aria-activedescendant`): rows are drawn into the same elements
 // again and again, and an element that had the focus would take it along to another conversation.
 
-import { classes, html, signal, useEffect, useMemo, useRef, useState } from "./dom.js";
+import { classes, html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./dom.js";
 import { FilterBar, Outcome } from "./filterbar.js";
 import { isNarrowed, isRead } from "./filters.js";
 import { bytes, count, duration, exact, moment, plural, title } from "./format.js";
@@ -75,7 +75,7 @@ function Grid({ source, query, text, again }) {
     setActive(left.place);
     reveal(box.current, to);
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!size || active === null || !box.current) return;
     reveal(box.current, Math.max(0, source.indexOf(active)));
     box.current.focus({ preventScroll: true });

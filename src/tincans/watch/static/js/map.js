@@ -181,7 +181,7 @@ function Summary({ stations }) {
 /** What a station can be asked: a menu at its head. */
 function StationMenu({ place, portrait, onClose }) {
   const box = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const back = document.activeElement;
     box.current?.querySelector("[role=menuitem]").focus();
     const away = ({ target }) => box.current?.contains(target) || onClose();

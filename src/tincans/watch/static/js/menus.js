@@ -1,14 +1,14 @@
 // What a button opens below itself: <Menu />, things to do, and <Popover />, things to set. Both close by Escape, which gives
 // the focus back, and when somebody goes elsewhere. `moveWithin` is the arrow keys in any list of elements.
 
-import { classes, html, useEffect, useId, useRef, useState } from "./dom.js";
+import { classes, html, useId, useLayoutEffect, useRef, useState } from "./dom.js";
 import { Button } from "./button.js";
 import { Icon } from "./signs.js";
 
 /** Whether it is open; opened, `first` finds what gets the focus in it, and whoever goes elsewhere closes it. */
 function useOpen(whole, first) {
   const [open, setOpen] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     whole.current.querySelector(first)?.focus();
     const away = ({ target }) => whole.current.contains(target) || setOpen(false);

@@ -14,7 +14,7 @@
 import { signal, whenever } from "./dom.js";
 import { get, wasAborted } from "./api.js";
 import { isFleeting, isNarrowed, asked, matches } from "./filters.js";
-import { epoch, latest, newer } from "./store.js";
+import { epoch, held, latest, newer } from "./store.js";
 
 const PAGE = 200;
 /** Pages that are kept: ten thousand rows. */
@@ -183,7 +183,9 @@ export class Pages {
   keep(page, { rows, total }) {
     const old = new Map((this.pages.get(page)?.rows ?? []).map((row) => [row.number, row]));
     this.pages.delete(page); // so that it is the newest in the map's order
-    this.pages.set(page, { rows: rows.map((row) => newer(old.get(row.number), row)), of: total });
+    const known = rows.map((row) => newer(held.get(row.number) ?? old.get(row.number), row)); // more may have been told meanwhile
+    this.pages.set(page, { rows: known, of: total });
+    if (this.isFleeting && !known.every((row) => matches(this.query, row))) this.lookAgain();
     for (const oldest of this.pages.keys()) {
       if (this.pages.size <= MOST_PAGES) break;
       this.pages.delete(oldest);

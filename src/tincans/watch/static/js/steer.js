@@ -125,7 +125,7 @@ function Say({ act, off, say }) {
     if (!isSaid) return;
     history.current.said = [...history.current.said.filter((each) => each !== typed), typed].slice(-HISTORY);
     history.current.at = history.current.said.length;
-    type("");
+    type((now) => (now === typed ? "" : now)); // and not what was typed meanwhile
   };
   const recall = (step) => {
     const { said, at } = history.current;

@@ -1,7 +1,7 @@
 // Finding in a conversation: page after page from where one is, until an item has the text in its meaning, its details or
 // the beginning of its content. It says how far it has looked, and stops when it is told to.
 
-import { html, useEffect, useRef, useState } from "./dom.js";
+import { html, useLayoutEffect, useRef, useState } from "./dom.js";
 import * as format from "./format.js";
 import { PAGE_ENTRIES, placeOf } from "./talk-reading.js";
 import { Button } from "./ui.js";
@@ -33,7 +33,7 @@ export function Find({ reading, from, onFound, onClose }) {
   const [isLooking, setLooking] = useState(false);
   const abort = useRef(new AbortController());
   const field = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current.focus();
     return () => abort.current.abort();
   }, []);

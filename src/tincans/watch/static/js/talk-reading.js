@@ -227,7 +227,6 @@ export class Reading {
         signal.throwIfAborted();
       }
     }, signal);
-    if (this.following && !signal.aborted && !this.error) this.#lookAgain();
   }
 
   /** Goes on with the last page, which remembers what was left out before it. */
@@ -238,9 +237,9 @@ export class Reading {
     this.#put(page);
   }
 
-  /** What was told while the last fetch was on its way may have been the last that is told. */
+  /** What was told while something was fetched may have been the last that is told. */
   #lookAgain() {
-    if (this.#isBehind) setTimeout(() => this.following && this.#catchUp(), REST * 5);
+    if (this.following && this.#isBehind) setTimeout(() => this.following && this.#catchUp(), REST * 5);
   }
 
   // ── loading ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,6 +255,7 @@ export class Reading {
     if (signal.aborted) return; // another began, and says what holds
     this.busy = false;
     this.changed();
+    if (!this.error) this.#lookAgain();
   }
 
   /** Tries again what failed. */

@@ -24,6 +24,7 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
   const kept = useRef(null); // { id, top }: an item and where it was seen
   const printed = useRef(""); // what was in the document, in short
   const filled = useRef(""); // what was loaded when more was asked for because it did not fill the box
+  const top = useRef(0); // where it was scrolled to when that was looked at last
   const wanted = useRef(""); // "first" or "last", which a key asked for and which may still be on its way
   const shown = reading.shown();
   const items = new Map(shown.filter(({ item }) => item).map(({ item }) => [item.id, item]));
@@ -35,6 +36,7 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
   useLayoutEffect(() => {
     if (print !== printed.current || reading.following || reading.target || wanted.current) settle(box.current, reading, kept, wanted);
     printed.current = print;
+    top.current = box.current.scrollTop;
     tellPlace();
     fillUp(box.current, reading, filled);
   });
@@ -49,7 +51,10 @@ export function Scroll({ reading, isOpen, chosen, label, onChoose, onEnter, onPl
     const { scrollTop, scrollHeight, clientHeight } = box.current;
     const left = scrollHeight - scrollTop - clientHeight;
     const isThere = left < AT_END;
-    if (reading.following && !isThere) reading.follow(false);
+    const hasLeft = !isThere && scrollTop < top.current; // else the end has moved away, and not who reads
+    top.current = scrollTop;
+    if (reading.following && hasLeft) reading.follow(false);
+    else if (reading.following && !isThere) box.current.scrollTop = scrollHeight;
     else if (!reading.following && isThere && isOpen && reading.isAtEnd && !reading.busy) reading.follow(true);
     if (!reading.following && scrollTop < AHEAD) reading.more(-1);
     else if (!reading.following && left < AHEAD) reading.more(1);

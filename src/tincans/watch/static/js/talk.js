@@ -3,7 +3,7 @@
 // `#/conversations/12` begins at the end of an open one and at the beginning of one that is over; `#/conversations/12/7.3`
 // shows one item of it. talk-reading.js has what is loaded, talk-scroll.js what is seen, talk-panel.js what was chosen.
 
-import { html, useEffect, useMemo, useRef, useSignal, useSignalEffect, useState } from "./dom.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useSignal, useSignalEffect, useState } from "./dom.js";
 import { get } from "./api.js";
 import { useKey } from "./keys.js";
 import { useLook } from "./live.js";
@@ -76,6 +76,7 @@ function Shown({ conversation, size, item, protocol }) {
   const [panel, setPanel] = useState({ isOpen: false, tab: "meaning" });
   const place = useSignal({ id: "", entry: 0, at: 0, isLast: false }); // scrolling draws what reads it, and not all of this
   const [isFinding, setFinding] = useState(false);
+  const isEntering = useRef(false); // the panel gets the focus as soon as it is there
   useKey("/", "Find in this conversation", () => setFinding(number > 0));
   const [reading, version] = useReading({ number, size, isOpen, item, protocol, secrets, isExact, place, onFirst: choose });
   const query = useMemo(() => ({ protocol, secrets: secrets ? 1 : undefined }), [protocol, secrets]);
@@ -88,8 +89,12 @@ function Shown({ conversation, size, item, protocol }) {
   const onEnter = (entered, byPointer) => {
     choose(entered);
     setPanel({ ...panel, isOpen: true });
-    if (!byPointer) requestAnimationFrame(() => document.querySelector(".sidepanel [aria-selected=true]")?.focus());
+    isEntering.current = !byPointer;
   };
+  useLayoutEffect(() => {
+    if (isEntering.current) document.querySelector(".sidepanel [aria-selected=true]")?.focus();
+    isEntering.current = false;
+  });
   const onClose = () => {
     setPanel({ ...panel, isOpen: false });
     document.querySelector(`article[data-id="${CSS.escape(chosen?.id ?? "")}"]`)?.focus();

@@ -16,7 +16,7 @@
 //   theme, setTheme                               "system", "light" or "dark"
 //   colour(name)                                  a function: the computed value of a CSS variable, for a canvas
 
-import { classes, html, signal, useEffect, useId, useRef } from "./dom.js";
+import { classes, html, signal, useEffect, useId, useLayoutEffect, useRef } from "./dom.js";
 import { Button } from "./button.js";
 import * as format from "./format.js";
 import { Icon, Tins } from "./signs.js";
@@ -88,7 +88,7 @@ export function CopyButton({ text, label = "Copy", children }) {
 export function Dialog({ title, onClose, actions, children, wide = false }) {
   const box = useRef(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => { // with its first drawing: what is typed next is for it
     box.current.showModal();
     const back = box.current;
     return () => back.close();
