@@ -161,7 +161,7 @@ async def test_who_does_not_leave_is_told_and_then_killed(
     command: str, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "PROCESS_POLITE_SECONDS", 0.01)
-    monkeypatch.setattr(process, "PROCESS_TERM_SECONDS", 0.05)
+    monkeypatch.setattr(process, "PROCESS_TERM_SECONDS", 0.05 if status == "SIGKILL" else PATIENCE)
     channel = await start(command)
     if status == "SIGKILL":
         await channel.receive()
