@@ -168,7 +168,7 @@ class Line:
                         await channel.send(data)
                         self.came[number] += len(data)
                 if self.came[number] == most:
-                    await self._cut(channel, there)
+                    await self._cut(channel, there, up)
             finally:
                 up.cancel()
                 await asyncio.wait([up])
@@ -178,10 +178,11 @@ class Line:
             async for data in channel:
                 await there.send(data)
 
-    async def _cut(self, channel: Channel, there: Channel) -> None:
+    async def _cut(self, channel: Channel, there: Channel, up: asyncio.Task[None]) -> None:
         self.cut.set()
         self.then()
         if self._how is How.SILENT:
+            up.cancel()
             await asyncio.Event().wait()
         elif self._how is How.RESET:
             channel.abort()
