@@ -99,7 +99,7 @@ def _runs(process: int) -> bool:
     """Whether it is there and no zombie (an orphan's is reaped by init, when it likes)."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
