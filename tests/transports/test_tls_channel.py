@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from running import PATIENCE
 from tincans.address import Address
 from tincans.certificates import Leaf
 from tincans.channel import Channel
@@ -155,11 +156,14 @@ async def test_what_was_changed_on_the_way_breaks_the_channel(tls: Address) -> N
 
 
 @BELOW
-async def test_a_close_does_not_wait_for_a_side_that_does_not_read(below: Below, tls: Address) -> None:
+async def test_a_close_does_not_wait_for_a_side_that_does_not_read(
+    below: Below, tls: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tincans.channel.LINGER_SECONDS", 1000)
     here, there = await wrapped(below, tls, tls)
     saying = spawn(here.send(bytes(32 * 1024 * 1024)))
     await there.receive()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(PATIENCE):
         await here.aclose()
     with pytest.raises(ChannelClosed):
         await saying
@@ -202,9 +206,11 @@ async def _these(one: Channel, other: Channel) -> Pair:
 
 @pytest.mark.parametrize("engine", [OverSocket, OverChannel])
 async def test_a_server_that_is_late_with_its_tickets_still_has_all_that_was_said(
-    engine: type[OverSocket | OverChannel], leaf: Leaf
+    engine: type[OverSocket | OverChannel], leaf: Leaf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come to a client which only spoke, and is about to go."""
+    for module in ("channel", "transports.tls_over_channel"):
+        monkeypatch.setattr(f"tincans.{module}.LINGER_SECONDS", PATIENCE)
     words = random.randbytes(4 * RECEIVE_BYTES)
     calling, called = await over_tcp()
     assert isinstance(calling, SocketChannel)
