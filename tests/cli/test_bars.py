@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tincans.cli.bars import Tally, shown, sum_up
+from tincans.cli.bars import Tally, _Bars, _bars, shown, sum_up
 from tincans.progress import Deed, Result, Step, Telling
 
 STEPS = [
@@ -67,6 +67,18 @@ def test_what_comes_twice_as_the_connection_was_lost_is_counted_once() -> None:
     tally(Step(Deed.MOVED, "a", 4, 10))
     tally(Step(Deed.DONE, "a", 10, 10))
     assert (tally.over, tally.files, tally.came, tally.bytes) == (1, 1, 10, 10)
+
+
+def test_what_begins_again_has_one_bar() -> None:
+    with _bars() as bars:
+        drawing = _Bars(bars)
+        for amount in (0, 4):
+            drawing(Step(Deed.BEGUN, "a", amount, 10))
+            assert [(task.completed, task.total) for task in bars.tasks] == [(amount, 10)]
+        drawing(Step(Deed.MOVED, "a", 6, 10))
+        assert [task.completed for task in bars.tasks] == [10]
+        drawing(Step(Deed.DONE, "a", 10, 10))
+        assert bars.tasks == []
 
 
 def test_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
