@@ -21,6 +21,7 @@ from tincans.clients.chat import open_chat
 from tincans.clients.chat_line import Me
 from tincans.errors import CodeVoid, NobodyInvited, UsageError, WrongCode
 from tincans.limits import CODE_GUESSES
+from tincans.peers.mesh import Mesh
 
 ANY = Address.parse("tcp://127.0.0.1:0")
 
@@ -99,6 +100,17 @@ async def test_a_code_lets_somebody_in_and_they_talk(tmp_path: Path, monkeypatch
             ann.party.typed("/peers")
             await ann.sees("  linked  bob")
         await ann.sees("bob left the hub")
+
+
+async def test_where_one_is_called_is_told_so_that_it_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINCANS_PEERS", str(tmp_path))
+    monkeypatch.setattr(Mesh, "addresses", property(lambda mesh: []))  # a machine without a network
+    async with Meshed(Wishes(name="ann"), Address.parse("*:0"), News()) as meshed:
+        lines = (await meshed.invite()).splitlines()
+        assert any(line.endswith(f"@THIS-MACHINE:{meshed.listening.port}") for line in lines)
+        assert max(map(len, lines)) <= 80 - len("12:34 ")  # none is wrapped
 
 
 async def test_who_was_away_catches_up_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

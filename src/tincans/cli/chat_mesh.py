@@ -113,7 +113,7 @@ class Meshed:
         self.listening = await self._take_callers()
         fingerprint = self.mesh.identity.fingerprint
         self._say(f"you are a peer, {self.mesh.tls.name}, with the fingerprint {fingerprint}")
-        self._say(f"others call you at {self.listening}, or find you on the network")
+        self._say(f"others call you at {self._called}, or find you on the network")
         self.mesh.answer(CODE, self._pair)
         self.shares = Shares(self.mesh)
         for peer in wishes.peers:
@@ -163,6 +163,12 @@ class Meshed:
                 return
             self._told.append(reason)
         self._say(news.text, loud=news.loud)
+
+    @property
+    def _called(self) -> str:
+        """Where others call us, as a person says it."""
+        address = Address.parse(self.mesh.addresses[0]) if self.mesh.addresses else self.listening
+        return f"{'THIS-MACHINE' if address.host == '*' else address.host}:{address.port}"
 
     async def find(self) -> Address:
         """Where the hub is."""
@@ -217,13 +223,13 @@ class Meshed:
         """Make a code for somebody else, in the place of an earlier one; gives the sentences that say it."""
         invitation = Invitation(Code.new())
         numbers = [invitation.code.number, *(Code.new().number for _ in range(_NUMBERS))]
-        called = Address.parse(self.mesh.addresses[0]) if self.mesh.addresses else self.listening
         if number := await self._notice(numbers):
             invitation.renumber(number)
         self._invitation = invitation
         return (
             f"say to somebody: tincans chat --peer {invitation.code}\n"
-            f"    where that finds nobody: tincans chat --peer {invitation.code}@{called.host}:{called.port}\n"
+            "    or, where that finds nobody,\n"
+            f"    tincans chat --peer {invitation.code}@{self._called}\n"
             f"    it bears {CODE_GUESSES} wrong guesses, and is good while this runs"
         )
 
