@@ -25,7 +25,7 @@ from tincans.errors import (
     WrongPeer,
 )
 from tincans.limits import CODE_GUESSES, PATIENCE_SECONDS
-from tincans.peers import arrivals, receiving, sending
+from tincans.peers import arrivals, invitations, receiving, sending
 from tincans.peers.frames import Frames
 from tincans.peers.loads import Load, Stream
 from tincans.peers.pairing import TICKET_BYTES, Hello
@@ -292,6 +292,24 @@ async def test_an_offer_that_is_void_waits_so_long_for_who_was_lost(
         with pytest.raises(CodeVoid):
             await ann.sending.wait()
         assert ann.told == ["bob: went away before all was there; waiting for them to come back"]
+
+
+async def test_who_had_to_make_room_is_not_expected_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.file("large", LARGE)
+    monkeypatch.setattr(invitations, "PASS_TICKETS", 1)
+    async with offer(place, count=None) as ann, line(ann.address, [LARGE // 3] * 2, How.SILENT) as (cut, address):
+        calls = [spawn(received(place, address))]
+        await cut.cut.wait()
+        ((first, receiver),) = ann.sending._receivers.items()
+        cut.cut.clear()
+        calls.append(spawn(received(place, address)))
+        await cut.cut.wait()
+        assert len(ann.sending._receivers) == 1
+        assert first not in ann.sending._receivers
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        assert not receiver.is_lost
 
 
 async def calling(us: Us, address: Address, hello: Hello) -> Frames:

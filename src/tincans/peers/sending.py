@@ -203,9 +203,16 @@ class Sending:
         if receiver is None:
             label = str if self._count == 1 else lambda name: f"{peer.name}: {name}"
             receiver = Receiver(peer, ticket, Giver(self._load, self._telling, peer.name, label=label))
-            if ticket:
+            if self.invitation.knows(ticket, peer.key):
                 self._receivers[ticket, peer.key] = receiver
+                self._forget()
         return receiver
+
+    def _forget(self) -> None:
+        """Those whose tickets had to make room for others'."""
+        for ticket, key in list(self._receivers):
+            if not self.invitation.knows(ticket, key):
+                self._receivers.pop((ticket, key)).aclose()
 
     async def _give(self, frames: Frames, receiver: Receiver) -> None:
         if receiver.is_lost:
@@ -225,7 +232,8 @@ class Sending:
                 self._end(error)
             else:
                 self._news(f"{error}; waiting for them to come back")
-                receiver.lose(self._look_whether_over)
+                if self.invitation.knows(receiver.ticket, receiver.peer.key):
+                    receiver.lose(self._look_whether_over)
         else:
             if is_whole:
                 self._dismiss(receiver)
