@@ -47,6 +47,12 @@ def tincans(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("tincans")), *arguments]
 
 
+def is_listened_at(path: Path) -> bool:
+    """Whether there is a Unix socket that listens, bound as `path`, by the kernel's table (proc_net(5))."""
+    rows = (row.split() for row in Path("/proc/net/unix").read_text(errors="replace").splitlines())
+    return any(row[3] == "00010000" and row[-1] == str(path) for row in rows)
+
+
 class Program:
     """A program that runs: what it has printed so far, and its end."""
 
@@ -79,6 +85,14 @@ class Program:
         while not path.exists():
             assert self.process.poll() is None, f"{self} ended before it made {path}"
             assert time.monotonic() < deadline, f"{self} never made {path}"
+            time.sleep(POLL)
+
+    def wait_for_socket(self, path: Path) -> None:
+        """Wait until it listens at `path`: it makes the file sooner than it can be called."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_listened_at(path):
+            assert self.process.poll() is None, f"{self} ended before it listened at {path}"
+            assert time.monotonic() < deadline, f"{self} never listened at {path}"
             time.sleep(POLL)
 
     def feed(self, data: bytes) -> None:
@@ -222,7 +236,7 @@ def serving(*arguments: str, journal: Path | None = None, env: Mapping[str, str]
         record = ["--no-record"] if journal is None else ["--journal", str(journal)]
         ready = ["--port-file", str(port_file)] if address.scheme in NETWORK else []
         with start(tincans(*arguments, *record, "--quiet", *ready), env=env) as running:
-            running.wait_for_file(port_file if ready else Path(address.path))
+            running.wait_for_file(port_file) if ready else running.wait_for_socket(Path(address.path))
             yield Serving(int(port_file.read_text()) if ready else 0, running)
             running.stop()
             running.wait()

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from debian import find
-from running import PATIENCE, POLL, Program, free_port, start
+from running import PATIENCE, POLL, Program, free_port, is_listened_at, start
 
 README = Path(__file__).parent.parent / "README.md"
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", README.read_text(), re.MULTILINE | re.DOTALL))
@@ -78,14 +78,14 @@ def in_shell(command: str, env: dict[str, str], folder: Path) -> str:
 
 
 def wait_until_it_listens(program: Program, command: str, folder: Path) -> None:
-    """Without calling it, which it would tell: the kernel's table or the file system has the socket."""
+    """Without calling it, which it would tell: the kernel's table has the socket."""
     path = re.search(r"unix:(\S+)", command)
     port = re.search(r":(\d+)", command)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert program.process.poll() is None, program
         if path:
-            if (folder / path[1]).exists():
+            if (folder / path[1]).exists() and is_listened_at(Path(path[1])):
                 return
         elif port and f":{int(port[1]):04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text():
             return

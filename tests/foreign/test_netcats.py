@@ -69,7 +69,7 @@ def test_the_server_only_speaks(client: str, tmp_path: Path) -> None:
 def test_unix_sockets_on_both_sides(client: str, tmp_path: Path) -> None:
     near, far = tmp_path / "near", tmp_path / "far"
     with start([program("socat"), "-t", "20", f"UNIX-LISTEN:{far}", "SYSTEM:sha256sum"]) as server:
-        server.wait_for_file(far)
+        server.wait_for_socket(far)
         with serving("relay", f"unix://{near}", f"unix://{far}", journal=tmp_path / "journal"):
             assert run(UNIX_CLIENTS[client](near), stdin=DATA) == DIGEST
         server.wait()

@@ -96,7 +96,7 @@ def test_udp_is_told_connected_or_not() -> None:
 def test_a_unix_socket_is_told_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with start([program("ncat"), "--listen", "--keep-open", "--unixsock", str(path)]) as running:
-        running.wait_for_file(path)
+        running.wait_for_socket(path)
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(PATIENCE)
             client.connect(str(path))
