@@ -58,8 +58,9 @@ _KEYS = "PageUp looks back, Alt-1 … 9 turn to panes, Alt-A to news, Tab comple
 
 #: Other names for some of them.
 ALIASES = {
-    "j": "join", "leave": "part", "close": "part", "w": "who", "names": "who", "list": "rooms", "whisper": "msg",
-    "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me", "file": "send", "fetch": "get",
+    "j": "join", "leave": "part", "close": "part", "w": "who", "names": "who", "whois": "who", "list": "rooms",
+    "whisper": "msg", "query": "msg", "find": "search", "exit": "quit", "bye": "quit", "action": "me",
+    "file": "send", "fetch": "get",
 }  # fmt: skip
 
 

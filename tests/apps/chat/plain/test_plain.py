@@ -140,6 +140,15 @@ async def test_who_ends_was_told_everything_and_what_they_said_is_kept() -> None
         assert (await bob.told("quit"))["text"] == ""
 
 
+async def test_what_people_of_irc_type_is_known() -> None:
+    async with party() as there:
+        told = await talk(there, "/nick bob\n/j #ops\n/names\n/WHOIS bob\n/list\n/query eve psst\n/leave\n/exit\n")
+        assert told[1:] == [
+            "- you are in #ops, alone", "- in #ops: @bob", "- bob is in #ops", "- #ops, 1 here",
+            "- nobody is called eve", "- bob has left", "- goodbye",
+        ]  # fmt: skip
+
+
 async def test_a_name_that_somebody_has_is_refused_in_a_sentence() -> None:
     async with party() as there:
         await there.program("ann", "#lobby")

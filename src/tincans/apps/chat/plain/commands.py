@@ -217,10 +217,15 @@ COMMANDS = {
     )
 }
 
+#: What people who come from IRC call some of them.
+_ALIASES = {
+    "j": "join", "leave": "part", "names": "who", "whois": "who", "list": "rooms", "query": "msg", "exit": "quit",
+}  # fmt: skip
+
 
 def find(word: str) -> Command:
     """The command that is called so, in any case. Raises `Refused`."""
-    command = COMMANDS.get(word.lower())
+    command = COMMANDS.get(_ALIASES.get(word.lower(), word.lower()))
     if command is None:
         near = get_close_matches(word.lower(), COMMANDS, 1)
         hint = f"did you mean /{near[0]}?" if near else "/help says what there is"
