@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -127,3 +128,18 @@ def test_the_python_examples(tmp_path: Path) -> None:
             )
         done = subprocess.run([sys.executable, "-c", client], env=env, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == (expected, "")
+
+
+def test_the_python_example_of_a_room(tmp_path: Path) -> None:
+    title = "Share a room"
+    blocks, env = Blocks(title, "python"), environment(tmp_path)
+    [text], port = blocks.texts, blocks.ports["7012"]
+    program = f"import asyncio, tincans\nasync def main():\n{indent(text, '    ')}\nasyncio.run(main())"
+    with start(["tincans", "listen", f":{port}", "chat"], env=env, cwd=tmp_path) as hub:
+        wait_until_it_listens(hub, f":{port}", tmp_path)
+        with start([sys.executable, "-u", "-c", program], env=env) as bot:
+            hub.wait_for("listening")
+            assert in_shell(f"tincans say ops 'deploy done' --nick ann --to :{port}", env, tmp_path) == ""
+            bot.wait_for("^ann deploy done$")
+            bot.process.kill()
+            bot.wait(None)
