@@ -147,7 +147,9 @@ def test_by_keyboard_alone(browser: Browser, line: tuple[Exchange, Line, int]) -
         press = tab.page.keyboard.press
         channel = tab.channel_of(talk)
         expect(channel).to_be_visible()
-        until_focused(tab, tab.page.get_by_role("tree").locator("[tabindex='0']"))
+        tree = tab.page.get_by_role("tree")
+        expect(tree.locator("g.channel")).to_have_count(1)  # what was over has faded: the last row is this one's
+        until_focused(tab, tree.locator("[tabindex='0']"))
         press("End")
         expect(channel).to_be_focused()
         press("Enter")
