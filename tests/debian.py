@@ -34,6 +34,7 @@ TESTS = (
     Package("curl", "curl", "the HTTP client that everybody has"),
     Package("default-jdk-headless", "javac", "Java at either end"),
     Package("dnsmasq-base", "dnsmasq", "a stock DNS server"),
+    Package("e2fsprogs", "mkfs.ext4", "a disk of a machine that loses power"),
     Package("fetchmail", "fetchmail", "the POP3 client that knows what it has"),
     Package("gcc", "gcc", "C at either end"),
     Package("git", "git", "a client of HTTP that is no browser"),

@@ -610,6 +610,9 @@ CHAT_INDEX_SECONDS = 0.1
 CHAT_WORDS_AT_ONCE = 10_000
 CHAT_WORDS_MESSAGES = 500
 CHAT_WORDS_SECONDS = 1.0
+#: What a machine that loses power may lose of what was said. Databases that do not wait for the disk have as much
+#: (PostgreSQL's wal_writer_delay, three times, with synchronous_commit off: 0.6 s; Redis' appendfsync everysec: 1 s).
+CHAT_SYNC_SECONDS = 1.0
 #: How often it is looked what has become too old.
 CHAT_LOOK_SECONDS = 60.0
 #: Messages that are removed at once, before what was said meanwhile is indexed.

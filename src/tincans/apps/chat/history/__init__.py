@@ -1,8 +1,8 @@
 """What was said in the rooms of a hub, and what the rooms are: the part of a hub that outlives it.
 
 A `History` is kept in a folder (`history/folder.py`), or in memory, for a hub that ends with its process. Appending is
-synchronous: once it has returned, `kill -9` loses nothing of it. Reading what is recent is synchronous, too; anything
-older is read in a thread.
+synchronous: once it has returned, `kill -9` loses nothing of it, and a loss of power about the last second. Reading
+what is recent is synchronous, too; anything older is read in a thread.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@
 
     append ─► the log ─► at hand (`history/recent.py`) ─► the index, a tenth of a second later (`history/follow.py`)
 
-What is appended or kept is on its way to the disk when the call returns, and `kill -9` loses nothing of it. Reading
-what is at hand costs no disk and no thread. Anything else is read in a thread with a connection of its own, after the
-index has taken in what there was when it was asked for.
+What is appended or kept is on its way to the disk when the call returns, and `kill -9` loses nothing of it; a machine
+that loses power loses about the last second (`history/syncing.py`). Reading what is at hand costs no disk and no
+thread. Anything else is read in a thread with a connection of its own, after the index has taken in what there was when
+it was asked for.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from tincans.apps.chat.history.readers import Readers
 from tincans.apps.chat.history.recent import AtHand, Recent
 from tincans.apps.chat.history.rooms import Rooms
 from tincans.apps.chat.history.search import parse
+from tincans.apps.chat.history.syncing import Syncer
 from tincans.apps.chat.names import folded
 from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
 from tincans.limits import CHAT_WORDS_SECONDS
@@ -91,6 +93,8 @@ class FolderHistory:
         self._recent = Recent(self._follower.counts(), self._load, keep=keep)
         self._follower.begin()
         stack.callback(self._follower.close)
+        self._syncer = Syncer(folder, self._sync)
+        stack.callback(self._syncer.close)
         self._closing, self._closing_turn = stack.pop_all(), threading.Lock()
 
     @property
@@ -115,9 +119,15 @@ class FolderHistory:
             last = message.number
         self._recent.let_go(self._follower.done.number)
         self._follower.arrived()
+        self._syncer.arrived()
 
     def keep(self, room: RoomState) -> None:
         self._rooms.keep(room)
+        self._syncer.arrived()
+
+    def _sync(self) -> None:
+        self._log.sync()
+        self._rooms.sync()
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
 

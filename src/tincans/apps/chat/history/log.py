@@ -4,14 +4,14 @@
     log/00000002.jsonl      each other line is a `Message` as JSON
 
 The log is what is true, and the index can be made anew from it. All messages of one append go to one segment by one
-write(2), before anybody is told of them; so a hub that is killed loses nothing that it has told (`history/tape.py` says
-what a machine without power may lose). A kill in the middle of that write may leave some of its messages, the first
-ones, of which nobody was told.
+write(2), before anybody is told of them; so a hub that is killed loses nothing that it has told (`history/syncing.py`
+says what a machine without power may lose). A kill in the middle of that write may leave some of its messages, the
+first ones, of which nobody was told.
 
 Where messages were removed from a segment it may have holes, which read as zeros, before a line (`thin_out`).
 
-A segment is made under another name and renamed when it has its first line, so it always has one: it tells the number
-that comes next where no message is left.
+A segment is made under another name and renamed when it has its first line, on the disk, so it always has one: it tells
+the number that comes next where no message is left.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from tincans.apps.chat.events import Message
+from tincans.apps.chat.history.syncing import force, force_open
 from tincans.apps.chat.history.tape import Tape
 from tincans.errors import HistoryError
 from tincans.limits import CHAT_PIECE_BYTES, CHAT_SEGMENT_BYTES
@@ -91,6 +92,8 @@ class Log:
             self.close()
             raise HistoryError(folder.parent, f"{self._tape.path.name} is no part of a log")
         self.end = End(self.segments[-1], self._tape.end, number)
+        # What is on the disk. Of the last two it is not known: whoever wrote them may have been killed.
+        self._synced = self.end._replace(segment=self.end.segment - 1)
 
     def path(self, segment: int) -> Path:
         """The file of a segment."""
@@ -114,6 +117,19 @@ class Log:
     def _make(self, segment: int, *, first: int) -> None:
         with replacing(self.path(segment)) as file:
             file.write(_encode(Head(first)) + b"\n")
+            force_open(file)  # else a machine without power may have its name, and not what is in it
+
+    def sync(self) -> None:
+        """Force what was appended to the disk. For one thread, of any. Raises `OSError`."""
+        end, synced = self.end, self._synced
+        if end == synced:
+            return
+        for segment in range(max(1, synced.segment), end.segment + 1):
+            force(self.path(segment))
+        if end.segment != synced.segment:  # it is new, and so may the folder be
+            force(self.folder)
+            force(self.folder.parent)
+        self._synced = end
 
     def remove(self, segment: int) -> None:
         """Give a segment back to the disk, not the last. Raises `OSError`."""
@@ -134,6 +150,7 @@ class Log:
                 new.seek(place.offset)
                 old.seek(place.offset)
                 new.write(old.read(place.length + 1))
+            force_open(new)
 
     def close(self) -> None:
         """Give the descriptor back. Idempotent."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tincans.apps.chat.events import RoomState
+from tincans.apps.chat.history.syncing import force, force_open
 from tincans.apps.chat.history.tape import Tape
 from tincans.apps.chat.names import folded
 from tincans.limits import CHAT_ROOMS_LOG_BYTES
@@ -26,6 +27,7 @@ class Rooms:
     def __init__(self, path: Path) -> None:
         """Read them. Raises `OSError`."""
         self._path = path
+        self._is_synced = True
         self._tape = Tape(path, lambda line: _state(line) is not None)
         #: By folded name.
         self.states: dict[str, RoomState] = {}
@@ -44,6 +46,7 @@ class Rooms:
         if self.states.get(name) == state:
             return
         self._tape.append(_encode(state) + b"\n")
+        self._is_synced = False
         self.states[name] = state
         if self._tape.end >= self._compact_at:
             self._compact()
@@ -53,6 +56,7 @@ class Rooms:
         try:
             with replacing(self._path) as file:
                 file.write(b"".join(_encode(state) + b"\n" for state in self.states.values()))
+                force_open(file)  # it takes the place of all that is known of rooms
             tape = Tape(self._path, lambda line: True)
         except OSError:
             self._compact_at = 2 * self._tape.end
@@ -60,6 +64,17 @@ class Rooms:
         self._tape.close()
         self._tape = tape
         self._plan()
+
+    def sync(self) -> None:
+        """Force what was kept to the disk. For one thread, of any. Raises `OSError`: it is to be done again."""
+        if not self._is_synced:
+            self._is_synced = True
+            try:
+                force(self._path)
+                force(self._path.parent)
+            except OSError:
+                self._is_synced = False
+                raise
 
     def _plan(self) -> None:
         now = sum(len(_encode(state)) + 1 for state in self.states.values())
