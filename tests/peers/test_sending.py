@@ -22,6 +22,7 @@ from tincans.peers.pairing import Ends, Hello, admit, introduce
 from tincans.peers.parties import Taking, Us
 from tincans.peers.passing import Begins, Entry, Offering, Want
 from tincans.peers.sending import Sending
+from tincans.peers.tls import Peer
 from tincans.peers.transfers import Waiting, receive
 from tincans.server import serve
 from tincans.tasks import spawn
@@ -175,13 +176,23 @@ async def test_as_many_as_there_is_room_for_are_served_at_once(
 async def test_where_known_peers_are_waited_for_nobody_is_waited_for_long(
     ann: Us, bob: Us, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(awaiting, "PAIRING_SECONDS", SOON)
+    """In the handshake; and behind it, which has its time then."""
     acquainted(ann, bob)
     told: list[str] = []
+    accept = bob.tls.accept
+
+    async def accepted(channel: Channel) -> tuple[Channel, Peer]:
+        shaken = await accept(channel)
+        monkeypatch.setattr(awaiting, "PAIRING_SECONDS", SOON)
+        return shaken
+
     async with Waiting(bob, Taking(tmp_path), news=told.append) as waiting:
         address = await waiting.listen(ANY)
-        async with await connect(address) as plain:
-            await gone(plain)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(awaiting, "PAIRING_SECONDS", SOON)
+            async with await connect(address) as plain:
+                await gone(plain)
+        monkeypatch.setattr(bob.tls, "accept", accepted)
         async with await met(ann, address):
             await soon(told, "nothing was taken from ann: it said nothing for too long")
 
