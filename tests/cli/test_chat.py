@@ -158,6 +158,13 @@ def test_ctrl_z_gives_the_shell_back_and_fg_the_chat(place: str) -> None:
         ann.wait(0)
 
 
+def test_ctrl_c_ends_the_question_for_a_password(place: str) -> None:
+    with Sitting(tincans("chat", place, "--login", "ann", "--no-record"), size=(80, 24)) as ann:
+        ann.wait_for(r"password of ann at 127\.0\.0\.1: $")
+        ann.type("\x03")
+        ann.wait(130)
+
+
 @pytest.mark.parametrize("options", [[], ["--plain"]])
 def test_sigterm_leaves_in_good_order(place: str, options: list[str]) -> None:
     with Sitting(tincans("chat", place, "--room", "term", "--nick", "ann", "--no-record", *options)) as ann:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +26,20 @@ def asker() -> Ask | None:
 
     def ask(question: str) -> str:
         if question not in answers:
-            answers[question] = click.prompt(question, prompt_suffix="", hide_input=True, err=True, default="")
+            with _interruptible():
+                answers[question] = click.prompt(
+                    question, prompt_suffix="", hide_input=True, err=True, default="", show_default=False
+                )
         return answers[question]
 
     return ask
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the question: what asyncio has for it would take effect only when the loop goes on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
