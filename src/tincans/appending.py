@@ -1,7 +1,7 @@
 """A file that is only ever appended to, by one process: what is appended is there whole, or nothing of it is.
 
-`append` is one write(2). What was written survives the end of its process, however it ends; nothing is forced to the
-disk, so a machine that loses power may lose its last seconds, as the kernel writes them back
+`append` is one write(2). What was written survives the end of its process, however it ends. Nothing is forced to the
+disk here: where nobody else does, a machine that loses power may lose its last seconds, as the kernel writes them back
 (vm.dirty_expire_centisecs, 30 s).
 
 A write that a full disk refused or cut short is undone. What a kill has torn is at the end, and whoever opens the file
