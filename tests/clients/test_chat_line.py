@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from chatting import little_hub
 from tincans.clients import chat_line
 from tincans.clients.chat import Lost, Regained, open_chat
 from tincans.clients.chat_line import Me
-from tincans.errors import ChannelBroken, ChatRefused, ConnectionRefused, ConnectTimedOut
+from tincans.errors import ChannelBroken, ChatRefused, ConnectionRefused, ConnectTimedOut, UsageError
 from tincans.limits import CHAT_NICK_BYTES
 from tincans.tasks import spawn
 
@@ -62,6 +63,14 @@ async def test_a_password_is_netrcs_where_none_is_given(tmp_path: Path, monkeypa
             await (await open_chat(hub.address, me)).aclose()
     hellos = [words for words in hub.said if "client" in words]
     assert [words.get("password") for words in hellos] == ["secret", "other", None]
+
+
+async def test_a_password_that_nobody_has_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRC", os.devnull)
+    async with little_hub() as hub:
+        with pytest.raises(UsageError, match=r"^ann has no password in ~/\.netrc for 127\.0\.0\.1, and nobody here"):
+            await open_chat(hub.address, Me("ann", "ann"))
+        assert "hello" not in [words["do"] for words in hub.said]
 
 
 async def test_a_ping_is_answered() -> None:

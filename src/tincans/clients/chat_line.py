@@ -32,6 +32,7 @@ from tincans.errors import (
     ConnectTimedOut,
     EndOfStream,
     RemoteProtocolError,
+    UsageError,
 )
 from tincans.limits import CHAT_ALIVE_SECONDS, CHAT_PONG_SECONDS, RETRY_FIRST, RETRY_MOST
 from tincans.tasks import spawn, wake
@@ -279,7 +280,10 @@ class Line:
             return {}
         url = Url("chat", address.host, address.port, user=me.name, password=me.password)
         login = find_login(url, self.how.ask)
-        return {"name": me.name, "password": login.password if login is not None else ""}
+        password = login.password if login is not None else ""
+        if not password and self.how.ask is None:
+            raise UsageError(f"{me.name} has no password in ~/.netrc for {address.host}, and nobody here can be asked")
+        return {"name": me.name, "password": password}
 
     async def _first_answer(self, link: Link) -> Welcome | Refused:
         """What the hub says to our greeting; nothing comes behind it before we say more."""
