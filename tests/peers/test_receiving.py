@@ -47,6 +47,11 @@ SOON = 0.05
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiving, "PASS_RETRY_FIRST", 0.001)
     monkeypatch.setattr(receiving, "PASS_RETRY_MOST", 0.01)
+
+
+@pytest.fixture
+def no_thanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has all of it calls once more at most, to say so."""
     monkeypatch.setattr(receiving, "PASS_THANKS_SECONDS", SOON)
 
 
@@ -133,6 +138,7 @@ async def test_it_goes_on_at_the_byte_where_it_was(place: Place, how: How) -> No
 TAIL = [1, 24, 25, 60, 100, 120, 130, 150, 9_000, 40_000, 270_000]
 
 
+@pytest.mark.usefixtures("no_thanks")
 @pytest.mark.parametrize("how", [How.RESET, How.ENDED])
 @pytest.mark.parametrize("before", TAIL)
 async def test_it_is_whole_wherever_the_end_is_cut(place: Place, before: int, how: How) -> None:
@@ -404,7 +410,6 @@ async def test_a_person_is_asked_once(place: Place) -> None:
 async def test_who_calls_again_ends_their_own_earlier_call(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sender has not noticed yet that the line is dead, and would not for a minute."""
     data = place.file("large", LARGE)
-    monkeypatch.setattr(arrivals, "PATIENCE_SECONDS", 1.0)
     async with offer(place) as ann, line(ann.address, [LARGE // 3], How.SILENT) as (cut, address):
         cut.then = lambda: monkeypatch.setattr(arrivals, "PATIENCE_SECONDS", SOON)
         steps = Steps()
@@ -446,6 +451,7 @@ async def test_it_gives_up_where_it_is_cut_before_anything_comes(place: Place, m
     assert told == [SAID]
 
 
+@pytest.mark.usefixtures("no_thanks")
 async def test_who_has_all_of_it_succeeds_though_nobody_is_there_any_more(place: Place) -> None:
     data = place.file("small", SMALL)
     async with offer(place) as ann, line(ann.address) as (whole, address):
