@@ -15,6 +15,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 import tincans
 from chatting import little_hub, real_hub
+from running import PATIENCE
 from screens import Screen as Glass
 from tincans.cli.chat_party import Party
 from tincans.cli.chat_screen import LEAVING, Screen
@@ -82,7 +83,7 @@ class Seat:
     async def sees(self, text: str, *, gone: bool = False) -> None:
         """Wait until this is on the screen, or is there no more."""
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while (text in self.glass.text) is gone:
                     await asyncio.sleep(0.005)
         except TimeoutError:
