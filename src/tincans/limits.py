@@ -747,14 +747,15 @@ PASS_RECEIVERS = 32
 #: for one that does not come (as PATIENCE_SECONDS).
 PASS_ANSWER_SECONDS = 600.0
 
-#: Files that are asked for before the first of them is there: as many requests as OpenSSH's sftp has on the way (-R 64).
-#: Of large ones only the next is, and of others as many as fit what a link of 300 Mbit/s holds in a tenth of a second.
+#: Files that are asked for before the first of them is there: as many requests as OpenSSH's sftp has on the way
+#: (-R 64). Of large ones only the next is, and of others as many as fit what a link of 300 Mbit/s holds in a tenth of a
+#: second.
 PASS_AHEAD = 64
 PASS_AHEAD_BYTES = 4 * 1024 * 1024
 
 #: A receiver whose connection was lost calls again by itself: pauses double from the first to the most, and each is
-#: shortened by up to a half, by chance. It gives up when nothing has come for so long, in which a network is there again
-#: and a machine wakes up; so long the sender waits for one who was lost where nobody else may come any more.
+#: shortened by up to a half, by chance. It gives up when nothing has come for so long, in which a network is there
+#: again and a machine wakes up; so long the sender waits for one who was lost where nobody else may come any more.
 PASS_RETRY_FIRST = 0.5
 PASS_RETRY_MOST = 15.0
 PASS_LOST_SECONDS = 600.0
