@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +109,12 @@ def joined(extents: Iterable[Extent]) -> list[Extent]:
     found: list[Extent] = []
     for new in extents:
         last = found[-1] if found else None
-        if last is not None and last[:2] == new[:2] and last.offset + last.length == new.offset:
+        if (
+            last is not None
+            and last.conversation == new.conversation
+            and last.segment == new.segment
+            and last.offset + last.length == new.offset
+        ):
             sums = (a + b for a, b in zip(last[3:6], new[3:6], strict=True))
             found[-1] = Extent(last.conversation, last.segment, last.offset, *sums)
         else:
@@ -135,6 +141,10 @@ _INSERT_EXTENTS = f"INSERT INTO extents ({_EXTENT_COLUMNS}) VALUES {{rows}}"
 
 #: Parameters of one statement: SQLITE_MAX_VARIABLE_NUMBER was 999 before SQLite 3.32.
 _PARAMETERS = 999
+
+
+#: A conversation's row as UPDATE takes it.
+_counts = attrgetter("number", *COUNTS)
 
 
 def _which(path: Path) -> tuple[int, int] | None:
@@ -213,7 +223,7 @@ class Index:
         """As `commit`, within a transaction."""
         execute = self._database.execute
         self._execute_rows(UPSERT, [(*to_row(each), flushed.writer) for each in flushed.rows])
-        self._execute_rows(UPDATE, [(c.number, *(getattr(c, name) for name in COUNTS)) for c in flushed.counts])
+        self._execute_rows(UPDATE, list(map(_counts, flushed.counts)))
         self._execute_rows(_INSERT_EXTENTS, [extent[:6] for extent in flushed.extents])
         for identity, size in flushed.sizes.items():
             execute("UPDATE segments SET size = ?, last = ? WHERE id = ?", (size, flushed.last, identity))

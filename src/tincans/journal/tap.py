@@ -5,7 +5,7 @@ a large chunk with its header beside it, or a kernel pipe with its header. All o
 lock, which either thread holds for about a microsecond: a `said` of 64 bytes is a `struct.pack` and two appends.
 
 `_slow` is the one question that the hot path asks of the tap. It is set wherever there is more to do than append: when
-nothing waits yet (the writer must learn of this tap), when bytes were dropped (that is told first), and after the end.
+bytes were dropped (that is told first), and after the end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from tincans.channel import Buffer, Side
@@ -54,7 +55,7 @@ class Piped(NamedTuple):
 Piece = bytearray | tuple[bytes, bytes] | Piped
 
 
-class Batch(NamedTuple):
+class Batch(msgspec.Struct):
     """What the writer takes from one tap at once."""
 
     tap: SegmentTap
@@ -73,7 +74,7 @@ class Batch(NamedTuple):
 
     @property
     def piped(self) -> bool:
-        return any(isinstance(piece, Piped) for piece in self.pieces)
+        return Piped in map(type, self.pieces)
 
     def unsaid(self, count: int) -> None:
         """So many bytes that were counted as said turned out to be dropped."""
@@ -95,8 +96,8 @@ class SegmentTap:
         self.conversation = Conversation.from_opened(opened)
         self._pieces: list[Piece] = []
         self._small = bytearray()
-        self._changed = self._slow = True
-        self._over = self._touched = False
+        self._changed = True
+        self._slow = self._over = self._touched = False
         # Bytes dropped of which no record tells yet, by side and reason; and what the batches taken so far told of.
         self._lost: dict[tuple[Side, str], int] = {}
         self._taken = (0, 0)
@@ -112,6 +113,8 @@ class SegmentTap:
             if self._slow or size >= LARGE_BYTES or writer.unwritten + size > writer.mark:
                 self._said_slowly(side, data)
                 return
+            if not self._touched:
+                self._touch()
             conversation = self.conversation
             if side is _CLIENT:
                 code = _SAID_CLIENT
@@ -220,7 +223,6 @@ class SegmentTap:
     def _append(self, record: bytes) -> None:
         self._small += record
         self._grew(len(record))
-        self._slow = False
 
     def _append_piece(self, piece: Piece, size: int) -> None:
         if self._small:
@@ -228,7 +230,6 @@ class SegmentTap:
             self._small = bytearray()
         self._pieces.append(piece)
         self._grew(size)
-        self._slow = False
 
     def _grew(self, size: int) -> None:
         self._writer.grew(size)
@@ -248,7 +249,7 @@ class SegmentTap:
     def _tell_lost(self) -> None:
         if not self._lost:
             return
-        lost, self._lost = self._lost, {}
+        lost, self._lost, self._slow = self._lost, {}, self._over
         at = self._writer.now()
         for (side, reason), count in lost.items():
             entry = Dropped(conversation=self.number, at=at, side=side, count=count, reason=reason)
@@ -263,17 +264,16 @@ class SegmentTap:
     def take(self) -> Batch:
         """Hand over all records, and begin anew."""
         self._tell_lost()
-        pieces = self._pieces
+        pieces, self._pieces = self._pieces, []
         if self._small:
             pieces.append(self._small)
             self._small = bytearray()
-        self._pieces = []
         now, before = self.conversation, self._taken
         self._taken = (now.client_bytes, now.server_bytes)
         batch = Batch(
             self, pieces, copy.copy(now), self._changed, now.client_bytes - before[0], now.server_bytes - before[1]
         )
-        self._slow, self._changed, self._touched = True, False, False
+        self._changed = self._touched = False
         return batch
 
 

@@ -217,22 +217,25 @@ class Writer:
     def _write_group(self) -> None:
         """Append the batches at the queue's head that have no pipes, with one call."""
         segment = self._ready_segment()
-        group: list[Batch] = []
         buffers: list[bytes | bytearray] = []
-        size = 0
+        ends: list[int] = []
+        end = segment.end
         for batch in takewhile(lambda batch: not batch.piped, self._queue):
             for piece in batch.pieces:
-                buffers.extend([piece] if isinstance(piece, bytearray) else piece)  # type: ignore[arg-type]
-            group.append(batch)
-            size += batch.size
-            if size >= _GROUP_BYTES:
+                if isinstance(piece, bytearray):
+                    buffers.append(piece)
+                else:
+                    buffers += piece  # type: ignore[arg-type]
+            end += batch.size
+            ends.append(end)
+            if end - segment.end >= _GROUP_BYTES:
                 break
         start = segment.end
         segment.write(buffers)
-        self._wrote(size)
-        for batch in group:
-            self._queue.popleft()
-            self._uncommitted.add(batch, segment, start, start := start + batch.size)
+        self._wrote(end - start)
+        for end in ends:
+            self._uncommitted.add(self._queue.popleft(), segment, start, end)
+            start = end
 
     def _write_pieces(self, batch: Batch) -> None:
         """Append a batch piece by piece, in one segment; what is written is gone from it, so it may be tried again."""
