@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from filling import no_file_longer_than
 from partners import AtTerminal
 from running import run, start, tincans
 from tincans.cli import main
@@ -171,12 +171,8 @@ def test_what_goes_wrong_is_one_sentence_and_nothing_is_lost(
 def test_a_full_disk_loses_nothing(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
+    with no_file_longer_than(100):
         assert passwd(monkeypatch, b"pencil\n", "ann") == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert capsys.readouterr().err.startswith("tincans: cannot write tincans.toml: file too large\n")
     assert file.read_text() == FILE.format(bob=BOB)
     assert os.listdir(file.parent) == ["tincans.toml"]

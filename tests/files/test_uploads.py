@@ -5,18 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filling import no_file_longer_than
 from tincans.files import Files
 from tincans.files.uploads import part_name
 from tincans.limits import FILE_NAME_BYTES
@@ -306,19 +305,8 @@ def test_processes_that_write_one_file_each_write_all_of_it(files: Files, tmp_pa
 # ── a bad end ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def full(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size` (setrlimit(2); Python ignores SIGXFSZ): write(2) fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_leaves_what_was_there(files: Files, tmp_path: Path) -> None:
-    with full(1000):
+    with no_file_longer_than(1000):
         with files.create("/file") as upload:
             upload.write(b"x" * 1000)
             with pytest.raises(OSError, match="too large"):
@@ -329,7 +317,7 @@ def test_a_full_disk_leaves_what_was_there(files: Files, tmp_path: Path) -> None
                 upload.write(b"x" * 1001)
             assert upload.size == 1000  # what there was room for
             upload.keep()
-    with full(len(OLD) - 1), pytest.raises(OSError, match="too large"):
+    with no_file_longer_than(len(OLD) - 1), pytest.raises(OSError, match="too large"):
         files.create("/file", append=True)
     assert content(files) == OLD
     assert unfinished(files, tmp_path) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import resource
 import sqlite3
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from filling import no_file_longer_than
 from running import PATIENCE
 from tincans.channel import Side
 from tincans.conversation import BulkTap, Closed, Dropped, Entry, How, Kind, Opening, Said, conversations
@@ -208,17 +208,6 @@ async def test_conversations_may_begin_and_end_while_it_stalls(tmp_path: Path) -
 # ── a disk that is full ───────────────────────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def full(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size` (setrlimit(2); Python ignores SIGXFSZ): write(2) fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 async def test_a_full_disk_is_told_once_and_recording_goes_on_when_there_is_room(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +217,7 @@ async def test_a_full_disk_is_told_once_and_recording_goes_on_when_there_is_room
     tap = begin(journal)
     tap.said(Side.CLIENT, b"a" * 200 * KIB)
     await journal.flush()
-    with full(250 * KIB), pipe(b"p" * 60_000) as lent, pipe(b"q" * 60_000) as late:
+    with no_file_longer_than(250 * KIB), pipe(b"p" * 60_000) as lent, pipe(b"q" * 60_000) as late:
         tap.said(Side.SERVER, b"b" * 30_000)
         assert tap.said_pipe(Side.SERVER, lent.reader, lent.length, lent.done)
         assert lent.back.wait(PATIENCE)
@@ -265,7 +254,7 @@ async def test_closing_gives_up_on_a_full_disk_and_says_what_is_lost(
     tap = begin(journal)
     tap.said(Side.CLIENT, b"kept")
     await journal.flush()
-    with full(10_000):
+    with no_file_longer_than(10_000):
         tap.said(Side.CLIENT, b"x" * 20_000)
         await journal.aclose()
     assert "bytes of the journal" in caplog.text

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from filling import no_file_longer_than
 from ftping import visiting
 from tincans.apps.ftp.commands import DOES, answer_of
 from tincans.errors import ChannelBroken
@@ -36,16 +35,6 @@ def test_what_writes_is_for_those_who_may_write() -> None:
 )  # fmt: skip
 def test_what_the_system_says_is_answered(number: int, code: int) -> None:
     assert answer_of(OSError(number, os.strerror(number))) == (code, f"{os.strerror(number)}.")
-
-
-@contextlib.contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_what_the_disk_does_not_take_is_thrown_away(tmp_path: Path) -> None:

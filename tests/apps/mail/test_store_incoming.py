@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from filling import no_file_longer_than
 from posting import files, put, store
 from tincans.apps.mail.store import Envelope
 from tincans.errors import MailsError
 from tincans.limits import MAIL_HELD_BYTES
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    """The kernel refuses to make any file of this process longer, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 1, MAIL_HELD_BYTES, MAIL_HELD_BYTES + 1, 5 * MAIL_HELD_BYTES])

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from filling import no_file_longer_than
 from remembering import THEN, eventually, numbers, said, say
 from running import start
 from tincans.apps.chat.events import Message, RoomState, Topic
@@ -392,13 +392,8 @@ async def test_a_write_that_is_cut_short_is_undone(tmp_path: Path) -> None:
         say(history, "one")
         path = tmp_path / "log" / "00000001.jsonl"
         size = path.stat().st_size
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, before[1]))
-        try:
-            with pytest.raises(OSError, match="No space left"):
-                say(history, "two")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        with no_file_longer_than(size + 20), pytest.raises(OSError, match="No space left"):
+            say(history, "two")
         assert path.stat().st_size == size
         say(history, "two")
         assert numbers(await everything(history)) == [1, 2]
