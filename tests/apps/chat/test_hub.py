@@ -136,6 +136,18 @@ async def test_who_shares_a_room_is_told_once_who_changes_comes_and_goes() -> No
         assert not hub.is_on(bob)
 
 
+async def test_who_is_away_already_is_told_so_again_and_nobody_else() -> None:
+    async with hub_of() as hub:
+        ann, bob = Guest(hub, "ann"), Guest(hub, "bob")
+        hub.join(ann, "#ops")
+        hub.join(bob, "#ops")
+        await asyncio.gather(ann.heard_lines(), bob.heard_lines())
+        for text in ("", "tea", "tea", "lunch"):
+            hub.set_away(bob, text)
+        assert await ann.heard_lines() == ["bob is away: tea", "bob is away: lunch"]
+        assert await bob.heard_lines() == [f"> bob is away: {text}" for text in ("", "tea", "tea", "lunch")]
+
+
 async def test_reasons_are_one_line_of_so_many_bytes() -> None:
     async with hub_of() as hub:
         ann, bob = Guest(hub, "ann"), Guest(hub, "bob")

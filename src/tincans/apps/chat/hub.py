@@ -125,9 +125,12 @@ class Hub(Governed):
         self._tell_neighbours(event, member)
 
     def set_away(self, member: Member, text: str) -> None:
-        """An empty text is back."""
-        member.away = cut(text)
-        self._tell_neighbours(Away(at=self.now(), who=member.who, text=member.away), member)
+        """An empty text is back. Others hear of it where it is new."""
+        before, member.away = member.away, cut(text)
+        event = Away(at=self.now(), who=member.who, text=member.away)
+        if member.away != before:
+            self._tell(event, self.neighbours(member))
+        member.own(event)
 
     def log_in(self, member: Member, account: str) -> None:
         """Somebody has proven who they are, or, with no account, is a guest again."""
