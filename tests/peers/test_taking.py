@@ -53,6 +53,23 @@ async def test_so_many_are_asked_for_ahead_and_not_one_more(tmp_path: Path, size
     assert (tmp_path / "0").read_bytes() == b""
 
 
+@pytest.mark.parametrize("also", [[], [Entry(b"empty", is_folder=True)], [Entry(b"more")]])
+async def test_it_is_over_when_all_is_there_though_nobody_hears_so(tmp_path: Path, also: list[Entry]) -> None:
+    ours, theirs = memory_pair()
+    taker, files, frames = Taker("ann", Telling()), Files(tmp_path, write=True), Frames(theirs)
+    taking = spawn(taker.run(Frames(ours), [Entry(b"a"), *also], files))
+    await frames.receive(Want)
+    await frames.send(Begins(0, 0))
+    await frames.send_end(Ended(HASH().digest()))
+    await frames.aclose()
+    with pytest.raises(PassingFailed):
+        await taking
+    assert (tmp_path / "a").exists()
+    assert taker.is_over is (not also or (tmp_path / "empty").exists())
+    files.close()
+    await ours.aclose()
+
+
 @pytest.mark.parametrize("index", [-1, 0, 1])
 async def test_nobody_has_got_what_was_not_given(tmp_path: Path, index: int) -> None:
     (tmp_path / "a").write_bytes(b"hello")

@@ -120,7 +120,9 @@ class Taker:
                 index, entry = following
                 async with _writing(entry, frames):
                     folders.make(f"/{entry.name}" if entry.is_folder else f"/{entry.name}".rpartition("/")[0])
-                    if not entry.is_folder:
+                    if entry.is_folder:
+                        self._is_there(index)
+                    else:
                         await self._ask(frames, Arrival(index, entry, how), asked)
             if not asked:
                 return
@@ -141,8 +143,13 @@ class Taker:
         else:
             await frames.send(question)
 
+    def _is_there(self, index: int) -> None:
+        """What comes then is thanks alone, and who is lost before it has all the same."""
+        self._over.add(index)
+        self.is_over = len(self._over) == len(self._entries)
+
     def _arrived(self, arrival: Arrival) -> None:
-        self._over.add(arrival.index)
+        self._is_there(arrival.index)
         self.places[arrival.index] = arrival.place.removeprefix("/")
         self.failed = arrival.failed or self.failed
 
