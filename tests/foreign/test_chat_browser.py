@@ -543,6 +543,7 @@ def test_what_is_said_before_one_is_welcome_again_waits_and_is_said_once(late: t
     ann.page.keyboard.press("Enter")
     ann.say("first")
     ann.sees("first")
+    expect(ann.log.locator(".pending")).to_have_count(0)
     line.kind = "welcome"
     hub.kill()
     hub.start()
