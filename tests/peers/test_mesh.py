@@ -262,6 +262,27 @@ async def test_as_many_strangers_are_asked_about_at_once_as_may_be(tmp_path: Pat
         await until(lambda: len(ann.mesh.known.peers) == PEER_STRANGERS)
 
 
+async def test_who_calls_twice_is_trusted_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+    answer = asyncio.Event()
+
+    async def ask(peer: Peer) -> bool:
+        asked.append(peer.name)
+        return await answer.wait()
+
+    async with peered(tmp_path, "ann", ask=ask) as ann, AsyncExitStack() as stack:
+        bob = PeerTls(Identity.open(tmp_path / "bob"), "bob")
+        for calls in (1, 2):
+            channel, _ = await bob.call(ann.address)
+            stack.push_async_callback(channel.aclose)
+            await until(lambda calls=calls: len(asked) == calls)  # type: ignore[misc]
+        answer.set()
+        async with peered(tmp_path, "eve") as eve:
+            await eve.link(ann)
+            await until(lambda: len(ann.ears.loud) >= 2)
+        assert [text.partition(" is ")[0] for text in ann.ears.loud] == ["bob", "eve"]
+
+
 async def test_another_key_at_a_known_address_is_refused_by_who_calls(tmp_path: Path) -> None:
     async with peered(tmp_path, "ann") as ann:
         async with peered(tmp_path, "bob") as bob:

@@ -273,11 +273,11 @@ class Mesh:
         if peer.key in self.roster and not explicit:
             self.known.seen(peer)
             return
-        known = self.known.recognize(peer)
+        if self.known.recognize(peer) is None and not explicit and not await self._asked(peer):
+            called = peer.side is Side.CLIENT
+            raise UnknownPeer(peer.address, peer.name, peer.fingerprint, caller=called)
+        known = self.known.recognize(peer)  # who called more than once is trusted once
         if known is None:
-            if not explicit and not await self._asked(peer):
-                called = peer.side is Side.CLIENT
-                raise UnknownPeer(peer.address, peer.name, peer.fingerprint, caller=called)
             known = self.known.pin(peer)
             self._hearer.told(
                 News(f"{known.name} is trusted from now on, with the fingerprint {known.fingerprint}", loud=True)
