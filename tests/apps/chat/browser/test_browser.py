@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from asking import Answer, Asker, asking, raw
-from rooming import USERS
+from rooming import USERS, Guest
 from running import PATIENCE, Certificates
 from tincans.apps.chat import Chat
 from tincans.apps.chat.history import MemoryHistory
@@ -308,8 +308,9 @@ async def test_messages_are_the_objects_that_a_program_is_told() -> None:
 
 
 async def test_one_request_gives_so_many_messages_and_no_more() -> None:
-    async with visiting() as visit, called(visit, "ann", "#ops"):
-        ann = visit.hub.find("ann")
+    async with visiting() as visit:
+        ann = Guest(visit.hub, "ann")
+        visit.hub.join(ann, "#ops")
         for number in range(CHAT_HISTORY_MESSAGES + 1):
             visit.hub.say(ann, "#ops", str(number))
         for limit in (CHAT_HISTORY_MESSAGES, CHAT_HISTORY_MESSAGES + 1):
