@@ -205,8 +205,9 @@ async def _these(one: Channel, other: Channel) -> Pair:
 
 
 @pytest.mark.parametrize("engine", [OverSocket, OverChannel])
+@pytest.mark.parametrize("ends_before", [False, True])
 async def test_a_server_that_is_late_with_its_tickets_still_has_all_that_was_said(
-    engine: type[OverSocket | OverChannel], leaf: Leaf, monkeypatch: pytest.MonkeyPatch
+    engine: type[OverSocket | OverChannel], ends_before: bool, leaf: Leaf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come to a client which only spoke, and is about to go."""
     for module in ("channel", "transports.tls_over_channel"):
@@ -219,6 +220,8 @@ async def test_a_server_that_is_late_with_its_tickets_still_has_all_that_was_sai
     here = engine(calling, tls_context.client_context(Address.parse("tls://localhost:1?verify=off")), False, None)
     await asyncio.gather(here.handshake(), late.greet())
     await here.send(words)
+    if ends_before:
+        await here.send_eof()
     closing = spawn(here.aclose())
     await asyncio.wait([closing], timeout=0.02)
     assert await late.hear() == words

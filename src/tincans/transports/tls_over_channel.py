@@ -110,8 +110,8 @@ class OverChannel(TlsChannel):
                 self._goodbye()
                 async with asyncio.timeout(LINGER_SECONDS):
                     await self._outlet.flush()
-                if self._hears_out:
-                    await linger(self._below)
+            if self._hears_out:
+                await linger(self._below)
         except (ChannelError, TimeoutError):
             pass
         except BaseException:
