@@ -35,3 +35,20 @@ def test_a_block_that_raises_leaves_all_as_it_was(tmp_path: Path) -> None:
         write_closed(path)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_is_forced_is_on_the_disk_before_it_takes_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, forced = tmp_path / "a", list[bytes]()
+    path.write_bytes(b"before")
+
+    def fsync(descriptor: int) -> None:
+        assert path.read_bytes() == b"before"
+        forced.append(os.pread(descriptor, 99, 0))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for is_forced in (False, True):
+        with replacing(path, forced=is_forced) as file:
+            file.write(b"after")
+        assert path.read_bytes() == b"after"
+        assert forced == [b"after"] * is_forced
+        path.write_bytes(b"before")

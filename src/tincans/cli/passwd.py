@@ -120,12 +120,9 @@ def _read(path: Path) -> tuple[str, os.stat_result | None]:
 
 def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
     """Put a file in the place of another, as whose it was; a new one is for its owner alone."""
-    with replacing(path) as file:
+    with replacing(path, forced=True) as file:
         file.write(data)
-        file.flush()
-        descriptor = file.fileno()
         if before is not None:
-            os.fchmod(descriptor, before.st_mode & 0o777)
+            os.fchmod(file.fileno(), before.st_mode & 0o777)
             if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-        os.fsync(descriptor)
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)

@@ -63,7 +63,7 @@ def test_the_past_is_dropped_when_it_is_too_long(tmp_path: Path, monkeypatch: py
 def test_a_disk_that_refuses_to_drop_the_past_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_rooms, "CHAT_ROOMS_LOG_BYTES", 1)
 
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, *, forced: bool) -> None:
         raise OSError("no room for two of them")
 
     monkeypatch.setattr(history_rooms, "replacing", refuse)

@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from tincans.apps.chat.events import Message
-from tincans.apps.chat.history.syncing import force, force_open
+from tincans.apps.chat.history.syncing import force
 from tincans.apps.chat.history.tape import Tape
 from tincans.errors import HistoryError
 from tincans.limits import CHAT_PIECE_BYTES, CHAT_SEGMENT_BYTES
@@ -115,9 +115,8 @@ class Log:
         self.end = End(segment, tape.end, self.end.number)
 
     def _make(self, segment: int, *, first: int) -> None:
-        with replacing(self.path(segment)) as file:
+        with replacing(self.path(segment), forced=True) as file:
             file.write(_encode(Head(first)) + b"\n")
-            force_open(file)  # else a machine without power may have its name, and not what is in it
 
     def sync(self) -> None:
         """Force what was appended to the disk. For one thread, of any. Raises `OSError`."""
@@ -144,13 +143,12 @@ class Log:
         reads notices.
         """
         assert segment != self.end.segment, "it is appended to"
-        with open(self.path(segment), "rb") as old, replacing(self.path(segment)) as new:
+        with open(self.path(segment), "rb") as old, replacing(self.path(segment), forced=True) as new:
             new.write(old.readline())
             for place in sorted(places):
                 new.seek(place.offset)
                 old.seek(place.offset)
                 new.write(old.read(place.length + 1))
-            force_open(new)
 
     def close(self) -> None:
         """Give the descriptor back. Idempotent."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tincans.apps.chat.events import RoomState
-from tincans.apps.chat.history.syncing import force, force_open
+from tincans.apps.chat.history.syncing import force
 from tincans.apps.chat.history.tape import Tape
 from tincans.apps.chat.names import folded
 from tincans.limits import CHAT_ROOMS_LOG_BYTES
@@ -54,9 +54,8 @@ class Rooms:
     def _compact(self) -> None:
         """Replace the file by one that has no past. A disk that refuses is asked again later: nothing is lost."""
         try:
-            with replacing(self._path) as file:
+            with replacing(self._path, forced=True) as file:  # it takes the place of all that is known of rooms
                 file.write(b"".join(_encode(state) + b"\n" for state in self.states.values()))
-                force_open(file)  # it takes the place of all that is known of rooms
             tape = Tape(self._path, lambda line: True)
         except OSError:
             self._compact_at = 2 * self._tape.end

@@ -17,7 +17,6 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from tincans.limits import CHAT_SYNC_SECONDS
 
@@ -76,9 +75,3 @@ def force(path: Path) -> None:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def force_open(file: BinaryIO) -> None:
-    """Force what was written to a file to the disk, so that it can take another's place. Raises `OSError`."""
-    file.flush()
-    os.fsync(file.fileno())
