@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from tincans.channel import linger
 from tincans.errors import (
     ChannelBroken,
     ChannelError,
@@ -86,7 +87,7 @@ class Giver:
         except asyncio.CancelledError:
             with suppress(ChannelError, TimeoutError):
                 async with asyncio.timeout(PASS_GOODBYE_SECONDS):
-                    await self._part()
+                    await linger(self._frames.channel)
             raise
 
     async def _whole(self, answer: Coroutine[Any, Any, None]) -> None:
@@ -99,16 +100,10 @@ class Giver:
             with suppress(TincansError, TimeoutError, OSError):
                 async with asyncio.timeout(PASS_GOODBYE_SECONDS):
                     await answering
-                    await self._part()
+                    await linger(self._frames.channel)
             raise
         finally:
             answering.cancel()
-
-    async def _part(self) -> None:
-        """Say goodbye, and hear the taker out: a close with its words unread is a reset, which overtakes that."""
-        await self._frames.channel.send_eof()
-        async for _ in self._frames.channel:
-            pass
 
     def _got(self, index: int) -> None:
         size = self._sent.pop(index, None)
