@@ -70,21 +70,23 @@ class Receiving:
         """Raises as `transfers.receive` does."""
         frames, peer = await self._paired()
         errand = Errand(peer, self._how)
-        while True:
-            try:
-                async with frames.channel:
-                    await errand.run(frames)
-                    await _said_goodbye(frames, peer)
-                return errand.result()
-            except PassingLost as lost:
-                again = await self._call_again(peer, errand, lost)
-            except TincansError:
-                if not errand.is_over:
-                    raise
-                again = None
-            if again is None:
-                return errand.result()
-            frames = again
+        try:
+            while (lost := await self._take(errand, frames, peer)) is not None:
+                frames = await self._call_again(peer, errand, lost)
+        except TincansError:
+            if not errand.is_over:  # else it has succeeded, though nobody hears so
+                raise
+        return errand.result()
+
+    async def _take(self, errand: Errand, frames: Frames, peer: Peer) -> PassingLost | None:
+        """Take, thank, and close; how the connection was lost, if it was before the giver is known to have heard."""
+        try:
+            async with frames.channel:
+                await errand.run(frames)
+                await _said_goodbye(frames, peer)
+        except PassingLost as lost:
+            return lost
+        return None
 
     async def _paired(self) -> tuple[Frames, Peer]:
         """Call, and say the code; both know each other from then on."""
@@ -105,29 +107,25 @@ class Receiving:
         self._addresses.sort(key=lambda address: address != peer.address)  # where they were found is tried first
         return frames, peer
 
-    async def _call_again(self, peer: Peer, errand: Errand, lost: TincansError) -> Frames | None:
-        """The frames of another call, as soon as there is one; None where all is there, and nobody to say it to.
+    async def _call_again(self, peer: Peer, errand: Errand, lost: TincansError) -> Frames:
+        """The frames of another call, as soon as there is one.
 
-        Raises `PassingFailed` when it is given up, and what calling again would be answered with in the same way.
+        Raises `PassingFailed` when it is given up, and what calling again would be answered with in the same way; for
+        who has all of it that is also that nobody listens there any more.
         """
         if not errand.can_go_on:
-            if errand.is_over:
-                return None
             raise lost
         self._begin_anew(errand)
+        final = (*_FINAL, ConnectionRefused) if errand.is_over else _FINAL
         while asyncio.get_running_loop().time() < self._given_up:
             await asyncio.sleep(self._pause * (1 - random.random() / 2))
             self._pause = min(2 * self._pause, PASS_RETRY_MOST)
             try:
                 return await self._called(peer)
+            except final:
+                raise
             except (ConnectError, ChannelError) as error:
-                if errand.is_over and isinstance(error, (*_FINAL, ConnectionRefused)):
-                    return None
-                if isinstance(error, _FINAL):
-                    raise
                 lost = error
-        if errand.is_over:
-            return None
         why = lost.reason if isinstance(lost, PassingLost) else lost
         raise PassingFailed(peer.name, f"did not come back within {_MINUTES:g} min: {why}") from lost
 
