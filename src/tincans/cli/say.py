@@ -16,6 +16,7 @@ from tincans.cli.options import Record, settings
 if TYPE_CHECKING:
     from tincans.clients.chat import Chat
     from tincans.clients.chat_room import Membership
+    from tincans.errors import ChatRefused
 
 
 @click.command()
@@ -71,9 +72,14 @@ def _most(chat: Chat) -> int:
     return int(chat.welcome.limits.get("text", CHAT_TEXT_BYTES))
 
 
+def _too_long(most: int, where: str = "") -> ChatRefused:
+    from tincans.errors import ChatRefused
+
+    return ChatRefused("too-long", f"{where}at most {most} bytes can be said at once")
+
+
 async def _all_of_stdin(most: int) -> str:
     """All of it. Raises `ChatRefused` as soon as it is much too long; by how little it may be is for the hub to say."""
-    from tincans.errors import ChatRefused
     from tincans.transports.stdio import StdioChannel
 
     whole = bytearray()
@@ -81,7 +87,7 @@ async def _all_of_stdin(most: int) -> str:
         async for data in channel:
             whole += data
             if len(whole) > 2 * most:
-                raise ChatRefused("too-long", f"at most {most} bytes can be said at once")
+                raise _too_long(most)
     return whole.decode("utf-8", "replace")
 
 
@@ -98,7 +104,7 @@ async def _lines() -> AsyncIterator[str]:
 
 async def _say_lines(member: Membership, kind: str) -> None:
     """Say each line that has something in it, CHAT_AHEAD_MESSAGES ahead of what the hub has acknowledged."""
-    from tincans.errors import ChatRefused, LimitExceeded
+    from tincans.errors import LimitExceeded
     from tincans.limits import CHAT_AHEAD_MESSAGES
     from tincans.tasks import spawn
 
@@ -124,8 +130,7 @@ async def _say_lines(member: Membership, kind: str) -> None:
             await asyncio.wait(said)
         _forget(said)
     except LimitExceeded as error:
-        reason = f"line {number + 1}: at most {_most(member.chat)} bytes can be said at once"
-        raise ChatRefused("too-long", reason) from error
+        raise _too_long(_most(member.chat), f"line {number + 1}: ") from error
     finally:
         for task in said:
             task.cancel()
