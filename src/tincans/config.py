@@ -53,7 +53,7 @@ from tincans import transports
 from tincans.address import NETWORK, Address
 from tincans.apps import find_app, takes
 from tincans.apps.settings import Settings
-from tincans.errors import AddressError, ConfigError, NoSuchProtocol, TincansError, UsageError
+from tincans.errors import AddressError, ConfigError, NoSuchProtocol, TincansError, UsageError, reason_of
 from tincans.limits import CONNECT_SECONDS, Limits
 from tincans.protocols import find_protocol
 from tincans.server import close_app
@@ -200,7 +200,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except OSError as error:
-        raise ConfigError(str(path), None, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise ConfigError(str(path), None, f"cannot be read: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(str(path), line, "a byte here is not UTF-8") from error

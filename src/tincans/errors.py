@@ -26,6 +26,11 @@ class TincansError(Exception):
         return " ".join((inspect.getdoc(type(self)) or "").split())
 
 
+def reason_of(error: OSError) -> str:
+    """What the operating system says of it, as a part of a sentence of ours."""
+    return (error.strerror or str(error)).lower()
+
+
 # ── what was asked for ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -194,7 +194,7 @@ def _tell(error: Exception) -> int:
 
 def _words(error: Exception) -> tuple[str, str, int]:
     """What went wrong, what would work, and the exit status."""
-    from tincans.errors import TincansError
+    from tincans.errors import TincansError, reason_of
 
     if isinstance(error, click.ClickException):
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "tincans"
@@ -203,7 +203,7 @@ def _words(error: Exception) -> tuple[str, str, int]:
         return str(error), error.advice, error.exit_code
     if isinstance(error, OSError):
         about = f"{error.filename}: " if error.filename is not None else ""
-        return f"{about}{(error.strerror or str(error)).lower()}", TincansError("").advice, 1
+        return f"{about}{reason_of(error)}", TincansError("").advice, 1
     advice = "This is a mistake in tincans: please report it, with what --debug prints."
     return f"{type(error).__name__}: {error}", advice, 1
 

@@ -58,10 +58,10 @@ def command(one: int, other: int, noise: bool, protocol: str, secrets: bool, as_
 
 def _trouble(error: Exception) -> Exception:
     """The same error, with a status of its own: 1 says that they differ."""
-    from tincans.errors import JournalError, TincansError
+    from tincans.errors import JournalError, TincansError, reason_of
 
     if isinstance(error, OSError):
-        error = JournalError(f"the journal cannot be read: {(error.strerror or str(error)).lower()}")
+        error = JournalError(f"the journal cannot be read: {reason_of(error)}")
     assert isinstance(error, TincansError)
     error.exit_code = _TROUBLE
     return error

@@ -14,7 +14,7 @@ from tincans import __version__
 from tincans.cli import options
 from tincans.cli.options import Which
 from tincans.cli.show import NumberType
-from tincans.errors import AlreadyThere, CannotWrite
+from tincans.errors import AlreadyThere, CannotWrite, reason_of
 from tincans.replacing import replacing
 
 if TYPE_CHECKING:
@@ -207,4 +207,4 @@ def _told(target: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CannotWrite(target, (error.strerror or str(error)).lower()) from error
+        raise CannotWrite(target, reason_of(error)) from error

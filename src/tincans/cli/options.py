@@ -223,14 +223,14 @@ class Record(NamedTuple):
 
 def open_the_journal(where: str | None) -> Journal:
     """Open a journal; whatever the system has against it becomes a `JournalError`."""
-    from tincans.errors import JournalError
+    from tincans.errors import JournalError, reason_of
     from tincans.journal import open_journal
 
     try:
         return open_journal(where)
     except OSError as error:
         what = f"the journal {error.filename or where or ''}".rstrip()
-        raise JournalError(f"cannot open {what}: {(error.strerror or str(error)).lower()}") from error
+        raise JournalError(f"cannot open {what}: {reason_of(error)}") from error
 
 
 recording = bundle(

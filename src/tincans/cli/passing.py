@@ -17,7 +17,7 @@ import click
 from tincans.address import Address
 from tincans.cli.bars import shown, sum_up
 from tincans.cli.serving import say, warn_if_open
-from tincans.errors import CannotWrite, NoDiscovery, NoSuchOffer, PeerNotFound, UsageError
+from tincans.errors import CannotWrite, NoDiscovery, NoSuchOffer, PeerNotFound, UsageError, reason_of
 from tincans.folders import peers_folder
 from tincans.limits import LINE_BYTES, NOTICE_SECONDS, PASS_PORT
 from tincans.peers.awaiting import Waiting
@@ -222,7 +222,7 @@ def _folder(job: Take) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(job.to, (error.strerror or str(error)).lower()) from error
+        raise CannotWrite(job.to, reason_of(error)) from error
     return folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tincans.cli import options
-from tincans.errors import CannotKeepUser, ConfigError, NoSuchUser, UsageError
+from tincans.errors import CannotKeepUser, ConfigError, NoSuchUser, UsageError, reason_of
 from tincans.replacing import replacing
 
 
@@ -88,7 +88,7 @@ def _change(file: Path, edit: Callable[[str], str], name: str) -> None:
             text, mode = _read(path)
             _replace(path, edit(text).encode(), mode)
     except OSError as error:
-        raise CannotKeepUser(str(file), (error.strerror or str(error)).lower()) from error
+        raise CannotKeepUser(str(file), reason_of(error)) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
             str(file), error.object.count(b"\n", 0, error.start) + 1, "a byte here is not UTF-8"

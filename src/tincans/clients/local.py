@@ -23,7 +23,7 @@ import msgspec
 
 from tincans.clients.remote import Part
 from tincans.clients.url import Url
-from tincans.errors import CannotRead, CannotWrite
+from tincans.errors import CannotRead, CannotWrite, reason_of
 
 _SUFFIX = ".tincans-part"
 #: Bytes of a file's name on Linux (NAME_MAX).
@@ -148,7 +148,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotWrite(str(path), (error.strerror or str(error)).lower()) from error
+        raise CannotWrite(str(path), reason_of(error)) from error
 
 
 @contextmanager
@@ -157,4 +157,4 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotRead(str(path), (error.strerror or str(error)).lower()) from error
+        raise CannotRead(str(path), reason_of(error)) from error

@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from tincans.errors import JournalError
+from tincans.errors import JournalError, reason_of
 
 _NUMBER = struct.Struct("<Q")
 #: struct flock, as fcntl(2) lays it out: type, whence, start, length, process.
@@ -99,4 +99,4 @@ def _prepare(path: Path) -> None:
             raise JournalError(f"{path} has other files in it and is not a journal")
         os.close(_open(path / "index.sqlite3"))
     except OSError as error:
-        raise JournalError(f"cannot keep a journal in {path}: {(error.strerror or str(error)).lower()}") from error
+        raise JournalError(f"cannot keep a journal in {path}: {reason_of(error)}") from error

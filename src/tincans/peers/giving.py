@@ -20,6 +20,7 @@ from tincans.errors import (
     PassingLost,
     RemoteProtocolError,
     TincansError,
+    reason_of,
 )
 from tincans.limits import PASS_ANSWER_SECONDS, PASS_FILES_A_MESSAGE, PASS_GOODBYE_SECONDS, PATIENCE_SECONDS
 from tincans.peers.frames import Frames
@@ -139,7 +140,7 @@ class Giver:
         try:
             fd = self._load.open(asked.index)
         except OSError as error:
-            await self._cannot(asked, (error.strerror or str(error)).lower())
+            await self._cannot(asked, reason_of(error))
             return
         try:
             if isinstance(asked, Check):
@@ -185,7 +186,7 @@ class Giver:
         except TimeoutError:  # the taker's, not the file's
             raise
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
         await self._end(want.index, Ended(digest.digest(), reason, changed=_Look.at(fd) != look), look.size)
 
     async def _give_stream(self, stream: Stream) -> None:

@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tincans.errors import IdentityBroken, UsageError
+from tincans.errors import IdentityBroken, UsageError, reason_of
 from tincans.folders import peers_folder
 
 #: What stands before the 32 bytes of a key in its SubjectPublicKeyInfo: a SEQUENCE with the object identifier
@@ -103,7 +103,7 @@ class Identity:
                 _make(path)
             return cls(_read(path), path)
         except OSError as error:
-            raise IdentityBroken(path, (error.strerror or str(error)).lower()) from error
+            raise IdentityBroken(path, reason_of(error)) from error
 
     def sign(self, data: bytes) -> bytes:
         """SIGNATURE_BYTES bytes that `verified` takes. What is signed begins with words that say what it is for."""

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from tincans.address import Address
 from tincans.channel import Side
-from tincans.errors import AddressError, IdentityChanged, KnownPeersBroken, NoSuchPeer
+from tincans.errors import AddressError, IdentityChanged, KnownPeersBroken, NoSuchPeer, reason_of
 from tincans.folders import peers_folder
 from tincans.peers.identity import Fingerprint, parse_fingerprint
 from tincans.peers.naming import checked_name, is_name
@@ -168,7 +168,7 @@ class Known:
             self._lines, self._stamp = [], None
             return
         except OSError as error:
-            raise KnownPeersBroken(self.path, 0, (error.strerror or str(error)).lower()) from error
+            raise KnownPeersBroken(self.path, 0, reason_of(error)) from error
         except ValueError as error:
             raise KnownPeersBroken(self.path, 0, "it is not UTF-8") from error
         self._lines, self._stamp = list(self._parsed(text)), stamp
@@ -213,7 +213,7 @@ class Known:
                     self._write()
         except OSError as error:
             self._stamp = None  # what was not written is not so
-            raise KnownPeersBroken(self.path, 0, (error.strerror or str(error)).lower()) from error
+            raise KnownPeersBroken(self.path, 0, reason_of(error)) from error
 
     def _write(self) -> None:
         lines = self._lines if self._stamp else [_HEAD.rstrip(), *self._lines]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tincans.channel import Channel
-from tincans.errors import CannotRead, UsageError
+from tincans.errors import CannotRead, UsageError, reason_of
 from tincans.limits import FOLDERS_DEEP, PASS_FILES
 from tincans.peers.passing import Entry
 from tincans.progress import Deed, Progress, Step
@@ -68,7 +68,7 @@ def _entries(path: Path, progress: Progress | None) -> Iterator[tuple[Entry, Pat
     try:
         status = path.stat()
     except OSError as error:
-        raise CannotRead(str(path), (error.strerror or str(error)).lower()) from error
+        raise CannotRead(str(path), reason_of(error)) from error
     name = path.resolve().name
     if stat.S_ISREG(status.st_mode):
         if not os.access(path, os.R_OK, effective_ids=True):
@@ -87,7 +87,7 @@ def _tree(path: Path, name: str, progress: Progress | None, depth: int = 1) -> I
     try:
         children = sorted(os.scandir(path), key=lambda child: child.name)
     except OSError as error:
-        raise CannotRead(str(path), (error.strerror or str(error)).lower()) from error
+        raise CannotRead(str(path), reason_of(error)) from error
     for child in children:
         inner = f"{name}/{child.name}"
         if child.is_dir(follow_symlinks=False):

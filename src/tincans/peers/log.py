@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tincans.appending import Appending
-from tincans.errors import PostsError
+from tincans.errors import PostsError, reason_of
 from tincans.limits import PEER_STATEMENT_BYTES
 
 _RECORD = struct.Struct("<II")
@@ -138,4 +138,4 @@ class RecordLog:
         return not any(start) and not any(self.path.read_bytes())
 
     def _failed(self, error: OSError) -> PostsError:
-        return PostsError(self.path, (error.strerror or str(error)).lower())
+        return PostsError(self.path, reason_of(error))

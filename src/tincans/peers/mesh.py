@@ -39,6 +39,7 @@ from tincans.errors import (
     TincansError,
     UnknownPeer,
     WrongPeer,
+    reason_of,
 )
 from tincans.limits import (
     LINGER_SECONDS,
@@ -435,4 +436,4 @@ class Mesh:
                     link.ask_again()
 
     def _cannot_keep(self, error: OSError) -> PostsError:
-        return PostsError(self.store.path, (error.strerror or str(error)).lower())
+        return PostsError(self.store.path, reason_of(error))

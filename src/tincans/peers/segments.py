@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tincans.errors import PostsError
+from tincans.errors import PostsError, reason_of
 from tincans.limits import PEER_SEGMENTS
 from tincans.peers.log import RecordLog, size_of, whole_log
 from tincans.replacing import replacing
@@ -74,7 +74,7 @@ class Segments:
             self._open()
         except OSError as error:
             self.close()
-            raise PostsError(folder, (error.strerror or str(error)).lower()) from error
+            raise PostsError(folder, reason_of(error)) from error
         except BaseException:
             self.close()
             raise

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import msgspec
 
-from tincans.errors import Equivocation, PostsBusy, PostsError, RemoteProtocolError
+from tincans.errors import Equivocation, PostsBusy, PostsError, RemoteProtocolError, reason_of
 from tincans.limits import PEER_BATCH_BYTES, PEER_BATCH_POSTS, PEER_MEMBERS, PEER_POSTS, PEER_POSTS_BYTES
 from tincans.peers.causal import Frontier, Vector, lacking
 from tincans.peers.log import RecordLog
@@ -242,7 +242,7 @@ class Store:
                     self.append(sealed, self._next(sealed))
             old.unlink()
         except OSError as error:
-            raise PostsError(self.path, (error.strerror or str(error)).lower()) from error
+            raise PostsError(self.path, reason_of(error)) from error
         finally:
             log.close()
 
@@ -253,7 +253,7 @@ def _alone(path: Path) -> int:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise PostsError(path, (error.strerror or str(error)).lower()) from error
+        raise PostsError(path, reason_of(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

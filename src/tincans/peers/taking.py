@@ -27,6 +27,7 @@ from tincans.errors import (
     PassingFailed,
     PassingLost,
     UsageError,
+    reason_of,
 )
 from tincans.files import Files
 from tincans.limits import PASS_AHEAD, PASS_AHEAD_BYTES, PASS_ANSWER_SECONDS, PATIENCE_SECONDS
@@ -207,6 +208,6 @@ async def _writing(entry: Entry, frames: Frames) -> AsyncIterator[None]:
     except TimeoutError:  # the giver's, not the disk's
         raise
     except OSError as error:
-        refused = CannotWrite(entry.name, (error.strerror or str(error)).lower())
+        refused = CannotWrite(entry.name, reason_of(error))
         await decline(frames, str(refused))
         raise refused from error

@@ -27,7 +27,7 @@ from typing import Any
 
 from tincans.address import Address
 from tincans.channel import Buffer, Channel, Listener, linger
-from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream
+from tincans.errors import ChannelBroken, ChannelBusy, ChannelClosed, EndOfStream, reason_of
 from tincans.limits import ACCEPT_REST, ACCEPTS_A_TURN, CHUNKS_A_TURN, RECEIVE_BYTES, SENDFILE_BYTES
 from tincans.tasks import wake
 from tincans.transports.readers import Reader
@@ -458,4 +458,4 @@ _WORDS = {
 
 def describe(error: OSError) -> str:
     """An operating system's error in plain words."""
-    return _WORDS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    return _WORDS.get(error.errno or 0) or reason_of(error)

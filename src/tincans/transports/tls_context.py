@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tincans.address import Address
-from tincans.errors import AddressError
+from tincans.errors import AddressError, reason_of
 from tincans.folders import authority_folder
 
 _log = logging.getLogger("tincans.tls")
@@ -98,7 +98,7 @@ def _stamp(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError as error:
-        raise _Unusable(path, (error.strerror or str(error)).lower()) from error
+        raise _Unusable(path, reason_of(error)) from error
 
 
 @lru_cache(maxsize=64)
@@ -166,7 +166,7 @@ def _show(context: ssl.SSLContext, choice: _Choice) -> None:
     except ValueError as error:
         raise _Unusable(choice.key, "it is locked with a password") from error
     except OSError as error:
-        raise _Unusable(choice.key, (error.strerror or str(error)).lower()) from error
+        raise _Unusable(choice.key, reason_of(error)) from error
 
 
 def _no_password() -> str:

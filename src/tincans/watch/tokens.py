@@ -19,7 +19,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from tincans.errors import TincansError
+from tincans.errors import TincansError, reason_of
 
 #: Of random bytes: 256 bits, as RFC 6750 §5.2 wants a token that nobody can guess; 43 characters of base64url.
 _TOKEN_BYTES = 32
@@ -72,7 +72,7 @@ def kept(path: Path | None = None) -> Tokens:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _read(path) or _make(path)
     except OSError as error:
-        raise TokensUnsafe(path, (error.strerror or str(error)).lower()) from error
+        raise TokensUnsafe(path, reason_of(error)) from error
 
 
 def _read(path: Path) -> Tokens | None:

@@ -23,7 +23,7 @@ from tincans.apps.chat.pace import Pace
 from tincans.apps.chat.places import host_of
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.channel import Channel
-from tincans.errors import ChannelError, EndOfStream
+from tincans.errors import ChannelError, EndOfStream, reason_of
 from tincans.limits import (
     CHAT_PONG_SECONDS,
     CHAT_REGISTER_SECONDS,
@@ -175,4 +175,4 @@ class Caller(Member):
 
 def unreadable(error: OSError) -> Refused:
     """What a member is told of a history that cannot be read."""
-    return Refused(Why.DISK, f"the history cannot be read: {(error.strerror or str(error)).lower()}")
+    return Refused(Why.DISK, f"the history cannot be read: {reason_of(error)}")

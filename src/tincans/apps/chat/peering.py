@@ -32,7 +32,7 @@ from tincans.apps.chat.names import folded, is_room
 from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.remotes import Remote, Remotes
 from tincans.apps.chat.room import Room
-from tincans.errors import PostsError
+from tincans.errors import PostsError, reason_of
 from tincans.folders import peers_folder
 from tincans.limits import PEER_BATCH_POSTS, PEER_PEOPLE
 from tincans.peers.identity import Identity
@@ -287,7 +287,7 @@ class _Place:
                 os.pwrite(self._file, self._NUMBER.pack(0) + name, 0)
         except OSError as error:
             self.close()
-            raise PostsError(store.path, (error.strerror or str(error)).lower()) from error
+            raise PostsError(store.path, reason_of(error)) from error
 
     def begin(self) -> int:
         """Where to go on: what the store has forgotten is told no more."""

@@ -35,6 +35,7 @@ from tincans.apps.chat.refusals import Refused, Why
 from tincans.apps.chat.room import Room
 from tincans.apps.chat.texts import check_text, cut
 from tincans.clock import Clock
+from tincans.errors import reason_of
 from tincans.limits import CHAT_ROOMS, CHAT_ROOMS_JOINED
 
 
@@ -194,4 +195,4 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Refused(Why.DISK, f"it cannot be kept: {(error.strerror or str(error)).lower()}") from error
+        raise Refused(Why.DISK, f"it cannot be kept: {reason_of(error)}") from error

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO
 
 from tincans.apps.mail.store import Mails
-from tincans.errors import MailsError
+from tincans.errors import MailsError, reason_of
 
 #: What opens every mail.
 ALL = "all"
@@ -65,7 +65,7 @@ class Maildrop:
         try:
             self._lock = _locked(mails.folder.path / "maildrops", self._name)
         except OSError as error:
-            raise MailsError(mails.folder.path, (error.strerror or str(error)).lower()) from error
+            raise MailsError(mails.folder.path, reason_of(error)) from error
 
     def read(self) -> None:
         """Find out which mails there are. To be done in a thread; raises `MailsError`."""

@@ -25,7 +25,7 @@ from tincans.apps.mail.store_index import Index
 from tincans.apps.mail.store_keeper import A_TURN, Keeper, delete, remove_doomed
 from tincans.apps.mail.store_mail import NOBODY, Envelope, Mail, Mailbox
 from tincans.apps.mail.store_reading import COLUMNS, MOST, bounded, chosen, clean, look_on, mails_of
-from tincans.errors import MailsError, NoSuchMail
+from tincans.errors import MailsError, NoSuchMail, reason_of
 from tincans.limits import LIST_ROWS, MAIL_READ_SECONDS
 
 __all__ = ["NOBODY", "Envelope", "Incoming", "Mail", "Mailbox", "Mails"]
@@ -139,7 +139,7 @@ class Mails:
             except sqlite3.Error as error:
                 raise MailsError(self.folder.path, f"its index cannot be used: {error}") from error
             except OSError as error:
-                raise MailsError(self.folder.path, (error.strerror or str(error)).lower()) from error
+                raise MailsError(self.folder.path, reason_of(error)) from error
 
     @property
     def revision(self) -> int:

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from tincans.errors import MailsError
+from tincans.errors import MailsError, reason_of
 
 _NUMBER = struct.Struct("<Q")
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -258,4 +258,4 @@ def _prepare(path: Path) -> None:
         os.close(os.open(path / "index.sqlite3", _CREATE, 0o600))
         (path / "letters").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise MailsError(path, (error.strerror or str(error)).lower()) from error
+        raise MailsError(path, reason_of(error)) from error

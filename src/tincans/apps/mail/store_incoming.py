@@ -13,7 +13,7 @@ import msgspec
 
 from tincans.apps.mail.store_folder import Folder, Shelf
 from tincans.apps.mail.store_mail import Envelope
-from tincans.errors import MailsError
+from tincans.errors import MailsError, reason_of
 from tincans.limits import MAIL_HELD_BYTES
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -136,7 +136,7 @@ class Incoming:
 
     def _refused(self, error: OSError) -> MailsError:
         self.discard()
-        return MailsError(self._desk.folder.path, (error.strerror or str(error)).lower())
+        return MailsError(self._desk.folder.path, reason_of(error))
 
 
 def _write(file: int, data: bytes | bytearray) -> None:

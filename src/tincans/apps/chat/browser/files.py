@@ -27,6 +27,7 @@ from tincans.apps.http.exchange import Exchange
 from tincans.apps.http.media import disposition, type_of
 from tincans.apps.http.request import CHUNKED
 from tincans.apps.http.site import fail, send_file
+from tincans.errors import reason_of
 from tincans.text import human_bytes
 
 #: Shown by a browser where it asks for them; nothing in them is a document.
@@ -93,7 +94,7 @@ class Desk:
         except Refused as refused:
             await refuse(exchange, refused)
         except OSError as error:
-            await refuse(exchange, Refused(Why.DISK, f"it cannot be kept: {(error.strerror or str(error)).lower()}"))
+            await refuse(exchange, Refused(Why.DISK, f"it cannot be kept: {reason_of(error)}"))
         else:
             await answer(exchange, message, 201)
 

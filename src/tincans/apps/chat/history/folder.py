@@ -41,7 +41,7 @@ from tincans.apps.chat.history.rooms import Rooms
 from tincans.apps.chat.history.search import parse
 from tincans.apps.chat.history.syncing import Syncer
 from tincans.apps.chat.names import folded
-from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew
+from tincans.errors import HistoryBusy, HistoryError, HistoryTooNew, reason_of
 from tincans.limits import CHAT_WORDS_SECONDS
 
 FORMAT = 1
@@ -71,7 +71,7 @@ class FolderHistory:
             try:
                 return cls(folder, keep, days, stack)
             except OSError as error:
-                raise HistoryError(folder, (error.strerror or str(error)).lower()) from error
+                raise HistoryError(folder, reason_of(error)) from error
             except sqlite3.Error as error:
                 raise HistoryError(folder, f"its index cannot be used: {error}") from error
 
